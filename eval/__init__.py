@@ -1,0 +1,1 @@
+"""The evaluation harness: plan, run and report SIMPLER episodes."""

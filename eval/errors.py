@@ -1,0 +1,19 @@
+"""Errors that are the user's to mend: shown as one line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user gave cannot be used; the message says what is wrong and how to mend it."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """`` Did you mean "x"?`` for the nearest choice, or the list of choices when none is near."""
+    known = sorted(set(choices))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f' Did you mean "{near[0]}"?'
+    return f" Known: {', '.join(known)}." if known else ""

@@ -1,0 +1,1 @@
+"""Tasks, suites and numbers as data, and the models that read them."""
