@@ -1,0 +1,1 @@
+"""Both robots: kinematics, controllers and how they are loaded."""
