@@ -1,0 +1,66 @@
+"""Where a number came from: command, commit, versions, machine."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("simpler-eval", "sapien", "ruckig", "gymnasium", "numpy", "scipy", "opencv-python-headless", "torch",
+            "transformers")  # fmt: skip
+
+
+def now() -> str:
+    """UTC time, ISO 8601 to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def provenance() -> dict[str, Any]:
+    """JSON values: ``command``, ``started``, ``git``, ``python``, ``packages`` and ``machine``."""
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": now(),
+        "git": _git(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "machine": {"system": platform.platform(), "cpu": _cpu(), "cores": _cores()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the code that runs (not of the folder it is called from); None outside a checkout."""
+
+    def git(*args: str) -> str:
+        root = Path(__file__).resolve().parents[2]
+        done = subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True, timeout=20)
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,27 @@
+"""Shared by all tests: small specs, and a folder of fakes that spawned processes can import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eval.episode import EpisodeSpec
+
+sys.path.insert(0, str(Path(__file__).parent / "rollout"))
+
+
+def tiny_spec(index: int, task: str = "fake_task", variant: str = "base", max_steps: int = 5) -> EpisodeSpec:
+    return EpisodeSpec(
+        task=task, setting="visual_matching", variant=variant, index=index, robot="widowx", control_freq=5,
+        sim_freq=500, max_steps=max_steps, scene="nowhere", lighting="default", overlay=None, urdf_version="",
+        shader="default", disable_bad_material=False, robot_xy=(0.0, 0.0), robot_height=0.0,
+        robot_quat=(1.0, 0.0, 0.0, 0.0), robot_qpos=(0.0,), objects=(), seed=index, instruction="do something",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_spec() -> Callable[..., EpisodeSpec]:
+    return tiny_spec
