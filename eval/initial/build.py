@@ -1,0 +1,72 @@
+"""From a setup, a seed and reset options to an EpisodeSpec."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.initial.objects import draw_grasp, draw_put_on
+from eval.initial.options import ResetOptions, RobotOptions
+from task_configs import GraspTask, Setup, load_task, robots
+from task_configs.models import Vec2
+
+
+def build_spec(
+    task_name: str, setup: Setup, seed: int, options: ResetOptions, *, setting: str, variant: str, index: int
+) -> EpisodeSpec:
+    """Everything that one reset of the original would fix.
+
+    Args:
+        task_name: a name of ``task_names()``.
+        setup: what the world is built with.
+        seed: episode seed; whatever the options leave open is drawn from it.
+        options: what the caller fixes.
+        setting, variant, index: how the episode is filed; see ``EpisodeSpec``.
+    """
+    task = load_task(task_name)
+    robot = robots()[setup.robot]
+    if isinstance(task, GraspTask):
+        drawn = draw_grasp(task, setup, seed, options)
+    else:
+        drawn = draw_put_on(task, setup, seed, options)
+    given = options.robot_init_options
+    qpos = given.qpos or robot.start_qpos(setup.view)
+    if len(qpos) != len(robot.joints):
+        raise UserError(
+            f"robot_init_options.qpos: {len(qpos)} numbers for the {len(robot.joints)} joints of {setup.robot}."
+        )
+    return EpisodeSpec(
+        task=task_name,
+        setting=setting,
+        variant=variant,
+        index=index,
+        robot=setup.robot,
+        control_freq=setup.control_freq or robot.control_freq,
+        sim_freq=setup.sim_freq or robot.sim_freq,
+        max_steps=setup.max_steps or task.max_steps,
+        scene=setup.scene,
+        lighting=setup.lighting,
+        overlay=setup.overlay,
+        urdf_version=drawn.urdf_version,
+        shader=setup.shader,
+        disable_bad_material=setup.disable_bad_material,
+        robot_xy=_robot_xy(given, setup, drawn.rng),
+        robot_height=robot.base_height if given.init_height is None else given.init_height,
+        robot_quat=given.init_rot_quat or setup.robot_quat or robot.base_quat,
+        robot_qpos=qpos,
+        objects=drawn.objects,
+        seed=seed,
+        instruction=drawn.instruction,
+    )
+
+
+def _robot_xy(given: RobotOptions, setup: Setup, rng: np.random.RandomState) -> Vec2:
+    """Base position; drawn after all objects where neither caller nor setup gives one, x first."""
+    if given.init_xy or setup.robot_xy:
+        return given.init_xy or setup.robot_xy or (0.0, 0.0)
+    area = robots()[setup.robot].base_xy
+    if area.low == area.high:
+        return area.low
+    x, y = (float(rng.uniform(low, high)) for low, high in zip(area.low, area.high, strict=True))
+    return x, y

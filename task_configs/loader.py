@@ -1,0 +1,145 @@
+"""Loading tasks, suites and tables by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from eval.errors import UserError, did_you_mean
+from task_configs.models import FAMILIES, GraspTask, Setup, Suite, Task
+from task_configs.strict import StrictModel, parse, read_yaml
+from task_configs.world_models import LightSet, ObjectModel, Robot, Scene
+
+HERE = Path(__file__).parent
+Entry = TypeVar("Entry", bound=StrictModel)
+
+
+def task_names() -> tuple[str, ...]:
+    """Names of all tasks, sorted."""
+    return tuple(sorted(path.stem for path in (HERE / "tasks").glob("*.yaml")))
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of all suites, sorted."""
+    return tuple(sorted(path.stem for path in (HERE / "suites").glob("*.yaml")))
+
+
+@cache
+def load_task(name: str) -> Task:
+    """A task by name. Raises UserError for an unknown name or an unusable file."""
+    if name not in task_names():
+        raise UserError(f'No task "{name}".{did_you_mean(name, task_names())}')
+    return read_task(HERE / "tasks" / f"{name}.yaml")
+
+
+@cache
+def load_suite(name: str) -> Suite:
+    """A suite by name, or from a ``.yaml`` file by path. Raises UserError for an unknown name or an unusable file."""
+    if name.endswith((".yaml", ".yml")):
+        return read_suite(Path(name))
+    if name not in suite_names():
+        raise UserError(f'No suite "{name}".{did_you_mean(name, suite_names())}')
+    return read_suite(HERE / "suites" / f"{name}.yaml")
+
+
+def read_task(path: Path) -> Task:
+    """A task from a file; every name in it is checked against the tables."""
+    data = read_yaml(path)
+    family = str(data.get("family")) if isinstance(data, dict) else ""
+    if family not in FAMILIES:
+        raise UserError(f'{path}: family: no family "{family}".{did_you_mean(family, FAMILIES)}')
+    task = parse(FAMILIES[family], data, str(path))
+    _check_names(task, path)
+    return task
+
+
+def read_suite(path: Path) -> Suite:
+    """A suite from a file; its tasks and settings are checked."""
+    suite = parse(Suite, read_yaml(path), str(path))
+    for number, part in enumerate(suite.parts):
+        known = load_task(part.task).settings if part.task in task_names() else None
+        place = f"{path}: parts.{number}"
+        if known is None:
+            raise UserError(f'{place}.task: no task "{part.task}".{did_you_mean(part.task, task_names())}')
+        if part.setting not in known:
+            raise UserError(f'{place}.setting: no setting "{part.setting}".{did_you_mean(part.setting, known)}')
+    return suite
+
+
+@cache
+def robots() -> Mapping[str, Robot]:
+    """Robots by uid."""
+    return _table("robots.yaml", Robot)
+
+
+@cache
+def scenes() -> Mapping[str, Scene]:
+    """Stages by name."""
+    return _table("scenes.yaml", Scene)
+
+
+@cache
+def lights(family: str) -> Mapping[str, LightSet]:
+    """Light sets of a family by name."""
+    return _nested_table("lights.yaml", family, LightSet)
+
+
+@cache
+def objects(table: str) -> Mapping[str, ObjectModel]:
+    """Objects of one of the original's tables by model id."""
+    return _nested_table("objects.yaml", table, ObjectModel)
+
+
+def counts_in_average(task: str, setting: str, variant: str) -> bool:
+    """Whether a variant counts in the published average of its setting; True for variants no setting lists."""
+    found = load_task(task)
+    if setting not in found.settings:
+        return True
+    return next((v.in_average for v in found.variants(setting) if v.name == variant), True)
+
+
+def _table(file: str, model: type[Entry]) -> dict[str, Entry]:
+    return {name: parse(model, entry, f"{HERE / file}: {name}") for name, entry in read_yaml(HERE / file).items()}
+
+
+def _nested_table(file: str, key: str, model: type[Entry]) -> dict[str, Entry]:
+    tables = read_yaml(HERE / file)
+    if key not in tables:
+        raise UserError(f'{HERE / file}: no table "{key}".{did_you_mean(key, tables)}')
+    return {name: parse(model, entry, f"{HERE / file}: {key}.{name}") for name, entry in tables[key].items()}
+
+
+def _check_names(task: Task, path: Path) -> None:
+    known_objects = objects(task.object_table)
+    if isinstance(task, GraspTask):
+        used = [*task.targets, *(model for models in task.distractor_sets.values() for model in models)]
+    else:
+        used = [task.source, task.goal]
+    for model in used:
+        _known(model, known_objects, f"{path}: object")
+    _check_setup(task, task.setup, f"{path}: setup")
+    for env_id, choice in task.envs.items():
+        _check_setup(task, choice.applied_to(task.setup), f"{path}: envs.{env_id}")
+    for setting in task.settings:
+        for variant in task.variants(setting):
+            _check_setup(task, variant.setup, f"{path}: settings.{setting} ({variant.name})")
+
+
+def _check_setup(task: Task, setup: Setup, place: str) -> None:
+    _known(setup.robot, robots(), f"{place}.robot")
+    _known(setup.scene, scenes(), f"{place}.scene")
+    _known(setup.lighting, lights(task.lights), f"{place}.lighting")
+    _known(setup.view, robots()[setup.robot].views, f"{place}.view")
+    orientations = task.orientations if isinstance(task, GraspTask) else {}
+    distractor_sets = task.distractor_sets if isinstance(task, GraspTask) else {}
+    if setup.orientation is not None:
+        _known(setup.orientation, orientations, f"{place}.orientation")
+    if setup.distractors is not None:
+        _known(setup.distractors, distractor_sets, f"{place}.distractors")
+
+
+def _known(name: str, names: Mapping[str, object], place: str) -> None:
+    if name not in names:
+        raise UserError(f'{place}: no "{name}" here.{did_you_mean(name, names)}')

@@ -1,0 +1,81 @@
+"""Reading data strictly: an unknown key or a wrong type becomes one line with file, place and mend."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval.errors import UserError, did_you_mean
+
+
+class StrictModel(BaseModel):
+    """Frozen; unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Model = TypeVar("Model", bound=StrictModel)
+
+
+def parse(model: type[Model], data: object, place: str) -> Model:
+    """``data`` (plain lists, dicts, numbers) as ``model``. Raises UserError; ``place`` says where the data stood."""
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{place}: {error}; use plain numbers, texts and lists.") from None
+    try:
+        return model.model_validate_json(text)  # JSON mode: strict, yet a list may stand for a tuple
+    except ValidationError as error:
+        raise UserError(_one_line(error, model, place)) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file. Raises UserError for a missing, unreadable or broken file."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is no UTF-8 text file.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise UserError(f"{path}:{at} broken YAML: {problem}; check indentation, brackets, quotes.") from None
+
+
+def _one_line(error: ValidationError, model: type[StrictModel], place: str) -> str:
+    first, *rest = error.errors()
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        where = ".".join(str(part) for part in first["loc"][:-1])
+        said = f'unknown key "{key}".{did_you_mean(key, _fields_at(model, first["loc"][:-1]))}'
+    elif first["type"] == "missing":
+        said = "is missing; add it."
+    else:
+        said = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {json.dumps(first['input'])[:80]}."
+    more = f" ({len(rest)} more like this.)" if rest else ""
+    return f"{place}: {where + ': ' if where else ''}{said}{more}"
+
+
+def _fields_at(model: type[StrictModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Keys that the model at this place knows."""
+    here: set[type[BaseModel]] = {model}
+    for part in loc:
+        fields = [kind.model_fields[str(part)].annotation for kind in here if str(part) in kind.model_fields]
+        if fields:
+            here = set().union(*(_models_in(annotation) for annotation in fields))
+    return sorted(name for kind in here for name in kind.model_fields)
+
+
+def _models_in(annotation: Any) -> frozenset[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return frozenset({annotation} if issubclass(annotation, BaseModel) else ())
+    return frozenset(model for part in typing.get_args(annotation) for model in _models_in(part))
