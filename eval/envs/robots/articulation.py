@@ -7,7 +7,6 @@ permuted by joint name here, and only here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +15,19 @@ from numpy.typing import NDArray
 from sapien import physx
 
 from eval.envs.robots.geometry import RobotGeometry
+from task_configs.world_models import LinkMaterial
+from task_configs.world_models import Robot as RobotConfig
 
 Float32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class LinkMaterial:
-    """Contact material of a link; friction coefficients without unit, patch radius in m."""
-
-    static_friction: float
-    dynamic_friction: float
-    patch_radius: float = 0.0
-    restitution: float = 0.0
+def link_materials(config: RobotConfig) -> dict[str, LinkMaterial]:
+    """Contact material of every link that does not have the scene's default."""
+    grip = config.finger_friction
+    fingers = LinkMaterial(
+        links=config.finger_links, static=grip, dynamic=grip, patch_radius=config.finger_patch_radius
+    )
+    return {link: material for material in (*config.materials, fingers) for link in material.links}
 
 
 class Robot:
@@ -103,6 +103,7 @@ def load_robot(
     urdf: Path,
     geometry: RobotGeometry,
     materials: Mapping[str, LinkMaterial],
+    render: bool,
 ) -> Robot:
     """Load a robot file into ``scene``; ``materials`` by link name, all other links take the scene default."""
     loader = scene.create_urdf_loader()
@@ -110,10 +111,13 @@ def load_robot(
     loader.load_multiple_collisions_from_file = True
     for link, material in materials.items():
         loader.set_link_material(
-            link, material.static_friction, material.dynamic_friction, material.restitution
+            link, material.static, material.dynamic, 0.0
         )
         loader.set_link_patch_radius(link, material.patch_radius)
         loader.set_link_min_patch_radius(link, material.patch_radius)
     builder = loader.load_file_as_articulation_builder(str(urdf))
     builder.mimic_joint_records = []  # ignored by 2.2.2, a stiff tendon in 3.0.3 (spec Q5)
+    if not render:
+        for link_builder in builder.link_builders:
+            link_builder.visual_records = []
     return Robot(builder.build(), geometry)

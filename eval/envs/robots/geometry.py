@@ -6,6 +6,11 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True)
@@ -62,35 +67,61 @@ def robot_geometry(family: str) -> RobotGeometry:
     """Geometry of ``google_robot`` or ``widowx``."""
     text = resources.files("task_configs").joinpath(f"robots/{family}.json").read_text()
     data = json.loads(text)
-    return geometry_from_json(data)
+    return _geometry(data)
 
 
-def geometry_from_json(data: dict) -> RobotGeometry:  # type: ignore[type-arg]
+def _three(values: list[float]) -> tuple[float, float, float]:
+    return values[0], values[1], values[2]
+
+
+def _geometry(data: dict[str, Any]) -> RobotGeometry:
     links = tuple(link["name"] for link in data["links"])
-
-    def name(ref: int | str) -> str:
-        return links[ref] if isinstance(ref, int) else ref
-
-    def three(values: list[float]) -> tuple[float, float, float]:
-        return values[0], values[1], values[2]
-
     joints = tuple(
         JointData(
             name=j["name"],
             type=j["type"],
-            parent=name(j["parent"]),
-            child=name(j["child"]),
+            parent=j["parent"],
+            child=j["child"],
             limits=tuple(j["limits"]) if j.get("limits") else None,
-            ik_origin_xyz=three(j["ik_origin_xyz"]),
-            ik_origin_rpy=three(j["ik_origin_rpy"]),
-            ik_child_xyz=three(j["ik_child_xyz"]),
-            ik_child_rpy=three(j["ik_child_rpy"]),
+            ik_origin_xyz=_three(j["ik_origin_xyz"]),
+            ik_origin_rpy=_three(j["ik_origin_rpy"]),
+            ik_child_xyz=_three(j["ik_child_xyz"]),
+            ik_child_rpy=_three(j["ik_child_rpy"]),
         )
         for j in data["joints"]
-        if j.get("parent", 0) not in (-1, None) and "ik_origin_xyz" in j
     )
     link_data = tuple(
         LinkData(link["name"], link["mass"], tuple(link["inertia"]), tuple(link["com_p"]), tuple(link["com_q"]))
         for link in data["links"]
     )
     return RobotGeometry(links, link_data, joints, data["ee_link"])
+
+
+def joint_inertia(geometry: RobotGeometry, joint_name: str) -> float:
+    """What a joint moves by itself, with everything that hangs on its child link fixed at zero angles.
+
+    kg m2 about the axis of a revolute joint, kg for a prismatic one.
+    """
+    joint = next(j for j in geometry.joints if j.name == joint_name)
+    data = {link.name: link for link in geometry.link_data}
+    frames = {joint.child: _matrix(joint.ik_child_xyz, joint.ik_child_rpy)}
+    for other in geometry.joints:
+        if other.parent in frames:
+            origin = _matrix(other.ik_origin_xyz, other.ik_origin_rpy)
+            frames[other.child] = frames[other.parent] @ origin @ _matrix(other.ik_child_xyz, other.ik_child_rpy)
+    if joint.type == "prismatic":
+        return sum(data[name].mass for name in frames)
+    total = 0.0
+    for name, frame in frames.items():
+        link = data[name]
+        axes = frame[:3, :3] @ Rotation.from_quat(link.com_q, scalar_first=True).as_matrix()
+        arm = (frame[:3, :3] @ np.array(link.com_p) + frame[:3, 3])[1:]  # distance from the x axis
+        total += float(axes[0] ** 2 @ np.array(link.inertia)) + link.mass * float(arm @ arm)
+    return total
+
+
+def _matrix(xyz: tuple[float, float, float], rpy: tuple[float, float, float]) -> NDArray[np.float64]:
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", rpy).as_matrix()
+    matrix[:3, 3] = xyz
+    return matrix
