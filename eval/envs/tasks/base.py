@@ -1,0 +1,113 @@
+"""What a success rule may look at, and what it says. Nothing here knows a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.episode import EpisodeSpec
+from task_configs import GraspTask, load_task
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The world as it stands after a control step (contacts: after its last substep)."""
+
+    poses: Mapping[str, Array]
+    """(7,) x y z qw qx qy qz of every object's actor frame, world, by name."""
+    centers: Mapping[str, Array]
+    """(3,) centre of mass of every object, world, m, by name."""
+    is_grasped: Callable[[str, float], bool]
+    """Object name and greatest angle [degrees] between impulse and opening direction -> grasp test (spec 3.5, 4)."""
+    foreign_contact: Callable[[str, frozenset[str]], bool]
+    """Object name and allowed others -> whether anything but robot links and the allowed presses on the object."""
+    reference_heights: Mapping[str, float] | None = None
+    """At the start only: height [m] of every object's actor frame as it came to rest. A grasp target's is taken before
+    the distractors fall, so it may differ from ``poses``; None: the heights in ``poses``."""
+
+    def reference_height(self, name: str) -> float:
+        """Height [m] that later heights of this object are compared with."""
+        if self.reference_heights is None:
+            return float(self.poses[name][2])
+        return float(self.reference_heights[name])
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Verdict on one control step."""
+
+    success: bool
+    flags: Mapping[str, bool]
+    """What the original's step info says besides success and statistics."""
+    episode_stats: Mapping[str, bool | int]
+    """Statistics of the episode so far, in the original's order."""
+
+
+class TaskRule(Protocol):
+    """Success rule of one episode; ``evaluate`` is called exactly once a control step, since rules count steps."""
+
+    @property
+    def instruction(self) -> str:
+        """What the policy is told to do now."""
+        ...
+
+    @property
+    def is_final_subtask(self) -> bool:
+        """Whether the policy's "done" may end the episode."""
+        ...
+
+    def reset(self, facts: Facts) -> None:
+        """Begin an episode whose objects have come to rest as ``facts`` says."""
+        ...
+
+    def initial_stats(self) -> dict[str, bool | int]:
+        """Statistics before the first step."""
+        ...
+
+    def evaluate(self, facts: Facts) -> TaskResult:
+        """Verdict on the step that led to ``facts``."""
+        ...
+
+    def advance(self) -> None:
+        """Begin the next subtask; does nothing in the last one."""
+        ...
+
+
+class SingleInstruction:
+    """Tasks of one subtask: one instruction, and "done" ends the episode."""
+
+    def __init__(self, spec: EpisodeSpec) -> None:
+        self._instruction = spec.instruction
+
+    @property
+    def instruction(self) -> str:
+        """The episode's instruction."""
+        return self._instruction
+
+    @property
+    def is_final_subtask(self) -> bool:
+        """Always."""
+        return True
+
+    def advance(self) -> None:
+        """There is no other subtask."""
+
+
+def make_rule(spec: EpisodeSpec) -> TaskRule:
+    """The rule of the episode's task."""
+    from eval.envs.tasks.grasp import GraspRule  # these modules stand on this one
+    from eval.envs.tasks.put_on import PutOnRule
+
+    task = load_task(spec.task)
+    return GraspRule(spec) if isinstance(task, GraspTask) else PutOnRule(spec, task)
+
+
+def model_with_role(spec: EpisodeSpec, role: str) -> str:
+    """Name of the episode's object in this role."""
+    return next(entry.model for entry in spec.objects if entry.role == role)
