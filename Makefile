@@ -1,0 +1,34 @@
+# Everything sets itself up in .venv (tools/setup.sh); git, make and python3 are all that must be there.
+#   make demo PYTHON=python3.12     chooses the interpreter
+#   make demo ARGS='--workers 1'    hands options on to simpler-eval run
+PY := .venv/bin/python
+export PYTHON
+
+.PHONY: help demo test lint doctor setup vla
+
+help:
+	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
+	@echo "make test    lint, check the types, run the tests (without those marked slow)"
+	@echo "make doctor  say what works on this machine, and how to mend what does not"
+	@echo "make setup   only the set-up"
+	@echo "make vla     add torch and transformers, for policies that are neural networks"
+
+demo: setup
+	@.venv/bin/simpler-eval run $(ARGS)
+
+test: lint
+	@$(PY) -m pytest -q -m "not slow"
+
+lint:
+	@tools/setup.sh test
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+doctor: setup
+	@.venv/bin/simpler-eval doctor
+
+setup:
+	@tools/setup.sh
+
+vla:
+	@tools/setup.sh vla
