@@ -34,7 +34,6 @@ def load_task(name: str) -> Task:
     return read_task(HERE / "tasks" / f"{name}.yaml")
 
 
-@cache
 def load_suite(name: str) -> Suite:
     """A suite by name, or from a ``.yaml`` file by path. Raises UserError for an unknown name or an unusable file."""
     if name.endswith((".yaml", ".yml")):

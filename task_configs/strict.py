@@ -27,8 +27,10 @@ def parse(model: type[Model], data: object, place: str) -> Model:
     """``data`` (plain lists, dicts, numbers) as ``model``. Raises UserError; ``place`` says where the data stood."""
     try:
         text = json.dumps(data, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
         raise UserError(f"{place}: {error}; use plain numbers, texts and lists.") from None
+    except ValueError:
+        raise UserError(f"{place}: holds a number that is not finite; write plain numbers.") from None
     try:
         return model.model_validate_json(text)  # JSON mode: strict, yet a list may stand for a tuple
     except ValidationError as error:
@@ -51,7 +53,8 @@ def read_yaml(path: Path) -> Any:
 
 
 def _one_line(error: ValidationError, model: type[StrictModel], place: str) -> str:
-    first, *rest = error.errors()
+    # A misspelt key is both unknown and missing: the unknown one is what helps.
+    first, *rest = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])

@@ -1,0 +1,114 @@
+"""Mistakes in data files: one line that names the file, the place and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import task_configs
+from eval.errors import UserError
+from task_configs.loader import read_suite, read_task
+
+TASKS = Path(task_configs.__file__).parent / "tasks"
+CAN = TASKS / "google_robot_pick_coke_can.yaml"
+CARROT = TASKS / "widowx_carrot_on_plate.yaml"
+
+
+def test_every_built_in_file_loads() -> None:
+    for name in task_configs.task_names():
+        assert task_configs.load_task(name).settings
+    for name in task_configs.suite_names():
+        assert task_configs.load_suite(name).parts
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "said"),
+    [
+        (CAN, "max_steps: 80", "max_step: 80", 'unknown key "max_step". Did you mean "max_steps"?'),
+        (CAN, "max_steps: 80", 'max_steps: "80"', 'max_steps: input should be a valid integer, got "80".'),
+        (CAN, "max_steps: 80", "max_steps: 0", "max_steps: input should be greater than or equal to 1, got 0."),
+        (CAN, "max_steps: 80\n", "", "max_steps: is missing"),
+        (CAN, "family: grasp", "family: grabs", 'no family "grabs". Did you mean "grasp"?'),
+        (
+            CAN,
+            "{orientation: upright}",
+            "{orientaton: upright}",
+            'standing: unknown key "orientaton". Did you mean "ori',
+        ),
+        (CAN, "{orientation: upright}", "{orientation: uprigt}", 'Did you mean "upright"?'),
+        (CAN, "{view: alt_1}", "{view: alt_7}", "envs.GraspSingleOpenedCokeCanAltGoogleCameraInScene-v0.view"),
+        (CAN, "targets: [opened_coke_can]", "targets: [open_coke_can]", 'Did you mean "opened_coke_can"?'),
+        (CAN, "{lighting: slightly_darker}", "{lighting: dark}", '.lighting: no "dark" here. Did you mean "darker"?'),
+        (CAN, "y: [-0.02, 0.42, 5]}", "y: [-0.02, 0.42]}", "episodes.y"),
+        (CAN, "y: [-0.02, 0.42, 5]}", "ids: 3}", "a grid needs both x and y"),
+        (CARROT, "robot: widowx", "robot: widow", 'setup.robot: no "widow" here. Did you mean "widowx"?'),
+        (CARROT, "scene: bridge_table_1_v1", "scene: bridge_table", 'Did you mean "bridge_table_1_v1"?'),
+        (CARROT, "half_sizes: [0.075]", "half_sizes: 0.075", "squares.half_sizes"),
+        (
+            CARROT,
+            "object_table: bridge_custom_v0",
+            "object_table: bridge",
+            'no table "bridge". Did you mean "bridge_cust',
+        ),
+        (CARROT, "settings:", "settings: [", "broken YAML"),
+        (CARROT, "max_steps: 60", "max_steps: .nan", "holds a number that is not finite"),
+    ],
+)
+def test_a_mistake_in_a_task_is_one_line(tmp_path: Path, file: Path, right: str, wrong: str, said: str) -> None:
+    text = file.read_text()
+    assert right in text
+    broken = tmp_path / "mine.yaml"
+    broken.write_text(text.replace(right, wrong))
+    with pytest.raises(UserError) as caught:
+        read_task(broken)
+    message = str(caught.value)
+    assert "mine.yaml" in message or "objects.yaml" in message
+    assert said in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "about: x\nparts:\n  - {task: widowx_carot_on_plate, setting: visual_matching}",
+            'Did you mean "widowx_carrot',
+        ),
+        ("about: x\nparts:\n  - {task: widowx_carrot_on_plate, setting: visual}", "parts.0.setting: no setting"),
+        ("about: x\nparts: []", "parts: "),
+        ("about: x\nparts:\n\t- a", "line 3, column 1: broken YAML"),
+        ("about: x\nparts:\n  - {task: a, seting: b}", 'parts.0: unknown key "seting". Did you mean "setting"?'),
+        ("just words", "input should be an object"),
+        ("", "input should be an object"),
+    ],
+)
+def test_a_mistake_in_a_suite_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_suite(file)
+    message = str(caught.value)
+    assert message.startswith(str(file))
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"binary\.yaml: is no UTF-8 text"):
+        read_suite(tmp_path / "binary.yaml")
+    with pytest.raises(UserError, match=r"absent\.yaml: cannot be read"):
+        read_suite(tmp_path / "absent.yaml")
+
+
+def test_a_suite_file_of_ones_own_can_be_planned(tmp_path: Path) -> None:
+    from eval.planning import make_plan
+
+    file = tmp_path / "two.yaml"
+    file.write_text("about: two\nparts:\n  - {task: widowx_carrot_on_plate, setting: visual_matching, limit: 2}\n")
+    assert len(make_plan(suite=str(file))) == 2
+    file.write_text(file.read_text().replace("limit: 2", "variants: [nothing*]"))
+    assert task_configs.load_suite(str(file)).parts[0].limit is None, "an edited file is read again"
+    with pytest.raises(UserError, match=r"No variant of widowx_carrot_on_plate matches 'nothing\*'"):
+        make_plan(suite=str(file))
