@@ -1,1 +1,31 @@
-"""The evaluation harness: plan, run and report SIMPLER episodes."""
+"""Plan, run and report SIMPLER episodes.
+
+The public functions are loaded when first used, so that ``import eval`` costs nothing and a worker imports no more than
+it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eval.planning import make_plan as make_plan
+    from eval.records.folder import load_run as load_run
+    from eval.records.tables import write_tables as write_tables
+    from eval.rollout.api import run as run
+
+_PUBLIC = {
+    "load_run": "eval.records.folder",
+    "make_plan": "eval.planning",
+    "run": "eval.rollout.api",
+    "write_tables": "eval.records.tables",
+}
+
+__all__ = ["load_run", "make_plan", "run", "write_tables"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'eval' has no attribute {name!r}")

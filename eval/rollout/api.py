@@ -1,0 +1,159 @@
+"""``eval.run``: a plan and a policy in, a finished run folder out."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.records.folder import RunData, RunFolder, load_run
+from eval.records.provenance import provenance
+from eval.records.results import EpisodeRecord
+from eval.records.tables import write_tables
+from eval.records.videos import VideoQueue, VideoRule
+from eval.rollout.loop import Finished, Rollout
+from eval.rollout.pool import WorkerSettings
+from policies.base import Policy
+from policies.registry import load_policy
+
+SAPIEN_WORLD = "eval.rollout.sapien_world"
+WATCHDOG_SECONDS = 300.0
+
+Listener = Callable[[EpisodeRecord], None]
+"""Called with every record as it becomes durable."""
+
+
+class FolderRecorder:
+    """Keeps what a rollout produces: records and world in the run folder, videos through the encoder."""
+
+    def __init__(self, folder: RunFolder, videos: VideoRule, listener: Listener | None) -> None:
+        self.folder, self.rule, self.listener = folder, videos, listener
+        self.filmed = videos.film(folder.plan)
+        self.videos = VideoQueue(folder.path)
+
+    def wants_film(self, spec: EpisodeSpec) -> bool:
+        """Whether the pictures of this episode may be needed when it ends."""
+        return spec.id in self.filmed
+
+    def world(self, record: dict[str, Any]) -> None:
+        """Complete ``run.json`` with what only a worker knows; stand-ins of all scenes are gathered."""
+        before = self.folder.header.get("world")
+        merged = record if before is None else _merge_worlds(before, record)
+        if merged != before:
+            self.folder.write_header({**self.folder.header, "world": merged})
+
+    def finished(self, episode: Finished) -> None:
+        """Make the episode durable, after its video if it gets one."""
+        if episode.frames is not None and self.rule.keep(episode.record):
+            self.videos.submit(episode.spec, episode.record, episode.frames, episode.flags)
+        else:
+            self._append(episode.record)
+
+    def tick(self) -> None:
+        """Take in the videos that are done."""
+        for record in self.videos.collect():
+            self._append(record)
+
+    def drain(self) -> None:
+        """Wait for the videos that are not."""
+        for record in self.videos.collect(wait=True):
+            self._append(record)
+
+    def _append(self, record: EpisodeRecord) -> None:
+        self.folder.append(record)
+        if self.listener is not None:
+            self.listener(record)
+
+
+def _merge_worlds(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """One record of what several workers and scenes used: lists are joined, disagreeing texts say ``mixed``."""
+    merged = {**before, **{key: value for key, value in record.items() if value is not None}}
+    old, new = before.get("assets"), record.get("assets")
+    if isinstance(old, dict) and isinstance(new, dict):
+        merged["assets"] = assets = {**old, **new}
+        for key in old.keys() & new.keys():
+            if isinstance(old[key], list) and isinstance(new[key], list):
+                assets[key] = sorted({*old[key], *new[key]})
+            elif isinstance(old[key], int) and isinstance(new[key], int):
+                assets[key] = max(old[key], new[key])
+            elif old[key] != new[key]:
+                assets[key] = "mixed"
+    return merged
+
+
+def default_out(policy: str) -> Path:
+    """A new folder ``results/<date>-<policy>``; a number is added if it exists."""
+    name = re.sub(r"[^\w.-]+", "_", policy).strip("_")
+    stem = Path("results") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}-{name}"
+    path, number = stem, 2
+    while path.exists():
+        path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
+    return path
+
+
+def default_workers(episodes: int) -> int:
+    """One a core this process may use, never more than there are episodes."""
+    return max(1, min(len(os.sched_getaffinity(0)), episodes))
+
+
+def run(
+    plan: Sequence[EpisodeSpec],
+    policy: str | Policy = "oracle",
+    *,
+    policy_args: Mapping[str, str] | None = None,
+    out: Path | None = None,
+    assets: str | None = None,
+    workers: int | None = None,
+    video: str = "none",
+    watchdog: float = WATCHDOG_SECONDS,
+    retry_errored: bool = False,
+    partial: bool = False,
+    world: str = SAPIEN_WORLD,
+    listener: Listener | None = None,
+) -> RunData:
+    """Play a plan, or what is left of it, and write its tables.
+
+    ``policy`` is a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes);
+    ``policy_args`` go to its constructor. ``assets`` are pack folders separated by commas, None for the built-in
+    stand-ins. ``out`` holding a part of the same run continues it. ``watchdog`` are the seconds a simulator process
+    may be silent. ``world`` is a module as described in :mod:`eval.rollout.worker`.
+
+    Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
+    is on disk in both cases.
+    """
+    if not plan:
+        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers} is not possible; give 1 or more.")
+    rule = VideoRule.parse(video)
+    name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
+    player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
+    options = {"workers": workers, "video": video, "watchdog": watchdog}
+    header = {
+        "identity": {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets},
+        "policy": dict(player.describe()),
+        "seeds": sorted({spec.seed for spec in plan}),
+        "options": options,
+        "sessions": [provenance() | {"options": options}],
+    }
+    try:
+        with RunFolder(out or default_out(name), plan, header) as folder:
+            recorder = FolderRecorder(folder, rule, listener)
+            left = folder.open_episodes(retry_errored)
+            settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog)
+            try:
+                Rollout(left, player, settings, recorder).play()
+                recorder.drain()
+            finally:
+                recorder.videos.close()
+                data = RunData(folder.path, folder.header, folder.plan, dict(folder.records))
+                write_tables(data, partial)
+    finally:
+        if isinstance(policy, str):
+            player.close()
+    return load_run(data.path)

@@ -1,0 +1,147 @@
+"""The parent's side of the simulator processes: start, talk, notice death and hanging, replace."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from eval.errors import UserError
+from eval.rollout.frames import Frames, receive
+from eval.rollout.worker import worker_main
+
+STARTUP_SECONDS = 120.0
+START_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker is started with."""
+
+    world: str
+    """Module of the world (see :mod:`eval.rollout.worker`)."""
+    assets: str | None
+    workers: int
+    watchdog: float
+    """Seconds a worker may take for one message before it counts as hanging."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """One process, its pipe and its frames."""
+
+    process: SpawnProcess
+    connection: Connection
+    deadline: float
+    ready: bool = False
+    busy: bool = False
+    frames: Frames | None = None
+    last_scene: str | None = None
+    job: Any = field(default=None)
+    """The loop's own note of what the worker plays."""
+
+
+class WorkerLost(Exception):
+    """A worker died, hung or raised; the text says which."""
+
+
+class Pool:
+    """``settings.workers`` processes; a lost one is replaced at once."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self._context = multiprocessing.get_context("spawn")  # fork after Vulkan or CUDA is up breaks both
+        self._failed_starts = 0
+        self.workers = [self._start() for _ in range(settings.workers)]
+
+    def _start(self) -> Worker:
+        ours, theirs = self._context.Pipe(duplex=True)
+        threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
+        process = self._context.Process(
+            target=worker_main, args=(theirs, self.settings.world, self.settings.assets, threads), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return Worker(process, ours, time.monotonic() + STARTUP_SECONDS, busy=True)
+
+    def send(self, worker: Worker, message: tuple[Any, ...]) -> None:
+        """Give a worker something to do. A dead one is found by the next :meth:`messages`."""
+        worker.busy, worker.deadline = True, time.monotonic() + self.settings.watchdog
+        try:
+            worker.connection.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            worker.deadline = 0.0
+
+    def messages(self, timeout: float = 0.5) -> Iterator[tuple[Worker, tuple[Any, ...] | WorkerLost]]:
+        """Everything the workers have said by now; a ``WorkerLost`` in place of a message if one is gone.
+
+        Raises ``UserError`` if a worker refuses the run or workers cannot be started at all.
+        """
+        handles = [w.connection for w in self.workers]
+        ready = set(wait(handles, timeout))
+        for worker in list(self.workers):
+            try:
+                while worker.connection in ready and worker.connection.poll():
+                    message = self._receive(worker)
+                    if message is not None:
+                        yield worker, message
+                if worker.busy and time.monotonic() > worker.deadline:
+                    raise WorkerLost(self._last_words(worker))
+            except (EOFError, ConnectionResetError, WorkerLost) as reason:
+                lost = reason if isinstance(reason, WorkerLost) else WorkerLost(self._last_words(worker))
+                self._note_failed_start(worker, lost)
+                yield worker, lost
+
+    def _receive(self, worker: Worker) -> tuple[Any, ...] | None:
+        message: tuple[Any, ...] = worker.connection.recv()
+        if message[0] == "refused":
+            raise UserError(message[1])
+        if message[0] == "error":
+            raise WorkerLost(message[1])
+        if message[0] == "frames":
+            worker.frames = receive(worker.connection, *message[1:])
+            return None
+        if message[0] == "ready":
+            worker.ready, self._failed_starts = True, 0
+        if message[0] != "world":
+            worker.busy = False
+        return message
+
+    def _note_failed_start(self, worker: Worker, lost: WorkerLost) -> None:
+        if worker.ready:
+            return
+        self._failed_starts += 1
+        if self._failed_starts >= START_ATTEMPTS:
+            raise UserError(f"Simulator processes cannot start: {lost}. `simpler-eval doctor` looks for the cause.")
+
+    def _last_words(self, worker: Worker) -> str:
+        worker.process.join(0.2)
+        code = worker.process.exitcode
+        if code is None:
+            return f"the worker was silent for {self.settings.watchdog:g} s"
+        return f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with code {code}"
+
+    def replace(self, worker: Worker) -> None:
+        """Kill what is left of a worker and start a fresh one in its place."""
+        _kill(worker)
+        self.workers[self.workers.index(worker)] = self._start()
+
+    def close(self) -> None:
+        """Ask idle workers to stop, kill the others."""
+        for worker in self.workers:
+            if not worker.busy:
+                self.send(worker, ("stop",))
+        for worker in self.workers:
+            worker.process.join(2.0 if worker.ready and worker.job is None else 0.0)
+            _kill(worker)
+
+
+def _kill(worker: Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.connection.close()

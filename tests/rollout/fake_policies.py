@@ -1,0 +1,78 @@
+"""Policies that misbehave, and one that checks what it is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from policies.base import Action
+
+
+class Still:
+    """Does nothing."""
+
+    needs_image = False
+    needs_privileged = False
+
+    def reset(self, episodes):
+        pass
+
+    def act(self, observations):
+        return [Action(np.zeros(7)) for _ in observations]
+
+    def describe(self):
+        return {"name": "still"}
+
+    def close(self):
+        pass
+
+
+class Looks(Still):
+    """Fails unless pictures, poses and privileged state belong to the step."""
+
+    needs_image = True
+    needs_privileged = True
+
+    def act(self, observations):
+        for o in observations:
+            assert o.image.shape == (32, 48, 3)
+            assert (o.image == o.step).all()
+            assert o.proprio.tcp_position[0] == o.step
+            assert o.privileged["steps"] == o.step
+        return super().act(observations)
+
+
+class Counts(Still):
+    """Raises for one episode; fails whoever is not begun again after that."""
+
+    def __init__(self, bad):
+        self.bad, self.asked = bad, {}
+
+    def reset(self, episodes):
+        self.asked |= {e.episode: 0 for e in episodes}
+
+    def act(self, observations):
+        for o in observations:
+            assert self.asked[o.episode] == o.step
+            self.asked[o.episode] += 1
+            if o.episode == self.bad and o.step == 2:
+                raise ZeroDivisionError("policy bug")
+        return super().act(observations)
+
+
+class Answers(Still):
+    """Gives one episode a fixed answer from step 1 on."""
+
+    def __init__(self, bad, answer):
+        self.bad, self.answer = bad, answer
+
+    def act(self, observations):
+        return [
+            Action(np.asarray(self.answer if o.episode == self.bad and o.step else np.zeros(7))) for o in observations
+        ]
+
+
+class Terminates(Still):
+    """Says done at every second step."""
+
+    def act(self, observations):
+        return [Action(np.zeros(7), terminate=o.step % 2 == 1) for o in observations]

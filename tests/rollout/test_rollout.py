@@ -1,0 +1,130 @@
+"""Runs in a fake world: nothing that a worker, a policy or an encoder does costs more than its own episode."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from fake_policies import Answers, Counts, Looks, Still, Terminates
+
+import eval.records.videos
+from eval.errors import UserError
+from eval.rollout.api import run
+
+
+@pytest.fixture
+def play(tmp_path):
+    def play(plan, policy, **options):
+        marks = tmp_path / "marks"
+        marks.mkdir(exist_ok=True)
+        options = {"workers": 2, "out": tmp_path / "run", "assets": str(marks), **options}
+        return run(plan, policy, world="fake_world", **options)
+
+    return play
+
+
+def statuses(data):
+    return [data.records[spec.id].status for spec in data.plan]
+
+
+def test_pictures_states_and_results_belong_together(play, make_spec, tmp_path):
+    plan = [make_spec(i) for i in range(6)]
+    data = play(plan, Looks())
+    assert statuses(data) == ["success", "failure"] * 3
+    record = data.records[plan[0].id]
+    assert (record.steps, record.first_success_step, record.episode_stats) == (5, 1, {"moved": True, "steps": 5})
+    built = (tmp_path / "marks/built").read_text().splitlines()
+    assert len(built) == len({line.split()[0] for line in built}) <= 2  # one world a worker, reused
+    assert "a fake world (STAND-INS for 1" in (tmp_path / "run/tables/summary.md").read_text()
+    assert data.header["sessions"][0]["python"]
+
+
+def test_without_need_of_pictures_nothing_is_rendered(play, make_spec, tmp_path):
+    play([make_spec(0)], Still(), workers=1)
+    assert (tmp_path / "marks/built").read_text().split()[1] == "False"
+
+
+def test_terminate_moves_on_and_ends_only_in_the_final_subtask(play, make_spec):
+    spec = make_spec(1, variant="subtasks", max_steps=9)
+    record = play([spec], Terminates(), workers=1).records[spec.id]
+    # done is said before steps 2 and 4; the step is made each time, and the flag of the last step (up at 3 only) counts
+    assert (record.steps, record.status, record.success_any, record.first_success_step) == (4, "failure", True, 3)
+
+
+def test_dying_hanging_and_raising_workers_cost_one_retry(play, make_spec):
+    variants = ["die_once", "die_always", "hang_once", "raise_once", "raise_always", "base"]
+    plan = [make_spec(2 * i, variant=v) for i, v in enumerate(variants)]
+    data = play(plan, Still(), watchdog=1.0)
+    assert statuses(data) == ["success", "errored", "success", "success", "errored", "success"]
+    assert [data.records[s.id].attempts for s in plan] == [2, 2, 2, 2, 2, 1]
+    assert "killed by signal 9" in data.records[plan[1].id].error
+    assert "RuntimeError: the world broke" in data.records[plan[4].id].error
+
+
+def test_hanging_twice_is_errored(play, make_spec):
+    plan = [make_spec(0, variant="hang_always")]
+    data = play(plan, Still(), watchdog=0.7, workers=1)
+    assert data.records[plan[0].id].error == "the worker was silent for 0.7 s (attempt 2)"
+
+
+def test_raising_policy_costs_its_episode_alone(play, make_spec):
+    plan = [make_spec(2 * i) for i in range(5)]
+    data = play(plan, Counts(plan[1].id))
+    assert statuses(data) == ["success", "errored", "success", "success", "success"]
+    assert data.records[plan[1].id].error == "policy raised ZeroDivisionError: policy bug"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [([np.nan] * 7, "not finite"), (np.zeros(6), r"shape (6,), not (7,)"), ("up", "Action")]
+)
+def test_nonsense_actions_are_errored(play, make_spec, answer, words):
+    plan = [make_spec(2 * i) for i in range(3)]
+    data = play(plan, Answers(plan[0].id, answer))
+    assert statuses(data) == ["errored", "success", "success"]
+    assert words in data.records[plan[0].id].error
+
+
+def test_videos_show_every_step_in_order(play, make_spec, tmp_path):
+    plan = [make_spec(i) for i in range(4)]
+    data = play(plan, Still(), video="failures")
+    assert [data.records[s.id].video is not None for s in plan] == [False, True, False, True]
+    film = cv2.VideoCapture(str(tmp_path / "run" / data.records[plan[1].id].video))
+    frames = np.array([film.read()[1] for _ in range(int(film.get(cv2.CAP_PROP_FRAME_COUNT)))])
+    assert frames.shape == (6, 32 + eval.records.videos.BAR, 48, 3)
+    assert np.all(np.abs(frames[:, 4:28, 8:40].mean(axis=(1, 2, 3)) - np.arange(6)) < 2)
+    assert not list((tmp_path / "run/videos").rglob("*.part*"))
+
+
+def test_first_n_videos_are_of_each_task(play, make_spec):
+    plan = [make_spec(i, task=task) for task in ("a", "b") for i in range(3)]
+    data = play(plan, Still(), video="first:1")
+    assert [data.records[s.id].video is not None for s in plan] == [True, False, False] * 2
+
+
+def test_failing_encoder_is_recorded_and_the_run_goes_on(play, make_spec, monkeypatch):
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "/nowhere/ffmpeg")
+    plan = [make_spec(i) for i in range(2)]
+    data = play(plan, Still(), video="all")
+    assert statuses(data) == ["success", "failure"]
+    assert all(data.records[s.id].video is None and data.records[s.id].video_error for s in plan)
+
+
+def test_refusing_world_is_one_line(play, make_spec):
+    with pytest.raises(UserError, match=r"^No Vulkan device\.$"):
+        play([make_spec(0)], Still(), assets="no_vulkan")
+
+
+def test_world_that_cannot_be_imported_is_one_line(make_spec, tmp_path):
+    with pytest.raises(UserError, match=r"cannot start.*no_such_world"):
+        run([make_spec(0)], Still(), world="no_such_world", out=tmp_path / "run", workers=1)
+
+
+def test_errored_episodes_are_run_again_only_when_asked(play, make_spec, tmp_path):
+    plan = [make_spec(0), make_spec(2)]
+    data = play(plan, Answers(plan[0].id, [np.nan] * 7), workers=1)
+    bad = type("Answers", (Still,), {"__module__": "fake_policies", "__qualname__": "Answers"})()
+    resets = tmp_path / "marks/resets"
+    before = resets.read_text()
+    assert statuses(play(plan, bad)) == statuses(data) == ["errored", "success"]
+    assert resets.read_text() == before
+    assert statuses(play(plan, bad, retry_errored=True)) == ["success", "success"]
