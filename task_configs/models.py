@@ -10,14 +10,13 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
-from annotated_types import Ge, Len
 from pydantic import Field, model_validator
 
 from task_configs.strict import StrictModel
 
 Vec2 = tuple[float, float]
 Vec4 = tuple[float, float, float, float]
-Count = Annotated[int, Ge(1)]
+Count = Annotated[int, Field(ge=1)]
 Linspace = tuple[float, float, Count]
 """First value, last value (included), how many."""
 
@@ -148,7 +147,7 @@ class TaskBase(StrictModel):
     setup: Setup
     envs: dict[str, Choice] = Field(default_factory=dict)
     """Env ids of the original that are this task, and what each changes."""
-    settings: Annotated[dict[str, Setting], Len(1)]
+    settings: Annotated[dict[str, Setting], Field(min_length=1)]
 
     def variants(self, setting: str) -> tuple[Variant, ...]:
         """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
@@ -175,7 +174,7 @@ class GraspTask(TaskBase):
 
     family: Literal["grasp"]
     contact_offset: float = 0.02
-    targets: Annotated[tuple[str, ...], Len(1)]
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """Model of the target; drawn where there are several."""
     orientations: dict[str, Vec4] = Field(default_factory=lambda: dict(GRASP_ORIENTATIONS))
     """Start rotations w x y z, in the order of the draw."""
@@ -188,7 +187,7 @@ class Squares(StrictModel):
     """Placements on two different corners of a square, for several squares of one centre."""
 
     center: Vec2
-    half_sizes: Annotated[tuple[float, ...], Len(1)]
+    half_sizes: Annotated[tuple[float, ...], Field(min_length=1)]
 
     def pairs(self) -> tuple[tuple[Vec2, Vec2], ...]:
         """World positions [m] of source and goal: 12 ordered pairs of corners per square."""
@@ -207,7 +206,7 @@ class PutOnTask(TaskBase):
     source: str
     goal: str
     squares: Squares
-    quats: Annotated[tuple[tuple[Vec4, Vec4], ...], Len(1)]
+    quats: Annotated[tuple[tuple[Vec4, Vec4], ...], Field(min_length=1)]
     """Start rotations w x y z of source and goal."""
     completely_on_goal: bool
     """Success needs the source to touch nothing but the goal and the robot."""

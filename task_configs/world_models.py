@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Len
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from task_configs.models import Box2, Vec4
 from task_configs.strict import StrictModel
 
 Vec3 = tuple[float, float, float]
-PerJoint = Annotated[tuple[float, ...], Len(1)]
+PerJoint = Annotated[tuple[float, ...], Field(min_length=1)]
 
 
 class LinkMaterial(StrictModel):
@@ -48,8 +47,8 @@ class Robot(StrictModel):
     urdf: str
     """File stem; a colour variant V appends ``_V``."""
     control_mode: str
-    control_freq: Annotated[int, Ge(1)]
-    sim_freq: Annotated[int, Ge(1)]
+    control_freq: Annotated[int, Field(ge=1)]
+    sim_freq: Annotated[int, Field(ge=1)]
     default_scene: str
     base_height: float
     base_quat: Vec4
