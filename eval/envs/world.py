@@ -6,6 +6,7 @@ from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
+import sapien
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -73,9 +74,13 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         """
         super().reset(seed=seed)
         spec = (options or {}).get("spec", self.spec_of_episode)
+        stats = self.begin(spec, self.settle(spec))
+        return self._observe(), self._info(TaskResult(False, {}, stats))
+
+    def begin(self, spec: EpisodeSpec, settled: list[Settled]) -> dict[str, Any]:
+        """Begin an episode from given object states and return its first statistics; draws no picture."""
         self.spec_of_episode = spec
         key = scene_key(spec)
-        settled = self._settle(spec)
         if self._set is None or key != self._key:
             self._set = None  # free the old scene first
             self._set = build_stage_set(spec, self._assets, self._render)
@@ -84,9 +89,9 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         self._rule = make_rule(spec)
         self._rule.reset(self._facts(settled))
         self._steps = 0
-        return self._observe(), self._info(TaskResult(False, {}, self._rule.initial_stats()))
+        return self._rule.initial_stats()
 
-    def _settle(self, spec: EpisodeSpec) -> list[Settled]:
+    def settle(self, spec: EpisodeSpec) -> list[Settled]:
         """Where the objects come to rest; kept, since many episodes share it."""
         key = repr((spec.scene, spec.sim_freq, spec.objects))
         if key not in self._settled:
@@ -167,6 +172,15 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
             "base": pose_array(made.robot.articulation.root_pose),
         }
 
+    def camera_matrices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(3, 3) intrinsic and (4, 4) extrinsic matrix (world to OpenCV camera frame) of the policy camera."""
+        camera = self.stage_set.config.camera
+        intrinsic = np.array([[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]])
+        link = self.stage_set.robot.links[camera.link].entity_pose
+        pose = (link * sapien.Pose(camera.position, camera.quat)).inv().to_transformation_matrix()
+        axes = np.array([[0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+        return intrinsic, axes @ pose
+
     def advance_to_next_subtask(self) -> None:
         """Begin the next subtask of a long-horizon task."""
         self._rule.advance()
@@ -182,8 +196,6 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
     @property
     def device_summary(self) -> str:
         """The device that draws, in SAPIEN's words."""
-        import sapien
-
         return str(sapien.render.get_device_summary()) if self._render else "none (no picture)"
 
     def close(self) -> None:

@@ -1,0 +1,155 @@
+"""Open-loop replay of recorded sequences, started from the recorded state after the reset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from eval.envs.assets import Assets
+from eval.envs.robots.base import pose_array
+from eval.envs.robots.google_robot import GoogleRobotController
+from eval.envs.settling import Settled
+from eval.envs.stage_set import scene_key
+from eval.envs.world import World
+from eval.episode import EpisodeSpec
+from eval.initial import SeedChain, spec_from_reset
+
+CLOSED_ON_ITSELF = 1.03
+"""rad; from this finger angle on the two Google fingers press on each other and a sequence is no longer contact-free."""
+CONTACT_FREE = ("random_smooth", "arm_large")
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How one sequence went."""
+
+    name: str
+    kind: str
+    recorded_success: bool
+    success: bool
+    free_mm: float
+    """Largest tool distance over the contact-free steps; NaN if the sequence has none to judge."""
+    free_degrees: float
+    whole_mm: float
+    """Largest tool distance over the whole sequence."""
+    first_step_targets: float
+    """rad or m; largest difference of the per-substep drive targets of step 1; NaN if not recorded."""
+    later_arm_targets: float
+    """rad or m; the same for the arm in the later steps, with the recorded joints put in."""
+
+
+def sequence_spec(sequence: Mapping[str, Any], env_id: str, kwargs: Mapping[str, Any]) -> EpisodeSpec:
+    """The episode of a sequence: a fresh environment, one reset."""
+    reset = sequence["reset"]
+    return spec_from_reset(env_id, dict(kwargs), reset["seed"], dict(reset["options"] or {}), SeedChain())
+
+
+def recorded_state(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, prefix: str, height: float | None) -> list[Settled]:
+    """Objects as recorded; a velocity of exactly zero means asleep."""
+    found = []
+    for item in spec.objects:
+        i = list(names).index(item.model)
+        pose, velocity = arrays[prefix + "actor_pose"][i], arrays[prefix + "actor_vel"][i]
+        reference = float(pose[2]) if height is None or item.role != "target" else height
+        found.append(Settled(pose, velocity, not velocity.any(), reference))
+    return found
+
+
+class Replayer:
+    """Replays sequences in one world, rebuilt only when the scene changes."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+        self._world: World | None = None
+
+    def replay(self, name: str, sequence: Mapping[str, Any], spec: EpisodeSpec, arrays: Arrays) -> Replay:
+        """``arrays``: those of the sequence, without its prefix."""
+        if self._world is None or scene_key(self._world.spec_of_episode) != scene_key(spec):
+            self._world = World(spec, self._assets, render=False)
+        world = self._world
+        names = sequence["reset"]["actor_names"]
+        state = recorded_state(spec, names, arrays, "t0/", sequence["reset"].get("obj_height_after_settle"))
+        world.begin(spec, state)
+        world.stage_set.robot.set_state(arrays["t0/robot_qpos"])
+        world.stage_set.controller.reset()
+        first = self._first_step(arrays)
+        tools, success = [], False
+        for action in arrays["action"]:
+            _, _, success, _, _ = world.step(action)
+            tools.append(pose_array(world.stage_set.robot.tool.entity_pose))
+        millimetres, degrees = _tool_difference(np.array(tools), arrays["x.tcp"][1:])
+        free = _contact_free_steps(sequence["kind"], spec, arrays)
+        later = self._later_steps(spec, state, arrays)
+        return Replay(
+            name, sequence["kind"], bool(sequence["success_last"]), bool(success),
+            float(millimetres[:free].max()) if free else float("nan"),
+            float(degrees[:free].max()) if free else float("nan"),
+            float(millimetres.max()), first, later,
+        )  # fmt: skip
+
+    def _first_step(self, arrays: Arrays) -> float:
+        """Per-substep drive targets of step 1 against the recorded ones; leaves the controller reset."""
+        if "sub.drive_target" not in arrays or self._world is None:
+            return float("nan")
+        made = self._world.stage_set
+        made.controller.set_action(arrays["action"][0])
+        worst = float(np.abs(_planned(made.controller) - _recorded(made, arrays, 0, arm_only=False)).max())
+        made.controller.reset()
+        return worst
+
+    def _later_steps(self, spec: EpisodeSpec, state: list[Settled], arrays: Arrays) -> float:
+        """Arm targets of steps 2, 3, ... when the recorded joints are put in before each."""
+        if "sub.drive_target" not in arrays or self._world is None:
+            return float("nan")
+        self._world.begin(spec, state)
+        made = self._world.stage_set
+        worst = 0.0
+        for step in range(len(arrays["sub.drive_target"])):
+            made.robot.set_state(arrays["x.robot_qpos"][step], arrays["x.robot_qvel"][step])
+            if step == 0:
+                made.controller.reset()
+            made.controller.set_action(arrays["action"][step])
+            planned = _planned(made.controller)
+            wanted = _recorded(made, arrays, step, arm_only=True)
+            worst = max(worst, float(np.abs(planned[..., : wanted.shape[-1]] - wanted).max()))
+        return worst
+
+
+def _planned(controller: Any) -> NDArray[np.float64]:
+    """(S or 1, d) unclamped targets, arm before fingers."""
+    if isinstance(controller, GoogleRobotController):
+        assert controller.arm_path is not None and controller.gripper_path is not None
+        return np.hstack([controller.arm_path.position, controller.gripper_path.position])[1:]
+    return np.concatenate([controller.arm_target, controller.gripper_target])[None]
+
+
+def _recorded(made: Any, arrays: Arrays, step: int, arm_only: bool) -> NDArray[np.float64]:
+    config, robot = made.config, made.robot
+    joints = config.arm_joints if arm_only else (*config.arm_joints, *config.gripper_joints)
+    return np.asarray(arrays["sub.drive_target"][step][:, [robot.index(name) for name in joints]], dtype=np.float64)
+
+
+def _contact_free_steps(kind: str, spec: EpisodeSpec, arrays: Arrays) -> int:
+    """How many steps at the beginning are contact-free."""
+    if not kind.startswith(CONTACT_FREE):
+        return 0
+    if spec.robot_family == "widowx":
+        return len(arrays["action"])
+    fingers = arrays["x.robot_qpos"][1:, 7:9].max(axis=1)  # recorded order: seven arm joints, two fingers, head
+    closed = np.flatnonzero(fingers > CLOSED_ON_ITSELF)
+    return int(closed[0]) if len(closed) else len(fingers)
+
+
+def _tool_difference(
+    own: NDArray[np.float64], recorded: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(T,) mm and degrees between tool poses (T, 7)."""
+    turn = Rotation.from_quat(own[:, 3:], scalar_first=True).inv() * Rotation.from_quat(recorded[:, 3:], scalar_first=True)
+    return np.linalg.norm(own[:, :3] - recorded[:, :3], axis=1) * 1e3, np.degrees(turn.magnitude())

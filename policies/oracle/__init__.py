@@ -1,0 +1,52 @@
+"""The oracle: scripted from the simulator's state. It proves that a world can be solved; it is no baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from policies.base import Action, EpisodeInfo, Observation
+from policies.oracle.pick import Pick
+from policies.oracle.put_on import PutOn
+
+
+class Script(Protocol):
+    """What the oracle does in one episode."""
+
+    def act(self, observation: Observation) -> Action:
+        """Next action; the observation carries the privileged state."""
+
+
+class OraclePolicy:
+    """Chooses a script by the roles of the objects in the scene; one script per episode."""
+
+    needs_image = False
+    needs_privileged = True
+
+    def __init__(self) -> None:
+        self._scripts: dict[str, Script] = {}
+
+    def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
+        """Forget what was under way in these episodes."""
+        for info in episodes:
+            self._scripts.pop(info.episode, None)
+
+    def act(self, observations: Sequence[Observation]) -> list[Action]:
+        """Next action of every episode's script."""
+        return [self._script(observation).act(observation) for observation in observations]
+
+    def _script(self, observation: Observation) -> Script:
+        if observation.episode not in self._scripts:
+            if observation.privileged is None:
+                raise ValueError("the oracle needs the privileged state")
+            roles = observation.privileged["roles"]
+            self._scripts[observation.episode] = PutOn() if "goal" in roles else Pick()
+        return self._scripts[observation.episode]
+
+    def describe(self) -> Mapping[str, Any]:
+        """Nothing but its name: it has no options and draws nothing."""
+        return {"policy": "oracle"}
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._scripts.clear()

@@ -1,0 +1,99 @@
+"""Steering a tool towards a pose, in the robot's base axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Array = NDArray[np.float64]
+
+NEAR = 0.55
+"""m."""
+MAX_LEAN = 0.6
+"""rad."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How a robot grasps."""
+
+    approach: int
+    """Column that points from the wrist to the fingertips."""
+    closing: int
+    """Column of the tool's rotation matrix along which the fingers meet."""
+    open_command: float
+    hold_command: float
+    close_command: float
+    lean: float
+    """rad, away from the robot, at the distance NEAR from its base."""
+    lean_per_metre: float
+    step: float
+    """m, largest translation in one control step."""
+    turn: float
+    """rad, largest rotation in one control step."""
+
+
+GOOGLE = Hand(approach=2, closing=1, lean=0.33, lean_per_metre=1.2, open_command=-1.0, hold_command=0.0, close_command=1.0, step=0.04, turn=0.15)
+WIDOWX = Hand(approach=0, closing=1, lean=0.0, lean_per_metre=0.0, open_command=1.0, hold_command=1.0, close_command=-1.0, step=0.022, turn=0.15)
+
+
+def hand_of(robot: str) -> Hand:
+    """The hand of ``google_robot`` or ``widowx``."""
+    return WIDOWX if robot == "widowx" else GOOGLE
+
+
+def rotation(pose: Array) -> Rotation:
+    """Rotation of a pose (7,) x y z qw qx qy qz."""
+    return Rotation.from_quat(pose[3:], scalar_first=True)
+
+
+def grasp_rotation(hand: Hand, state: Mapping[str, Any], position: Array, across: Array | None) -> Rotation:
+    """Tool rotation (world) for grasping at ``position`` (3,) from above, the fingers closing along ``across``.
+
+    across: (3,) world direction, its sign does not matter; None closes sideways to the arm. The hand leans away from the
+    robot, the more the farther it reaches: straight down would bend a Google wrist beyond its limit.
+    """
+    reach = position[:2] - state["base"][:2]
+    far = float(np.linalg.norm(reach))
+    forward = np.array([*(reach / far), 0.0])
+    lean = float(np.clip(hand.lean + hand.lean_per_metre * (far - NEAR), 0.0, MAX_LEAN))
+    approach = np.cos(lean) * np.array([0.0, 0.0, -1.0]) + np.sin(lean) * forward
+    closing = np.cross([0.0, 0.0, 1.0], forward) if across is None else across
+    closing = closing - (closing @ approach) * approach
+    closing /= np.linalg.norm(closing)
+    if closing @ rotation(state["tcp"]).as_matrix()[:, hand.closing] < 0:
+        closing = -closing  # half a turn swaps the fingers
+    matrix = np.empty((3, 3))
+    matrix[:, hand.approach], matrix[:, hand.closing] = approach, closing
+    third = 3 - hand.approach - hand.closing
+    sign = 1.0 if (hand.approach + 1) % 3 == hand.closing else -1.0
+    matrix[:, third] = sign * np.cross(approach, closing)
+    return Rotation.from_matrix(matrix)
+
+
+def distance(state: Mapping[str, Any], position: Array) -> float:
+    """m from the tool to a world position."""
+    return float(np.linalg.norm(state["tcp"][:3] - position))
+
+
+def angle_to(state: Mapping[str, Any], wanted: Rotation) -> float:
+    """rad from the tool's rotation to ``wanted``."""
+    return float((wanted * rotation(state["tcp"]).inv()).magnitude())
+
+
+def steer(hand: Hand, state: Mapping[str, Any], position: Array, wanted: Rotation, gripper: float) -> Array:
+    """(7,) action that brings the tool towards a world pose, limited to the hand's pace."""
+    base = rotation(state["base"])
+    shift = base.inv().apply(position - state["tcp"][:3])
+    turn = base.inv().apply((wanted * rotation(state["tcp"]).inv()).as_rotvec())
+    return np.concatenate([_limited(shift, hand.step), _limited(turn, hand.turn), [gripper]])
+
+
+def _limited(vector: Array, most: float) -> Array:
+    length = float(np.linalg.norm(vector))
+    return vector if length <= most else vector * (most / length)

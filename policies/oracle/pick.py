@@ -1,0 +1,69 @@
+"""Pick the target up from above and hold it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.base import Action, Observation
+from policies.oracle.motion import angle_to, distance, grasp_rotation, hand_of, rotation, steer
+
+HOVER, LIFT = 0.13, 0.16
+"""m above the object."""
+CLOSING_STEPS = 4
+HELD_STEPS = 7
+"""Control steps off the table after which the pick counts as done (the task wants five)."""
+LOST_STEPS = 9
+
+
+class Pick:
+    """Hover, descend, close, lift; begins again if the object stays behind."""
+
+    def __init__(self) -> None:
+        self._phase = "hover"
+        self._steps = 0
+        self._held = 0
+        self._rest_height: float | None = None
+
+    def act(self, observation: Observation) -> Action:
+        """Next action."""
+        state: Any = observation.privileged
+        hand = hand_of(observation.robot)
+        pose = state["objects"][state["roles"]["target"]]
+        if self._rest_height is None:
+            self._rest_height = float(pose[2])
+        wanted = grasp_rotation(hand, state, pose[:3], _across(pose))
+        self._held += int(pose[2] - self._rest_height > 0.03)
+        above = pose[:3] + [0.0, 0.0, HOVER]
+        self._steps += 1
+        if self._phase == "hover":
+            if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
+                self._go("descend", pose)
+            return Action(steer(hand, state, above, wanted, hand.open_command if self._steps == 1 else hand.hold_command))
+        if self._phase == "descend":
+            if distance(state, pose[:3]) < 0.006 or self._steps > 12:
+                self._go("close", pose)
+            return Action(steer(hand, state, pose[:3], wanted, hand.hold_command))
+        if self._phase == "close":
+            if self._steps >= CLOSING_STEPS:
+                self._go("lift", pose)
+            return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
+        if self._steps > LOST_STEPS and pose[2] - self._rest_height < 0.02:
+            self._go("hover", pose)
+            return Action(steer(hand, state, above, wanted, hand.open_command))
+        goal = self._grasp_point + [0.0, 0.0, LIFT]
+        return Action(
+            steer(hand, state, goal, rotation(state["tcp"]), hand.close_command), terminate=self._held >= HELD_STEPS
+        )
+
+    def _go(self, phase: str, pose: NDArray[np.float64]) -> None:
+        self._phase, self._steps = phase, 0
+        self._grasp_point = pose[:3].copy()
+
+
+def _across(pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Direction across a lying can (its axis is the model's y); None for a standing one."""
+    axis = rotation(pose).as_matrix()[:, 1]
+    return None if abs(axis[2]) > 0.7 else np.array([-axis[1], axis[0], 0.0])
