@@ -107,9 +107,7 @@ class RunFolder:
         else:
             strangers = sorted(p.name for p in self.path.iterdir() if not p.name.startswith((".", PLAN_FILE)))
             if strangers:
-                raise UserError(
-                    f"{self.path} is not empty and holds no run (found {strangers[0]}); choose another --out."
-                )
+                raise UserError(f"{self.path} is not empty and holds no run (found {strangers[0]}); choose another --out.")
             lines = "".join(spec.model_dump_json() + "\n" for spec in self.plan)
             write_atomically(self.path / PLAN_FILE, lines)
         self.write_header(header)
@@ -208,8 +206,7 @@ def _refuse_another_run(path: Path, found: dict[str, Any], wanted: dict[str, Any
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
             raise UserError(
-                f"{path} holds a run with {key} {before.get(key)!r}, this one has {now.get(key)!r}; "
-                "choose another --out."
+                f"{path} holds a run with {key} {before.get(key)!r}, this one has {now.get(key)!r}; choose another --out."
             )
 
 

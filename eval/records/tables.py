@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
 from eval.records.folder import RunData, write_atomically
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing"]
 TOTAL = "all"
@@ -24,6 +25,8 @@ def summary(plan: Sequence[EpisodeSpec], records: Mapping[str, EpisodeRecord], p
     interval. ``errored`` and ``missing`` episodes are in neither. A total (variant ``all``) with errored or missing
     episodes has no rate unless ``partial``.
     """
+    import pandas as pd  # here, because every worker process imports what the command imports
+
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for spec in plan:
         groups.setdefault((spec.task, spec.setting), {}).setdefault(spec.variant, []).append(spec.id)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
-import mediapy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,6 +78,9 @@ def caption(frame: NDArray[np.uint8], instruction: str, step: str, outcome: str,
 
 def write_video(path: Path, frames: NDArray[np.uint8], flags: Sequence[bool], record: EpisodeRecord) -> None:
     """Encode one episode (T, H, W, 3) at ``FPS`` into ``path``; the file appears only when it is whole."""
+    import imageio_ffmpeg  # here, because every worker process imports what the command imports
+    import mediapy
+
     mediapy.set_ffmpeg(imageio_ffmpeg.get_ffmpeg_exe())
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.part.mp4")
@@ -105,9 +106,7 @@ class VideoQueue:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="video")
         self._waiting: list[Future[EpisodeRecord]] = []
 
-    def submit(
-        self, spec: EpisodeSpec, record: EpisodeRecord, frames: NDArray[np.uint8], flags: Sequence[bool]
-    ) -> None:
+    def submit(self, spec: EpisodeSpec, record: EpisodeRecord, frames: NDArray[np.uint8], flags: Sequence[bool]) -> None:
         """Queue an episode; blocks while ``BACKLOG`` others wait."""
         if len(self._waiting) >= BACKLOG:
             self._waiting[0].exception()

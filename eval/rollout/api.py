@@ -114,6 +114,7 @@ def run(
     retry_errored: bool = False,
     partial: bool = False,
     world: str = SAPIEN_WORLD,
+    on_start: Callable[[Path, list[EpisodeRecord]], None] | None = None,
     listener: Listener | None = None,
 ) -> RunData:
     """Play a plan, or what is left of it, and write its tables.
@@ -121,7 +122,8 @@ def run(
     ``policy`` is a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes);
     ``policy_args`` go to its constructor. ``assets`` are pack folders separated by commas, None for the built-in
     stand-ins. ``out`` holding a part of the same run continues it. ``watchdog`` are the seconds a simulator process
-    may be silent. ``world`` is a module as described in :mod:`eval.rollout.worker`.
+    may be silent. ``on_start`` is told the folder and what is already done, once the input is known to be usable;
+    ``listener`` every new record. ``world`` is a module as described in :mod:`eval.rollout.worker`.
 
     Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
     is on disk in both cases.
@@ -145,6 +147,8 @@ def run(
         with RunFolder(out or default_out(name), plan, header) as folder:
             recorder = FolderRecorder(folder, rule, listener)
             left = folder.open_episodes(retry_errored)
+            if on_start is not None:
+                on_start(folder.path, list(folder.records.values()))
             settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog)
             try:
                 Rollout(left, player, settings, recorder).play()

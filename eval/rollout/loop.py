@@ -170,9 +170,7 @@ class Rollout:
             robot="google_robot" if job.spec.robot_family == "google_robot" else "widowx",
             instruction=instruction,
             image=image,
-            proprio=Proprio(
-                np.array(tcp[:3], np.float32), np.array(tcp[3:], np.float32), opening, np.array(qpos, np.float32)
-            ),
+            proprio=Proprio(np.array(tcp[:3], np.float32), np.array(tcp[3:], np.float32), opening, np.array(qpos, np.float32)),
             privileged=privileged,
         )
 

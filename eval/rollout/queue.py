@@ -11,9 +11,7 @@ from eval.episode import EpisodeSpec
 def look_of(spec: EpisodeSpec) -> str:
     """Episodes with the same text very likely share a scene; the world itself decides what it rebuilds."""
     objects = sorted(o.model for o in spec.objects)
-    return "|".join(
-        (spec.robot, spec.scene, spec.lighting, str(spec.overlay), spec.urdf_version, spec.shader, *objects)
-    )
+    return "|".join((spec.robot, spec.scene, spec.lighting, str(spec.overlay), spec.urdf_version, spec.shader, *objects))
 
 
 class EpisodeQueue:

@@ -66,9 +66,7 @@ class Answers(Still):
         self.bad, self.answer = bad, answer
 
     def act(self, observations):
-        return [
-            Action(np.asarray(self.answer if o.episode == self.bad and o.step else np.zeros(7))) for o in observations
-        ]
+        return [Action(np.asarray(self.answer if o.episode == self.bad and o.step else np.zeros(7))) for o in observations]
 
 
 class Terminates(Still):

@@ -1,0 +1,94 @@
+"""Verbs that look without playing: ``list``, ``plan`` and ``report``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eval.cli.options import Json, Limit, MaxSteps, RunPath, Sample, Seed, Setting, Suite, Tasks, plan_of
+from eval.records.folder import RunData, load_run
+from eval.records.tables import COLUMNS, title, write_tables
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command("list")(list_verb)
+    app.command("plan")(plan_verb)
+    app.command("report")(report_verb)
+
+
+def list_verb(as_json: Json = False) -> None:
+    """Show the tasks with their settings, the suites and the policies that are installed."""
+    from eval.planning import describe_suites, describe_tasks
+    from policies.registry import policy_names
+
+    tasks, suites = describe_tasks(), describe_suites()
+    if as_json:
+        content = {
+            "tasks": [asdict(t) for t in tasks], "suites": [asdict(s) for s in suites], "policies": policy_names(),
+        }  # fmt: skip
+        typer.echo(json.dumps(content, indent=2))
+        return
+    _print("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
+        [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
+    ])  # fmt: skip
+    _print("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
+    typer.echo(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")
+
+
+def plan_verb(
+    suite: Suite = None,
+    task: Tasks = None,
+    setting: Setting = "visual_matching",
+    seed: Seed = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    max_steps: MaxSteps = None,
+    as_json: Json = False,
+) -> None:
+    """Show what `run` with the same options would play, without playing it."""
+    plan = plan_of(suite, task, setting, seed, limit, sample, max_steps)
+    if as_json:
+        typer.echo(json.dumps({"episodes": [{"id": spec.id, **spec.model_dump(mode="json")} for spec in plan]}))
+        return
+    counts = Counter((spec.task, spec.setting, spec.variant) for spec in plan)
+    _print(f"{len(plan)} episodes", ["task", "setting", "variant", "episodes"], [[*k, n] for k, n in counts.items()])
+
+
+def report_verb(
+    run: RunPath,
+    partial: Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the tables of a run anew and print them; works while it is running."""
+    print_table(load_run(run), as_json, partial)
+
+
+def print_table(data: RunData, as_json: bool, partial: bool) -> None:
+    """Write the tables of a run and show them."""
+    table = write_tables(data, partial)
+    if as_json:
+        rows = json.loads(table.to_json(orient="records"))
+        typer.echo(json.dumps({"out": str(data.path), "title": title(data.header), "rows": rows}, indent=2))
+        return
+    shown = table.astype(object).where(table.notna(), "")
+    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
+    _print(title(data.header), COLUMNS, rows)
+    typer.echo(f"{data.path}/tables/summary.md")
+    if any(record.video for record in data.records.values()):
+        typer.echo(f"{data.path}/videos")
+
+
+def _print(heading: str, columns: list[str], rows: list[list[object]]) -> None:
+    table = Table(title=heading, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table, markup=False)

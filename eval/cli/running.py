@@ -1,0 +1,210 @@
+"""Verbs that play episodes: ``run`` and ``smoke``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from eval.cli.options import (
+    PLAY,
+    AssetsOption,
+    Json,
+    Limit,
+    MaxSteps,
+    Sample,
+    Seed,
+    Setting,
+    Suite,
+    Tasks,
+    plan_of,
+    policy_args_of,
+)
+from eval.errors import UserError
+from eval.records.folder import RunData, load_run
+from eval.records.results import EpisodeRecord
+from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
+
+PolicyName = Annotated[
+    str | None,
+    typer.Option(
+        help="oracle (default), random, replay, any installed policy, module:Class, or path/to/file.py:Class.",
+        rich_help_panel=PLAY,
+    ),
+]
+PolicyArgs = Annotated[
+    list[str] | None,
+    typer.Option("--policy-arg", help="NAME=VALUE for the policy, may be repeated.", rich_help_panel=PLAY),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
+]
+Resume = Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own plan, policy and assets.")]
+Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", rich_help_panel=PLAY)]
+Video = Annotated[
+    str | None,
+    typer.Option(help="all, failures, first:N (of each task) or none (default; demo: all).", rich_help_panel=PLAY),
+]
+Watchdog = Annotated[
+    float | None,
+    typer.Option(
+        help=f"Seconds a simulator process may be silent before it is replaced; default {WATCHDOG_SECONDS:g}.",
+        rich_help_panel=PLAY,
+    ),
+]
+RetryErrored = Annotated[bool, typer.Option(help="Run errored episodes of a continued run again.")]
+Partial = Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command("run")(run_verb)
+    app.command("smoke")(smoke_verb)
+
+
+def run_verb(
+    suite: Suite = None,
+    task: Tasks = None,
+    setting: Setting = "visual_matching",
+    seed: Seed = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    max_steps: MaxSteps = None,
+    policy: PolicyName = None,
+    policy_arg: PolicyArgs = None,
+    assets: AssetsOption = None,
+    out: Out = None,
+    resume: Resume = None,
+    workers: Workers = None,
+    video: Video = None,
+    watchdog: Watchdog = None,
+    retry_errored: RetryErrored = False,
+    partial: Partial = False,
+    as_json: Json = False,
+) -> None:
+    """Play episodes with a policy; leave a table and videos.
+
+    Without options: the demonstration (scripted oracle, two robots, built-in assets, all videos).
+
+    Examples:
+
+      simpler-eval run --task google_robot_pick_coke_can --policy random --limit 10
+
+      simpler-eval run --policy my_policy.py:MyPolicy --suite coke_can_and_carrot --out results/mine
+
+      simpler-eval run --resume results/mine
+    """
+    options: dict[str, Any] = {
+        "workers": workers, "video": video, "watchdog": watchdog,
+        "retry_errored": retry_errored, "partial": partial,
+    }  # fmt: skip
+    if resume is not None:
+        if suite or task or policy or policy_arg or out or limit or sample or max_steps:
+            raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
+        found = load_run(resume)
+        plan, saved, path = found.plan, found.header["options"], resume
+        identity = found.header["identity"]
+        options |= {"policy_args": identity["policy_args"], "assets": identity["assets"]}
+        name = identity["policy"]
+    else:
+        name = policy or "oracle"
+        plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
+        saved = {"video": "none" if suite or task else "all"}
+        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets}
+        path = out or default_out(name)
+    for key in ("workers", "video", "watchdog"):
+        if options[key] is None:
+            options[key] = saved.get(key)
+    options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
+    data = _play_with_progress(plan, name, path, options)
+    _show(data, as_json, partial)
+
+
+def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+    try:
+        with RunProgress(Console(stderr=True), name, len(plan)) as progress:
+            return run(plan, name, out=path, on_start=progress.begin, listener=progress.episode, **options)
+    except KeyboardInterrupt:
+        done = len(load_run(path).records) if (path / "run.json").is_file() else 0
+        command = shlex.join(["simpler-eval", "run", "--resume", str(path)])
+        typer.echo(f"Stopped; {done} of {len(plan)} episodes are done. Continue with: {command}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _show(data: RunData, as_json: bool, partial: bool) -> None:
+    from eval.cli.looking import print_table
+
+    print_table(data, as_json, partial)
+    errored = sum(record.status == "errored" for record in data.records.values())
+    if errored:
+        typer.echo(f"{errored} episodes have no verdict; their errors are in {data.path}/episodes.jsonl", err=True)
+        raise typer.Exit(1)
+
+
+class RunProgress:
+    """A bar with ETA, success so far and episodes per second."""
+
+    def __init__(self, console: Console, policy: str, total: int) -> None:
+        columns = (
+            BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(elapsed_when_finished=False),
+        )  # fmt: skip
+        self._progress = Progress(*columns, console=console, speed_estimate_period=600)
+        self._policy, self._total = policy, total
+        self._counts = {"success": 0, "failure": 0, "errored": 0}
+        self._new, self._start = 0, time.monotonic()
+        self._task = self._progress.add_task("", total=total, state="starting workers", visible=False)
+
+    def begin(self, path: Path, before: list[EpisodeRecord]) -> None:
+        """The input is usable and the workers are about to start."""
+        for record in before:
+            self._counts[record.status] += 1
+        text = f"{self._total} episodes with {self._policy} into {path}"
+        text += f" ({len(before)} done before)" if before else ""
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._progress.update(self._task, completed=len(before), visible=True)
+        self._progress.start()
+
+    def episode(self, record: EpisodeRecord) -> None:
+        """One more is done."""
+        self._counts[record.status] += 1
+        self._new += 1
+        judged = self._counts["success"] + self._counts["failure"]
+        state = f"success {self._counts['success']}/{judged}"
+        if self._counts["errored"]:
+            state += f", errored {self._counts['errored']}"
+        state += f", {self._new / (time.monotonic() - self._start):.2f} episodes/s"
+        self._progress.update(self._task, advance=1, state=state)
+
+    def __enter__(self) -> RunProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if self._progress.tasks[0].visible:
+            self._progress.stop()
+
+
+def smoke_verb(
+    assets: AssetsOption = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the run here; default: a folder that is removed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Play one short episode of each robot and check pictures, table and videos; under 3 minutes on 2 cores."""
+    from eval.rollout.smoke import run_smoke
+
+    checks = run_smoke(assets, out)
+    passed = all(check.passed for check in checks)
+    if as_json:
+        typer.echo(json.dumps({"passed": passed, "checks": [vars(check) for check in checks]}, indent=2))
+    else:
+        for check in checks:
+            typer.echo(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
+    raise typer.Exit(0 if passed else 1)

@@ -1,0 +1,98 @@
+"""What a user types and gets back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from eval.cli import main
+
+
+@pytest.fixture
+def cli(capsys):
+    def cli(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return cli
+
+
+def refused(answer):
+    code, out, err = answer
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+def test_plan_as_json_has_ids(cli):
+    code, out, _ = cli("plan", "--task", "widowx_carrot_on_plate", "--limit", 3, "--json")
+    episodes = json.loads(out)["episodes"]
+    assert code == 0
+    assert len({e["id"] for e in episodes}) == 3
+    assert all(len(e["id"]) == 16 and e["task"] == "widowx_carrot_on_plate" for e in episodes)
+
+
+def test_list_names_what_can_be_chosen(cli):
+    _, out, _ = cli("list", "--json")
+    content = json.loads(out)
+    assert {"oracle", "random", "replay"} <= set(content["policies"])
+    grids = {(t["task"], t["setting"]): t["episodes"] for t in content["tasks"]}
+    assert grids["google_robot_pick_coke_can", "visual_matching"] == 300
+    assert grids["widowx_carrot_on_plate", "visual_matching"] == 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--task", "widowx_carot_on_plate"], 'Did you mean "widowx_carrot_on_plate"?'),
+        (["run", "--policy", "orakle"], 'Unknown policy "orakle". Did you mean "oracle"?'),
+        (["run", "--policy", "no/such/file.py:Mine"], "does not exist"),
+        (["run", "--policy", "random", "--policy-arg", "sead=3"], "It takes: seed, scale"),
+        (["run", "--policy", "random", "--policy-arg", "seed"], "is not NAME=VALUE"),
+        (["run", "--policy", "replay", "--policy-arg", "path=gone.npz"], "Cannot read actions from gone.npz"),
+        (["run", "--policy", "random", "--video", "some"], "use all, failures, first:N"),
+        (["run", "--policy", "random", "--workers", "0"], "give 1 or more"),
+        (["run", "--policy", "random", "--workers", "two"], "'--workers'"),
+        (["run", "--resume", "gone"], "gone is not a folder"),
+        (["report", "."], "holds no run.json"),
+        (["plan", "--task", "widowx_carrot_on_plate", "--limit", "-1"], "at least 1"),
+        (["rum"], "rum"),
+    ],
+)
+def test_bad_input_is_one_line(cli, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in refused(cli(*arguments))
+    assert not (tmp_path / "results").exists()
+
+
+def test_help_of_every_verb(cli):
+    for verb in ("run", "list", "plan", "report", "smoke", "doctor", "parity"):
+        code, out, _ = cli(verb, "--help")
+        assert code == 0
+        assert len(out.splitlines()) > 5
+
+
+def test_report_of_a_run(cli, tmp_path, make_spec):
+    from eval.records.folder import RunFolder
+    from eval.records.results import EpisodeRecord
+
+    plan = [make_spec(i) for i in range(2)]
+    with RunFolder(tmp_path / "run", plan, {"identity": {"policy": "mine"}}) as run:
+        for spec in plan[:1]:
+            run.append(EpisodeRecord(id=spec.id, task="t", setting="s", variant="v", status="success"))
+    rows = json.loads(cli("report", tmp_path / "run", "--json")[1])["rows"]
+    assert [(r["variant"], r["n"], r["missing"], r["rate"]) for r in rows] == [("base", 1, 1, 1.0), ("all", 1, 1, None)]
+    rows = json.loads(cli("report", tmp_path / "run", "--json", "--partial")[1])["rows"]
+    assert rows[1]["rate"] == 1.0
+
+
+def test_tables_need_no_simulator():
+    code = "import sys, eval.cli, eval.records.tables, eval.records.folder; print('sapien' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
