@@ -45,7 +45,7 @@ def load_photo(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     if image is None:
         raise OSError(f"{path} is not a picture that can be read")
     scaled = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float64) / 255.0, (width, height))
-    return np.clip(scaled.astype(np.float32) * np.float32(255.0), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scaled.astype(np.float32) * np.float32(255.0), 0, 255), dtype=np.uint8)
 
 
 class PolicyPicture:

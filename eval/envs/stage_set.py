@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 import numpy as np
 import sapien
 from numpy.typing import NDArray

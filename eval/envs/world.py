@@ -176,6 +176,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         """(3, 3) intrinsic and (4, 4) extrinsic matrix (world to OpenCV camera frame) of the policy camera."""
         camera = self.stage_set.config.camera
         intrinsic = np.array([[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]])
+        intrinsic = intrinsic.astype(np.float32).astype(np.float64)  # the engines hold single precision
         link = self.stage_set.robot.links[camera.link].entity_pose
         pose = (link * sapien.Pose(camera.position, camera.quat)).inv().to_transformation_matrix()
         axes = np.array([[0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
@@ -185,7 +186,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         """Begin the next subtask of a long-horizon task."""
         self._rule.advance()
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8]:
         """(H, W, 3) the policy picture of the last step."""
         return np.array(self._last_image)
 

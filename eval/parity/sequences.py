@@ -125,7 +125,8 @@ class Replayer:
 def _planned(controller: Any) -> NDArray[np.float64]:
     """(S or 1, d) unclamped targets, arm before fingers."""
     if isinstance(controller, GoogleRobotController):
-        assert controller.arm_path is not None and controller.gripper_path is not None
+        if controller.arm_path is None or controller.gripper_path is None:
+            raise RuntimeError("no action was set")
         return np.hstack([controller.arm_path.position, controller.gripper_path.position])[1:]
     return np.concatenate([controller.arm_target, controller.gripper_target])[None]
 

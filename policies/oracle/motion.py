@@ -38,8 +38,28 @@ class Hand:
     """rad, largest rotation in one control step."""
 
 
-GOOGLE = Hand(approach=2, closing=1, lean=0.33, lean_per_metre=1.2, open_command=-1.0, hold_command=0.0, close_command=1.0, step=0.04, turn=0.15)
-WIDOWX = Hand(approach=0, closing=1, lean=0.0, lean_per_metre=0.0, open_command=1.0, hold_command=1.0, close_command=-1.0, step=0.022, turn=0.15)
+GOOGLE = Hand(
+    approach=2,
+    closing=1,
+    lean=0.33,
+    lean_per_metre=1.2,
+    open_command=-1.0,
+    hold_command=0.0,
+    close_command=1.0,
+    step=0.04,
+    turn=0.15,
+)
+WIDOWX = Hand(
+    approach=0,
+    closing=1,
+    lean=0.0,
+    lean_per_metre=0.0,
+    open_command=1.0,
+    hold_command=1.0,
+    close_command=-1.0,
+    step=0.022,
+    turn=0.15,
+)
 
 
 def hand_of(robot: str) -> Hand:
@@ -84,6 +104,11 @@ def distance(state: Mapping[str, Any], position: Array) -> float:
 def angle_to(state: Mapping[str, Any], wanted: Rotation) -> float:
     """rad from the tool's rotation to ``wanted``."""
     return float((wanted * rotation(state["tcp"]).inv()).magnitude())
+
+
+def raised(position: Array, height: float) -> Array:
+    """(3,) the point ``height`` metres above a world position."""
+    return np.asarray(position + np.array([0.0, 0.0, height]))
 
 
 def steer(hand: Hand, state: Mapping[str, Any], position: Array, wanted: Rotation, gripper: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
-from policies.oracle.motion import angle_to, distance, grasp_rotation, hand_of, rotation, steer
+from policies.oracle.motion import angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
 
 HOVER, LIFT = 0.13, 0.16
 """m above the object."""
@@ -36,7 +36,7 @@ class Pick:
             self._rest_height = float(pose[2])
         wanted = grasp_rotation(hand, state, pose[:3], _across(pose))
         self._held += int(pose[2] - self._rest_height > 0.03)
-        above = pose[:3] + [0.0, 0.0, HOVER]
+        above = raised(pose[:3], HOVER)
         self._steps += 1
         if self._phase == "hover":
             if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
@@ -53,7 +53,7 @@ class Pick:
         if self._steps > LOST_STEPS and pose[2] - self._rest_height < 0.02:
             self._go("hover", pose)
             return Action(steer(hand, state, above, wanted, hand.open_command))
-        goal = self._grasp_point + [0.0, 0.0, LIFT]
+        goal = raised(self._grasp_point, LIFT)
         return Action(
             steer(hand, state, goal, rotation(state["tcp"]), hand.close_command), terminate=self._held >= HELD_STEPS
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
-from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, hand_of, rotation, steer
+from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
 
 HOVER = 0.09
 """m above an object."""
@@ -39,9 +39,9 @@ class PutOn:
 
     def _take(self, hand: Hand, state: Any, source: NDArray[np.float64]) -> Action:
         wanted = grasp_rotation(hand, state, source[:3], rotation(source).as_matrix()[:, 1])
-        grasp = source[:3] + [0.0, 0.0, GRASP_HEIGHT]
+        grasp = raised(source[:3], GRASP_HEIGHT)
         if self._phase == "hover":
-            above = grasp + [0.0, 0.0, HOVER]
+            above = raised(grasp, HOVER)
             if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
                 self._go("descend")
             return Action(steer(hand, state, above, wanted, hand.open_command))

@@ -67,12 +67,12 @@ class Robot:
     @property
     def qpos(self) -> Float32:
         """(n,) sensed joint positions."""
-        return np.asarray(self.articulation.qpos)[self._to_ours]
+        return np.asarray(self.articulation.qpos[self._to_ours], dtype=np.float32)
 
     @property
     def qvel(self) -> Float32:
         """(n,) sensed joint velocities."""
-        return np.asarray(self.articulation.qvel)[self._to_ours]
+        return np.asarray(self.articulation.qvel[self._to_ours], dtype=np.float32)
 
     def set_state(self, qpos: Sequence[float] | NDArray[np.floating], qvel: NDArray[np.floating] | None = None) -> None:
         """Put the joints there; velocities (default zero) and forces are reset."""

@@ -60,14 +60,14 @@ class GoogleRobotController:
     def set_action(self, action: Array) -> None:
         """Plan this control step's arm and finger paths."""
         qpos = self._robot.qpos.astype(np.float64)
-        self._plan_arm(action[:6], qpos)
+        arm = self._plan_arm(action[:6], qpos)
         self._plan_gripper(float(action[6]), qpos[self._fingers])
         self._sent_position = np.clip(
-            np.hstack([self.arm_path.position, self._sent_fingers]), self._lower, self._upper
+            np.hstack([arm.position, self._sent_fingers]), self._lower, self._upper
         ).tolist()  # PhysX 4 clamps drive targets to the joint limits, PhysX 5 does not (spec Q71)
         self._sent_velocity = self._sent_finger_velocity.tolist()
 
-    def _plan_arm(self, motion: Array, qpos: Array) -> None:
+    def _plan_arm(self, motion: Array, qpos: Array) -> JointPath:
         sensed = pose_array(self._robot.tool_pose())
         turned = sapien.Pose(q=rotation_quaternion(motion[3:])) * sapien.Pose(q=sensed[3:])
         target = np.concatenate([(sensed[:3] + motion[:3]).astype(np.float32), turned.q]).astype(np.float64)
@@ -80,6 +80,7 @@ class GoogleRobotController:
         else:
             start, velocity = self.arm_path.position[-1], self.arm_path.velocity[-1]  # spec Q25
         self.arm_path = self._arm_planner.plan(start, velocity, self.arm_target, self._timestep, self._substeps)
+        return self.arm_path
 
     def _plan_gripper(self, command: float, angles: Array) -> None:
         change = GRIPPER_REACH * float(np.clip(command, -1.0, 1.0))
