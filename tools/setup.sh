@@ -30,9 +30,11 @@ fingerprint() {
     { cat pyproject.toml constraints.txt "$0"; pwd; ls /etc/vulkan/icd.d /usr/share/vulkan/icd.d 2>/dev/null || true; } \
         | sha256sum | cut -d ' ' -f 1
 }
-stamp=.venv/.setup-$extra
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(fingerprint)" ]; then
-    exit 0
+done_before() { [ "$(cat ".venv/.setup-$1" 2>/dev/null)" = "$(fingerprint)" ]; }
+if [ -x .venv/bin/python ]; then
+    if done_before "$extra"; then exit 0; fi
+    # The parts for tests and models include what the demo needs.
+    if [ "$extra" = core ] && { done_before test || done_before vla; }; then exit 0; fi
 fi
 
 # ---- system packages -------------------------------------------------------------------------------------------------
@@ -141,5 +143,5 @@ ensure_vulkan() {
 make_venv
 install_packages
 ensure_vulkan
-fingerprint >"$stamp"
+fingerprint >".venv/.setup-$extra"
 say "done"
