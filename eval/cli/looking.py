@@ -8,12 +8,16 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from eval.cli.options import Json, Limit, MaxSteps, RunPath, Sample, Seed, Setting, Suite, Tasks, plan_of
 from eval.records.folder import RunData, load_run
 from eval.records.tables import COLUMNS, title, write_tables
+
+PIPED_WIDTH = 160
+"""Columns of a table that goes into a file or a pipe."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,9 +90,11 @@ def print_table(data: RunData, as_json: bool, partial: bool) -> None:
 
 
 def _print(heading: str, columns: list[str], rows: list[list[object]]) -> None:
-    table = Table(title=heading, title_justify="left")
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console().print(table, markup=False)
+    terminal = Console()
+    console = terminal if terminal.is_terminal else Console(width=PIPED_WIDTH)
+    console.print(table, markup=False)

@@ -15,6 +15,8 @@ worker -> parent
     ``("refused", text)``                                   a ``UserError``: the run cannot go on
 
 A world is named by a module with ``make_world(spec, assets, render)``, ``scene_key(spec)`` and ``open_assets(text)``.
+The world is a ``gymnasium.Env``; the picture's size is read from its observation space, and ``image_out`` may be set to
+the array that the next picture shall be written into.
 """
 
 from __future__ import annotations
@@ -87,7 +89,8 @@ class _Session:
             self.close()
             self.world, self.world_key = self.module.make_world(self.spec, self.assets, render=render), key
         if render:
-            self._prepare_frames(slots, *self.world.picture_size(self.spec))
+            height, width, _ = self.world.observation_space["image"].shape
+            self._prepare_frames(slots, height, width)
         else:
             self.frames = None
         self._aim_picture()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from gymnasium import spaces
 
 from eval.errors import UserError
 
@@ -39,9 +40,7 @@ class FakeWorld:
 
     def __init__(self, assets, render):
         self.assets, self.render = assets, render
-
-    def picture_size(self, spec):
-        return H, W
+        self.observation_space = {"image": spaces.Box(0, 255, (H, W, 3), np.uint8)}
 
     def assets_record(self):
         return {"standins": ["robot.urdf"], "files": {}}
