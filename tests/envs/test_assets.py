@@ -83,8 +83,8 @@ def test_bad_folders_are_one_clear_line(tmp_path):
 
 
 def test_a_file_that_nobody_has_names_the_option(tmp_path):
-    with pytest.raises(UserError, match=r"(?s)open_drawer_a0\.png is missing.*--assets"):
-        Assets([]).path("real_inpainting/open_drawer_a0.png")
+    with pytest.raises(UserError, match=r"(?s)no_such_photo\.png is missing.*--assets"):
+        Assets([]).path("real_inpainting/no_such_photo.png")
 
 
 def test_robot_meshes_become_absolute_and_absent_ones_take_our_shapes(tmp_path):
@@ -97,9 +97,7 @@ def test_robot_meshes_become_absolute_and_absent_ones_take_our_shapes(tmp_path):
     assets = Assets([pack])
     link = ElementTree.parse(assets.robot_urdf("google_robot", "")).getroot().find("link")
     assert link is not None
-    assert [mesh.get("filename") for mesh in link.findall("visual/geometry/mesh")] == [
-        str(pack / GOOGLE / "m/here.obj")
-    ]
+    assert [mesh.get("filename") for mesh in link.findall("visual/geometry/mesh")] == [str(pack / GOOGLE / "m/here.obj")]
     assert link.find("collision/geometry/box") is not None
     assert link.find("collision/geometry/mesh") is None
     assert f"{GOOGLE}/m/absent.stl" in assets.record()["standins"]
@@ -110,8 +108,7 @@ def test_many_processes_may_make_the_standins_at_once(tmp_path):
     code = f"from eval.envs.standins import standin_path; print(standin_path('{name}').stat().st_size)"
     environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     children = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
     sizes = {child.communicate(timeout=120)[0].strip() for child in children}
     assert len(sizes) == 1

@@ -14,7 +14,7 @@ from eval.envs.robots.kinematics import KinematicModel, pose_to_matrix
 from eval.envs.standins.objects import MODELS
 from eval.envs.standins.photos import google_camera
 from eval.envs.standins.stages import STAGES
-from task_configs import scenes
+from task_configs import robots, scenes
 
 ASSETS = Assets([])
 
@@ -107,3 +107,17 @@ def test_google_fingers_close_on_a_can_and_open_again():
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > 0.0669 > gaps[-1]
     assert scene is not None
+
+
+@pytest.mark.parametrize("uid", ["google_robot_static", "widowx"])
+def test_a_robot_at_its_start_touches_nothing_of_itself(uid):
+    config = robots()[uid]
+    scene, robot = load(config.family)
+    robot.set_state(config.qpos)
+    scene.step()
+    touching = [
+        tuple(body.entity.name for body in contact.bodies)
+        for contact in scene.get_contacts()
+        if any(np.linalg.norm(point.impulse) > 0 for point in contact.points)
+    ]
+    assert touching == []

@@ -46,9 +46,7 @@ def label(style: Print) -> NDArray[np.uint8]:
     for start in (0, width // 2):  # front and back alike
         if style.lettering == "quarters":
             draw.polygon([(start, 0), (start + 128, 0), (start + 128, 128), (start, 128)], fill=style.wave)
-            draw.polygon(
-                [(start + 128, 128), (start + 256, 128), (start + 256, 256), (start + 128, 256)], fill=style.wave
-            )
+            draw.polygon([(start + 128, 128), (start + 256, 128), (start + 256, 256), (start + 128, 256)], fill=style.wave)
             draw.ellipse([start + 84, 100, start + 172, 156], fill=style.badge)
         elif style.lettering == "ball":
             draw.ellipse([start + 62, 60, start + 194, 192], fill=style.wave)

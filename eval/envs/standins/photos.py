@@ -62,9 +62,7 @@ def draw(stage: Stage, camera: PhotoCamera, seed: int) -> NDArray[np.uint8]:
     """(H, W, 3) sRGB picture of the stage, four rays a pixel; the seed fixes the noise."""
     width, height = camera.size
     u, v = np.meshgrid(np.arange(0.25, width, 0.5), np.arange(0.25, height, 0.5))
-    local = np.stack(
-        [(u - camera.center[0]) / camera.focal, (v - camera.center[1]) / camera.focal, np.ones_like(u)], -1
-    )
+    local = np.stack([(u - camera.center[0]) / camera.focal, (v - camera.center[1]) / camera.focal, np.ones_like(u)], -1)
     rays = local.reshape(-1, 3) @ camera.rotation.T
     distance, box, normal = _nearest_box(stage, camera.position, rays)
     point = camera.position + distance[:, None] * rays

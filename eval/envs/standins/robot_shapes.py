@@ -12,12 +12,12 @@ from typing import Literal
 from eval.envs.standins.meshes import Rgb, Vec3
 
 Look = Literal["box", "x", "y", "z"]
-"""Drawn as a box, or as a cylinder along an axis."""
+"""A box, or a cylinder along an axis."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A box to collide with, drawn as a box or a cylinder of the same extents in a colour of the palette."""
+    """A box, or the cylinder that fills it along an axis, in a colour of the palette."""
 
     low: Vec3
     high: Vec3
@@ -30,9 +30,10 @@ class Block:
 class Wedge:
     """A convex piece mirrored in one axis; rows of (half width along that axis, then the two other coordinates)."""
 
-    axis: Literal["x", "z"]
+    axis: Literal["x", "y", "z"]
     rows: tuple[Vec3, ...]
     color: str
+    drawn: bool = True
 
 
 Shape = Block | Wedge
@@ -186,9 +187,22 @@ WIDOWX: dict[str, tuple[Shape, ...]] = {
     ),
     "shoulder_link": (Block((-0.0511, -0.0511, -0.0030), (0.0511, 0.0511, 0.0495), "body", "z"),),
     "upper_arm_link": (
-        Block((-0.0145, -0.0541, -0.0145), (0.0610, 0.0541, 0.0300), "motor"),
-        Block((-0.0145, -0.0200, 0.0300), (0.0250, 0.0200, 0.2319), "body"),
-        Block((-0.0145, -0.0350, 0.2319), (0.0610, 0.0350, 0.2685), "motor"),
+        Wedge(
+            "y",
+            (
+                (0.0158, -0.0145, -0.0120),
+                (0.0158, 0.0147, -0.0120),
+                (0.0540, -0.0108, 0.2350),
+                (0.0540, 0.0605, 0.2350),
+                (0.0541, -0.0009, 0.2685),
+                (0.0541, 0.0520, 0.2685),
+            ),
+            "body",
+            drawn=False,
+        ),
+        Block((-0.0145, -0.0350, -0.0145), (0.0147, 0.0350, 0.0300), "motor", collides=False),
+        Block((-0.0140, -0.0200, 0.0300), (0.0250, 0.0200, 0.2300), "body", collides=False),
+        Block((-0.0100, -0.0400, 0.2300), (0.0605, 0.0400, 0.2685), "motor", collides=False),
     ),
     "upper_forearm_link": (
         Block((-0.0145, -0.0212, -0.0212), (0.1750, 0.0213, 0.0212), "body"),
@@ -203,8 +217,8 @@ WIDOWX: dict[str, tuple[Shape, ...]] = {
     "gripper_link": (Block((0.0, -0.0200, -0.0200), (0.0430, 0.0200, 0.0353), "motor"),),
     "gripper_prop_link": (Block((-0.0025, -0.0102, -0.0182), (0.0025, 0.0102, 0.0182), "metal", "x"),),
     "gripper_bar_link": (
-        Block((-0.0006, -0.0523, -0.0145), (0.0036, 0.0523, 0.0175), "body"),
-        Block((-0.0006, -0.0242, 0.0175), (0.0036, 0.0243, 0.0358), "body"),
+        Block((0.0002, -0.0523, -0.0145), (0.0028, 0.0523, 0.0175), "body"),  # clear of its fixed neighbours
+        Block((0.0002, -0.0242, 0.0175), (0.0028, 0.0243, 0.0358), "body"),
         Block((0.0174, -0.0506, -0.0056), (0.0286, 0.0506, 0.0056), "metal"),
         Block((0.0036, 0.0399, -0.0048), (0.0174, 0.0501, 0.0048), "body"),
         Block((0.0036, -0.0501, -0.0048), (0.0174, -0.0399, 0.0049), "body"),

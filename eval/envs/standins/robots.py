@@ -72,9 +72,7 @@ def _joint(data: Mapping[str, Any]) -> ElementTree.Element:
     if data["type"] != "fixed":
         ElementTree.SubElement(joint, "axis", xyz=_text(child_rotation.apply([1.0, 0.0, 0.0])))
         lower, upper = data["limits"]
-        ElementTree.SubElement(
-            joint, "limit", lower=f"{lower:.9g}", upper=f"{upper:.9g}", effort="1000", velocity="1000"
-        )
+        ElementTree.SubElement(joint, "limit", lower=f"{lower:.9g}", upper=f"{upper:.9g}", effort="1000", velocity="1000")
     return joint
 
 
@@ -101,17 +99,18 @@ def _add_block(link: ElementTree.Element, block: Block, colors: Mapping[str, Rgb
     _add_visual(link, geometry, center, turn, block.color, colors)
     if block.collides:
         collision = ElementTree.SubElement(link, "collision")
-        _add_origin(collision, center, (0.0, 0.0, 0.0))
-        ElementTree.SubElement(ElementTree.SubElement(collision, "geometry"), "box", size=_text(size))
+        _add_origin(collision, center, turn)
+        ElementTree.SubElement(collision, "geometry").append(geometry)
 
 
 def _add_wedge(link: ElementTree.Element, wedge: Wedge, path: Path, colors: Mapping[str, Rgb]) -> None:
     rows = np.array(wedge.rows)
     mirrored = np.concatenate([rows, rows * [-1.0, 1.0, 1.0]])
-    vertices = mirrored if wedge.axis == "x" else mirrored[:, [1, 2, 0]]
+    vertices = mirrored[:, {"x": [0, 1, 2], "y": [1, 0, 2], "z": [1, 2, 0]}[wedge.axis]]
     trimesh.Trimesh(vertices, np.arange(6).reshape(2, 3), process=False).convex_hull.export(path)
     geometry = ElementTree.Element("mesh", filename=path.name)
-    _add_visual(link, geometry, np.zeros(3), (0.0, 0.0, 0.0), wedge.color, colors)
+    if wedge.drawn:
+        _add_visual(link, geometry, np.zeros(3), (0.0, 0.0, 0.0), wedge.color, colors)
     collision = ElementTree.SubElement(link, "collision")
     ElementTree.SubElement(collision, "geometry").append(geometry)
 
@@ -131,9 +130,7 @@ def _add_visual(
     ElementTree.SubElement(material, "color", rgba=_text((*colors[color], 1.0)))
 
 
-def _add_origin(
-    element: ElementTree.Element, xyz: NDArray[np.float64], rpy: Sequence[float] | NDArray[np.float64]
-) -> None:
+def _add_origin(element: ElementTree.Element, xyz: NDArray[np.float64], rpy: Sequence[float] | NDArray[np.float64]) -> None:
     ElementTree.SubElement(element, "origin", xyz=_text(xyz), rpy=_text(rpy))
 
 

@@ -83,7 +83,7 @@ def urdf(station: str) -> bytes:
     for drawer, height in _DRAWERS:
         _drawer(root, drawer, height)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _drawer(root: ET.Element, name: str, height: float) -> None:

@@ -1,7 +1,6 @@
-"""Background photos of the visual-matching scenes, drawn by casting rays at our own rooms through the true cameras.
+"""Photos of the drawer, move-near and sink scenes, drawn by casting rays at our own rooms through the true cameras.
 
-So the table of the photo lies where the simulated table is, and the robot and the objects that are pasted over it stand
-on it. Camera frames: OpenCV (x right, y down, z forward); world: z up.
+So what the photo shows lies where the simulated things are. Camera frames: OpenCV (x right, y down, z forward); world: z up.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ from PIL import Image, ImageFilter
 from scipy.spatial.transform import Rotation
 
 from eval.envs.standins.more.rooms import Block, lab_corner
-from eval.envs.standins.more.textures import linear, rgb, tile
-from eval.envs.standins.stages import STAGES
+from eval.envs.standins.more.textures import rgb, tile
+from eval.envs.standins.stages import STAGES, StageBox
 
 Array = NDArray[np.float64]
+TABLE, LAB, SINK = "google_pick_coke_can_1_v4", "lab", "bridge_table_1_v2"
 Floats = NDArray[np.float32]
 
 # world -> camera at the robots' start (spec 3.4b, 4)
@@ -30,13 +30,6 @@ _GOOGLE = np.array(
         [-0.7072892, 0.0020225, -0.7069216, 1.0575197],
     ]
 )
-_BRIDGE = np.array(
-    [
-        [-0.4839332, 0.8751056, 0.0, -0.0933815],
-        [0.6025578, 0.3332144, -0.7251844, 0.7407573],
-        [-0.6346130, -0.3509409, -0.6885548, 1.0061874],
-    ]
-)
 _SINK = np.array(
     [
         [-0.4103650, 0.9119215, -1e-7, -0.1928712],
@@ -44,8 +37,24 @@ _SINK = np.array(
         [-0.6586647, -0.2963994, -0.6915985, 1.0232365],
     ]
 )
+# floors of basin and basket, then the rims around them, the ledge last; sink frame, m
+SINK_BOXES = (
+    # floor of the basin, of the basket, then the rims around them, with the ledge for the tap last
+    ((-0.055, -0.02, -0.0013), (0.098, 0.164, 0.043)),
+    ((-0.026, -0.146, -0.0013), (0.092, -0.048, 0.051)),
+    ((0.098, -0.204, 0.0), (0.138, 0.195, 0.098)),
+    ((-0.055, 0.164, 0.0), (0.098, 0.195, 0.098)),
+    ((-0.055, -0.048, 0.0), (0.098, -0.02, 0.098)),
+    ((-0.026, -0.204, 0.0), (0.098, -0.146, 0.098)),
+    ((-0.137, -0.204, 0.0), (-0.055, 0.195, 0.098)),
+    ((-0.055, -0.204, 0.0), (-0.026, -0.048, 0.098)),
+    ((0.092, -0.146, 0.0), (0.098, -0.048, 0.098)),
+    ((-0.137, -0.151, 0.098), (-0.080, -0.024, 0.1174)),
+)
+
+_SINK_AT = (-0.16, 0.13, 0.88)
 _GOOGLE_LENS = (212.5, 160.0, 128.0)  # focal length, principal point in pixels of the photo: half of 640 x 512
-_BRIDGE_LENS = (623.588, 319.501, 239.545)
+_SINK_LENS = (623.588, 319.501, 239.545)
 
 
 @dataclass(frozen=True)
@@ -79,45 +88,40 @@ def _google_extrinsic(xy: tuple[float, float], turn: float) -> Array:
     return np.asarray(_GOOGLE @ _root((0.35, 0.20), 0.0) @ np.linalg.inv(_root(xy, turn)))
 
 
-PHOTOS = {
-    "google_coke_can_real_eval_1.png": _google("google_pick_coke_can_1_v4", (0.35, 0.20)),
-    "google_move_near_real_eval_1.png": _google("google_pick_coke_can_1_v4", (0.35, 0.21), -0.09),
-    "open_drawer_a0.png": _google("lab", (0.644, -0.179), -0.03),
-    "open_drawer_a1.png": _google("lab", (0.765, -0.182), -0.02),
-    "open_drawer_a2.png": _google("lab", (0.889, -0.203), -0.06),
-    "open_drawer_b0.png": _google("lab", (0.652, 0.009)),
-    "open_drawer_b1.png": _google("lab", (0.752, 0.009)),
-    "open_drawer_b2.png": _google("lab", (0.851, 0.035)),
-    "open_drawer_c0.png": _google("lab", (0.665, 0.224)),
-    "open_drawer_c1.png": _google("lab", (0.765, 0.222), -0.025),
-    "open_drawer_c2.png": _google("lab", (0.865, 0.222), -0.025),
-    "bridge_real_eval_1.png": Photo("bridge_table_1_v1", _BRIDGE, _BRIDGE_LENS, (640, 480), "#fff6ea"),
-    "bridge_sink.png": Photo("bridge_table_1_v2", _SINK, _BRIDGE_LENS, (640, 480), "#fff6ea"),
+PHOTOS: dict[str, Photo] = {
+    "google_move_near_real_eval_1.png": _google(TABLE, (0.35, 0.21), -0.09),
+    "open_drawer_a0.png": _google(LAB, (0.644, -0.179), -0.03),
+    "open_drawer_a1.png": _google(LAB, (0.765, -0.182), -0.02),
+    "open_drawer_a2.png": _google(LAB, (0.889, -0.203), -0.06),
+    "open_drawer_b0.png": _google(LAB, (0.652, 0.009)),
+    "open_drawer_b1.png": _google(LAB, (0.752, 0.009)),
+    "open_drawer_b2.png": _google(LAB, (0.851, 0.035)),
+    "open_drawer_c0.png": _google(LAB, (0.665, 0.224)),
+    "open_drawer_c1.png": _google(LAB, (0.765, 0.222), -0.025),
+    "open_drawer_c2.png": _google(LAB, (0.865, 0.222), -0.025),
+    "bridge_sink.png": Photo(SINK, _SINK, _SINK_LENS, (640, 480), "#fff6ea"),
 }
 
 
 def photo(name: str) -> bytes:
     """PNG of a background, without robot and objects."""
     view = PHOTOS[name]
-    blocks = _blocks(view.scene)
-    image = Image.fromarray(_render(blocks, view)).filter(ImageFilter.GaussianBlur(0.6))
+    blocks = lab_corner() if view.scene == LAB else [_as_block(item) for item in STAGES[view.scene].boxes]
+    picture = _render(blocks + _sink_blocks() if view.scene == SINK else blocks, view)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.6)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _blocks(scene: str) -> list[Block]:
-    if scene == "lab":
-        return lab_corner()
-    blocks = STAGES[scene]()
-    if scene == "bridge_table_1_v2":
-        blocks += _sink_blocks()
-    return blocks
+def _as_block(item: StageBox) -> Block:
+    """Same box, its linear colour as an sRGB code; table tops become wood."""
+    code = "#" + "".join(f"{round(255 * c ** (1 / 2.2)):02x}" for c in item.color)
+    return Block(item.low, item.high, ("wood" if 0.8 < item.high[2] < 0.9 else "plain", code))
 
 
 def _sink_blocks() -> list[Block]:
     """The toy sink where the simulated one stands (spec 9.4), with its basket and tap."""
-    at = np.array([-0.16, 0.13, 0.88])
+    at = np.array(_SINK_AT)
     blue, yellow, grey = ("plain", "#8fc7d6"), ("plain", "#efcf55"), ("plain", "#8b9298")
 
     def moved(lo: Sequence[float], hi: Sequence[float], material: tuple[str, str]) -> Block:
@@ -137,6 +141,11 @@ def _sink_blocks() -> list[Block]:
     blocks.append(moved((-0.105, 0.063, 0.165), (-0.02, 0.077, 0.18), grey))
     blocks.append(moved((0.02, 0.06, 0.043), (0.04, 0.08, 0.0436), ("plain", "#1b1d1f")))
     return blocks
+
+
+def _corners(block: Block) -> Array:
+    """(8, 3)."""
+    return np.stack(np.meshgrid(*zip(block.lo, block.hi, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _cast(
@@ -165,7 +174,7 @@ def _cast(
 def _window(block: Block, view: Photo) -> tuple[slice, slice]:
     """Rows and columns that the block can cover; everything if it reaches behind the camera."""
     focal, cx, cy = view.lens
-    corners = box_points(block.lo, block.hi) @ view.extrinsic[:, :3].T + view.extrinsic[:, 3]
+    corners = _corners(block) @ view.extrinsic[:, :3].T + view.extrinsic[:, 3]
     if corners[:, 2].min() < 0.05:
         return slice(None), slice(None)
     columns = corners[:, 0] / corners[:, 2] * focal + cx
@@ -184,7 +193,7 @@ def _shadowed(blocks: Sequence[Block], points: Floats, towards: Floats) -> NDArr
     for block in blocks:
         if block.hi[2] >= 2.0:
             continue
-        corners = box_points(block.lo, block.hi)
+        corners = _corners(block)
         foot = corners[:, :2] - slant * corners[:, 2:]
         low, high = foot.min(0), foot.max(0)
         near = np.flatnonzero((x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1]) & ~dark)

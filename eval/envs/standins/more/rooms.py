@@ -29,9 +29,7 @@ class Block:
     """Kind of tile and its sRGB colour."""
 
 
-def _room(
-    back: float, half: float, floor: tuple[str, str], wall: tuple[str, str], roof: bool = False
-) -> list[Block]:
+def _room(back: float, half: float, floor: tuple[str, str], wall: tuple[str, str], roof: bool = False) -> list[Block]:
     """Floor, back wall at x = ``back``, three more walls with a skirting, and perhaps a roof."""
     lo, hi = -half, half
     blocks = [
@@ -141,10 +139,10 @@ def _world_from_file(name: str) -> Matrix:
 
 def stage(name: str) -> bytes:
     """GLB of a stage, Y up, so that the world's placement puts the blocks where they are meant to be."""
-    return glb(ROOMS[name](), np.linalg.inv(_world_from_file(name)))
+    return glb(ROOMS[name](), np.asarray(np.linalg.inv(_world_from_file(name))))
 
 
-def glb(blocks: Iterable[Block], to_file: Matrix) -> bytes:
+def glb(blocks: Iterable[Block], to_file: NDArray[np.floating]) -> bytes:
     """Binary glTF of the blocks, one part per material, after the rigid motion ``to_file`` (4, 4)."""
     groups: dict[tuple[str, str], list[Block]] = {}
     for block in blocks:
