@@ -132,6 +132,10 @@ def run(
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers} is not possible; give 1 or more.")
+    if assets is not None and world == SAPIEN_WORLD:
+        from eval.envs.assets import Assets  # SAPIEN comes with it: only where there is something to check
+
+        Assets.from_option(assets)
     rule = VideoRule.parse(video)
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy

@@ -16,7 +16,8 @@ worker -> parent
 
 A world is named by a module with ``make_world(spec, assets, render)``, ``scene_key(spec)`` and ``open_assets(text)``.
 The world is a ``gymnasium.Env``; the picture's size is read from its observation space, and ``image_out`` may be set to
-the array that the next picture shall be written into.
+the array that the next picture shall be written into. Optional in the module: ``NAME``, ``drivers()`` for the record,
+and ``refusal(error)``: one line if an exception means that no episode can be played.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def worker_main(connection: Connection, world_module: str, assets: str | None, r
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent alone decides
     os.environ.setdefault("LP_NUM_THREADS", str(render_threads))  # lavapipe would start one a core in every worker
     parent = os.getppid()
+    module: Any = None
     try:
         module = importlib.import_module(world_module)
         session = _Session(connection, parent, module, module.open_assets(assets))
@@ -53,7 +55,9 @@ def worker_main(connection: Connection, world_module: str, assets: str | None, r
     except UserError as error:
         connection.send(("refused", str(error)))
     except Exception as error:  # whatever a world raises is the episode's fate, not the run's
-        connection.send(("error", f"{type(error).__name__}: {error}".splitlines()[0][:500]))
+        hopeless = module.refusal(error) if hasattr(module, "refusal") else None
+        text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+        connection.send(("refused", hopeless) if hopeless else ("error", text))
 
 
 class _Session:
@@ -155,4 +159,6 @@ def _world_record(module: Any, world: Any, rendering: bool) -> dict[str, Any]:
     if rendering and hasattr(world, "device_summary"):
         with contextlib.suppress(Exception):  # a run does not fail for want of a line about its GPU
             record["device"] = str(world.device_summary)
+    if rendering and hasattr(module, "drivers"):
+        record["drivers"] = module.drivers()
     return record

@@ -59,6 +59,7 @@ def test_list_names_what_can_be_chosen(cli):
         (["run", "--policy", "random", "--video", "some"], "use all, failures, first:N"),
         (["run", "--policy", "random", "--workers", "0"], "give 1 or more"),
         (["run", "--policy", "random", "--workers", "two"], "'--workers'"),
+        (["run", "--policy", "random", "--assets", "gone"], "gone"),
         (["run", "--resume", "gone"], "gone is not a folder"),
         (["report", "."], "holds no run.json"),
         (["plan", "--task", "widowx_carrot_on_plate", "--limit", "-1"], "at least 1"),
