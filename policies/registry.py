@@ -47,7 +47,12 @@ def load_policy(text: str, options: Mapping[str, Any] | None = None) -> Policy:
     except TypeError as error:
         takes = ", ".join(inspect.signature(made_by).parameters) or "no options"
         raise PolicyOptionError(f"Policy {text}: {error}. It takes: {takes} (--policy-arg NAME=VALUE).") from error
-    policy = made_by(**options)
+    try:
+        policy = made_by(**options)
+    except UserError:
+        raise
+    except Exception as error:  # code of others: whatever it raises, the user wants one line
+        raise PolicyOptionError(f"Policy {text} cannot be made: {type(error).__name__}: {error}") from error
     missing = [name for name in ("reset", "act", "describe", "close") if not callable(getattr(policy, name, None))]
     if missing:
         raise UnknownPolicyError(f"{text} is no policy: it has no method {', '.join(missing)} (see policies/base.py).")
@@ -89,5 +94,8 @@ def _file(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look their module up
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UnknownPolicyError(f"Policy file {path} cannot be loaded: {type(error).__name__}: {error}") from error
     return module

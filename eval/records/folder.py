@@ -124,7 +124,7 @@ class RunFolder:
         """Replace ``run.json``, all or nothing."""
         self.header = header
         with _disk_errors(self.path):
-            write_atomically(self.path / RUN_FILE, json.dumps(header, indent=2) + "\n")
+            write_atomically(self.path / RUN_FILE, json.dumps(header, indent=2, default=str) + "\n")
 
     def append(self, record: EpisodeRecord) -> None:
         """Make one finished episode durable. Raises ``UserError`` when the disk is full or gone."""
