@@ -98,7 +98,7 @@ def test_robot_meshes_become_absolute_and_absent_ones_take_our_shapes(tmp_path):
     link = ElementTree.parse(assets.robot_urdf("google_robot", "")).getroot().find("link")
     assert link is not None
     assert [mesh.get("filename") for mesh in link.findall("visual/geometry/mesh")] == [str(pack / GOOGLE / "m/here.obj")]
-    assert link.find("collision/geometry/box") is not None
+    assert link.find("collision/geometry/cylinder") is not None
     assert link.find("collision/geometry/mesh") is None
     assert f"{GOOGLE}/m/absent.stl" in assets.record()["standins"]
 
