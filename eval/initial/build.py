@@ -26,7 +26,7 @@ def build_spec(
     """
     task = load_task(task_name)
     robot = robots()[setup.robot]
-    if isinstance(task, GraspTask):
+    if isinstance(task, GraspTask):  # noqa: SIM108  one line would be too long to read
         drawn = draw_grasp(task, setup, seed, options)
     else:
         drawn = draw_put_on(task, setup, seed, options)

@@ -1,0 +1,162 @@
+"""``parity images``: pictures redrawn from recorded states, against the original's.
+
+A folder of frames holds ``frames/KEY/f0.json`` (complete state), ``.raw.webp`` (render before the overlay), ``.seg.png``
+(ids per pixel), and for some ``.policy.webp``; ``overlay_u8/`` holds the photos as they end up in the policy picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sapien
+from numpy.typing import NDArray
+from PIL import Image
+
+from eval.envs.assets import Assets
+from eval.envs.objects import body_of
+from eval.envs.settling import Settled
+from eval.envs.stage_set import StageSet, scene_key
+from eval.envs.world import World, picture_size
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.initial import NotSupported, SeedChain, spec_from_reset
+from eval.parity.report import Check, ParityReport, select
+from eval.planning import make_plan
+from task_configs import task_names
+
+SMALL_GROUP = 200
+"""pixels; smaller objects are not judged by overlap."""
+ROBOT = "robot"
+
+Picture = NDArray[np.uint8]
+Ids = NDArray[np.int64]
+
+
+@dataclass
+class _Worst:
+    overlap: float = 0.0
+    foreground: float = 0.0
+    policy: float = 0.0
+    frames: int = 0
+
+
+def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
+    """Redraw every selected key; ``only``: name patterns, ``assets``: as for ``run``."""
+    if not (folder / "frames").is_dir():
+        raise UserError(f"{folder} holds no frames/. Give a folder of recorded pictures.")
+    keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
+    files = Assets.from_option(assets)
+    world: World | None = None
+    checks: list[Check] = []
+    for key in keys:
+        worst = _Worst()
+        try:
+            for file in sorted((folder / "frames" / key).glob("f*.json")):
+                state = json.loads(file.read_text())
+                spec = _spec(state)
+                if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
+                    world = World(spec, files)
+                _compare(world, spec, state, file, folder, worst)
+        except NotSupported:
+            checks.append(Check(key, "supported", 1.0, 0.0, "unsupported", 1))
+            continue
+        checks += [
+            Check(key, "segmentation: overlap missing in the worst group", worst.overlap, 1e-3, "1 - IoU", worst.frames),
+            Check(key, "foreground before the overlay", worst.foreground, 0.5, "of 255", worst.frames),
+            Check(key, "policy picture", worst.policy, 0.1, "of 255", worst.frames),
+        ]
+    return ParityReport(tuple(checks))
+
+
+def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
+    """The episode whose scene was recorded; poses are set afterwards."""
+    asked = state["spec"]
+    if state["renderer"]["shader_dir"] != "ibl":
+        raise NotSupported("ray-traced frames are not supported yet")
+    if "prepackaged" in asked:
+        if asked["prepackaged"] not in task_names():
+            raise NotSupported(f"the task {asked['prepackaged']} is not built")
+        spec = make_plan(tasks=[asked["prepackaged"]], setting="prepackaged", seed=state["seed"], limit=1)[0]
+    else:
+        kwargs = {**(asked.get("env_kwargs") or {}), "scene_name": asked["scene_name"]}
+        if asked.get("overlay"):
+            kwargs["rgb_overlay_path"] = f"real_inpainting/{asked['overlay']}"
+        spec = spec_from_reset(asked["env"], kwargs, state["seed"], dict(state["reset_options"] or {}), SeedChain())
+    return spec.model_copy(update={"urdf_version": state["urdf_version"] or ""})
+
+
+def _compare(
+    world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Path, folder: Path, worst: _Worst
+) -> None:
+    actors = {actor["name"]: actor["pose"] for actor in state["actors"]}
+    at_rest = [
+        Settled(_pose(actors[o.model]), np.zeros(6, dtype=np.float32), False, float(actors[o.model]["p"][2]))
+        for o in spec.objects
+    ]
+    world.begin(spec, at_rest)
+    made = world.stage_set
+    _put(made, state, actors)
+    if made.picture is None:
+        raise RuntimeError("the world draws no pictures")
+    raw, ids = made.picture.raw()
+    own = np.empty((*picture_size(spec), 3), dtype=np.uint8)
+    made.picture.take(own)
+    base = str(file.with_suffix(""))
+    wanted, wanted_ids = _rgb(Path(base + ".raw.webp")), np.asarray(Image.open(base + ".seg.png")).astype(np.int64)
+    foreground = np.isin(wanted_ids, state["foreground_ids"])
+    groups = _groups(state)
+    for group, members in groups.items():
+        theirs = np.isin(wanted_ids, members)
+        ours = np.isin(ids, _own_ids(made, group))
+        if theirs.sum() >= SMALL_GROUP:
+            worst.overlap = max(worst.overlap, 1.0 - float((theirs & ours).sum() / (theirs | ours).sum()))
+    policy = wanted
+    if state["overlay"]:
+        photo = _rgb((folder / state["overlay"]["overlay_u8"]).with_suffix(".webp"))
+        policy = np.where(foreground[..., None], wanted, photo)
+    worst.foreground = max(worst.foreground, _difference(raw[foreground], wanted[foreground]))
+    worst.policy = max(worst.policy, _difference(own, policy))
+    worst.frames += 1
+
+
+def _put(made: StageSet, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
+    """Robot and objects exactly as recorded."""
+    recorded = next(a for a in state["articulations"] if a["is_robot"])
+    by_name = dict(zip(recorded["joint_names"], recorded["qpos"], strict=True))
+    root = recorded["root_pose"]
+    made.robot.set_root(sapien.Pose(root["p"], root["q_wxyz"]))
+    made.robot.set_state([by_name[name] for name in made.robot.joint_names])
+    for name, entity in made.objects.items():
+        entity.pose = sapien.Pose(actors[name]["p"], actors[name]["q_wxyz"])
+        body_of(entity).linear_velocity = [0.0, 0.0, 0.0]
+
+
+def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Ids of the recording by group: the robot, and each actor but the stage."""
+    robot = next(a for a in state["articulations"] if a["is_robot"])
+    groups = {ROBOT: [link["id"] for link in robot["links"]]}
+    groups |= {actor["name"]: [actor["id"]] for actor in state["actors"] if actor["foreground"]}
+    return groups
+
+
+def _own_ids(made: StageSet, group: str) -> list[int]:
+    if group == ROBOT:
+        return [int(link.entity.per_scene_id) for link in made.robot.links.values()]
+    return [int(made.objects[group].per_scene_id)]
+
+
+def _pose(pose: Mapping[str, Any]) -> NDArray[np.float32]:
+    return np.array([*pose["p"], *pose["q_wxyz"]], dtype=np.float32)
+
+
+def _rgb(path: Path) -> Picture:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def _difference(a: Picture, b: Picture) -> float:
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) if a.size else 0.0
