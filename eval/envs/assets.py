@@ -47,7 +47,7 @@ class Assets:
         """The first pack's file, else the built-in stand-in. Raises UserError if there is neither."""
         name = _canonical(relative)
         for pack in self.packs:
-            if (pack / name).is_file():
+            if _holds(pack, name):
                 self._remember(name, pack)
                 return pack / name
         return self._standin(name)
@@ -55,7 +55,7 @@ class Assets:
     def is_original(self, relative: str) -> bool:
         """True if the file comes from a pack that is not itself made of stand-ins; nothing is remembered."""
         name = _canonical(relative)
-        pack = next((pack for pack in self.packs if (pack / name).is_file()), None)
+        pack = next((pack for pack in self.packs if _holds(pack, name)), None)
         return pack is not None and not _is_standin_pack(pack)
 
     def visual(self, model: str) -> Path:
@@ -63,7 +63,7 @@ class Assets:
         folder = f"data/custom/models/{model}"
         for pack in self.packs:
             for name in VISUAL_NAMES:
-                if (pack / folder / name).is_file():
+                if _holds(pack, f"{folder}/{name}"):
                     self._remember(f"{folder}/{name}", pack)
                     return pack / folder / name
         return self._standin(f"{folder}/{VISUAL_NAMES[-1]}")
@@ -74,7 +74,7 @@ class Assets:
 
     def collision_is_builtin(self, model: str) -> bool:
         """True if the collision mesh is our own stand-in, so that recorded masses do not apply to it."""
-        return not any((pack / f"data/custom/models/{model}/collision.obj").is_file() for pack in self.packs)
+        return not any(_holds(pack, f"data/custom/models/{model}/collision.obj") for pack in self.packs)
 
     def robot_urdf(self, family: str, urdf_version: str = "") -> Path:
         """Robot file with absolute mesh paths, written to the cache.
@@ -113,7 +113,7 @@ class Assets:
         """Make the link's mesh paths absolute; False if one of the files is in no pack."""
         for mesh in link.findall(f"{kind}/geometry/mesh"):
             name = os.path.normpath(f"{folder}/{mesh.get('filename', '').removeprefix('package://')}")
-            pack = next((pack for pack in self.packs if (pack / name).is_file()), None)
+            pack = next((pack for pack in self.packs if _holds(pack, name)), None)
             if pack is None:
                 self._standins.add(name)
                 return False
@@ -156,6 +156,15 @@ def _checked_pack(pack: Path) -> Path:
         f"{pack} is no asset pack: it has neither a data/ nor a mani_skill2_real2sim/ folder. "
         f"Give the top folder of the original asset repository."
     )
+
+
+def _holds(pack: Path, name: str) -> bool:
+    """Whether the file itself is there; a Git LFS pointer that stands for it does not count (spec 12)."""
+    path = pack / name
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(23) != b"version https://git-lfs"
 
 
 def _is_standin_pack(pack: Path) -> bool:

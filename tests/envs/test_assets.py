@@ -68,6 +68,16 @@ def test_a_folder_of_recorded_standins_counts_as_standins_file_by_file(tmp_path)
     assert not assets.is_original("data/custom/models/apple/collision.obj")
 
 
+def test_a_git_lfs_pointer_is_not_the_file_it_stands_for(tmp_path):
+    pack = make_pack(tmp_path / "pack", f"{COKE}/collision.obj", f"{COKE}/textured.dae")
+    for name in ("collision.obj", "textured.dae"):
+        (pack / COKE / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    assets = Assets([pack])
+    assert not assets.collision("opened_coke_can").is_relative_to(pack)
+    assert not assets.visual("opened_coke_can").is_relative_to(pack)
+    assert assets.collision_is_builtin("opened_coke_can")
+
+
 def test_the_environment_variable_and_the_data_folder_itself_are_understood(tmp_path, monkeypatch):
     pack = make_pack(tmp_path / "pack", f"{COKE}/collision.obj")
     monkeypatch.setenv("SIMPLER_EVAL_ASSETS", str(pack / "data"))
@@ -101,6 +111,18 @@ def test_robot_meshes_become_absolute_and_absent_ones_take_our_shapes(tmp_path):
     assert link.find("collision/geometry/cylinder") is not None
     assert link.find("collision/geometry/mesh") is None
     assert f"{GOOGLE}/m/absent.stl" in assets.record()["standins"]
+
+
+def test_damaged_and_lost_files_are_made_again(tmp_path):
+    code = (
+        "import sys; from eval.envs.standins import standin_path; path = standin_path(sys.argv[1]); good = path.read_bytes()\n"
+        "import hashlib; print(hashlib.md5(good).hexdigest()); path.write_bytes(good[:50])\n"
+        "standin_path('data/real_inpainting/bridge_real_eval_1.png').unlink()\n"
+    )
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", code, "data/custom/models/apple/collision.obj"]
+    first, second = (subprocess.check_output(command, env=environment, timeout=120) for _ in range(2))
+    assert first == second
 
 
 def test_many_processes_may_make_the_standins_at_once(tmp_path):

@@ -6,12 +6,16 @@ The folder's name carries a hash of the generators, so that a changed generator 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
+
+SUMS = "sums.json"
+"""Checksums of everything in the folder."""
 
 
 @cache
@@ -45,6 +49,7 @@ def standins_root() -> Path:
     """Folder with all stand-ins, generated if need be; any number of processes may ask at once."""
     target = cache_folder() / "standins" / generator_version()
     if target.is_dir():
+        _mend(target)
         return target
     from eval.envs.standins.build import build_all  # the mesh libraries are slow to import and seldom needed
 
@@ -52,6 +57,7 @@ def standins_root() -> Path:
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         build_all(part)
+        (part / SUMS).write_text(json.dumps({str(p.relative_to(part)): _sum(p) for p in sorted(_files(part))}))
         part.chmod(0o755)
         part.rename(target)
     except OSError:
@@ -60,6 +66,39 @@ def standins_root() -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _sum(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() if path.is_file() else "absent"
+
+
+def _mend(target: Path) -> None:
+    """Put damaged or missing files back; the check reads a few MB once per process."""
+    try:
+        sums = json.loads((target / SUMS).read_text())
+    except (OSError, ValueError):
+        sums = {".": "unreadable"}
+    if all(_sum(target / name) == wanted for name, wanted in sums.items()):
+        return
+    from eval.envs.standins.build import build_all
+
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        build_all(part)
+        sums = {}
+        for path in sorted(_files(part)):
+            name = str(path.relative_to(part))
+            sums[name] = _sum(path)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target / name)
+        (part / SUMS).write_text(json.dumps(sums))
+        os.replace(part / SUMS, target / SUMS)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def standin_path(relative: str) -> Path | None:

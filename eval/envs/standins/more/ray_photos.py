@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from eval.envs.standins.more.rooms import Block, lab_corner
 from eval.envs.standins.more.textures import rgb, tile
+from eval.envs.standins.objects import SINK_BOXES
 from eval.envs.standins.stages import STAGES, StageBox
 
 Array = NDArray[np.float64]
@@ -37,21 +38,6 @@ _SINK = np.array(
         [-0.6586647, -0.2963994, -0.6915985, 1.0232365],
     ]
 )
-# floors of basin and basket, then the rims around them, the ledge last; sink frame, m
-SINK_BOXES = (
-    # floor of the basin, of the basket, then the rims around them, with the ledge for the tap last
-    ((-0.055, -0.02, -0.0013), (0.098, 0.164, 0.043)),
-    ((-0.026, -0.146, -0.0013), (0.092, -0.048, 0.051)),
-    ((0.098, -0.204, 0.0), (0.138, 0.195, 0.098)),
-    ((-0.055, 0.164, 0.0), (0.098, 0.195, 0.098)),
-    ((-0.055, -0.048, 0.0), (0.098, -0.02, 0.098)),
-    ((-0.026, -0.204, 0.0), (0.098, -0.146, 0.098)),
-    ((-0.137, -0.204, 0.0), (-0.055, 0.195, 0.098)),
-    ((-0.055, -0.204, 0.0), (-0.026, -0.048, 0.098)),
-    ((0.092, -0.146, 0.0), (0.098, -0.048, 0.098)),
-    ((-0.137, -0.151, 0.098), (-0.080, -0.024, 0.1174)),
-)
-
 _SINK_AT = (-0.16, 0.13, 0.88)
 _GOOGLE_LENS = (212.5, 160.0, 128.0)  # focal length, principal point in pixels of the photo: half of 640 x 512
 _SINK_LENS = (623.588, 319.501, 239.545)
