@@ -10,19 +10,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eval.doctor import run_doctor as run_doctor
+    from eval.parity.world import compare_world as compare_world
     from eval.planning import make_plan as make_plan
     from eval.records.folder import load_run as load_run
     from eval.records.tables import write_tables as write_tables
     from eval.rollout.api import run as run
+    from eval.rollout.smoke import run_smoke as run_smoke
 
 _PUBLIC = {
+    "compare_world": "eval.parity.world",
     "load_run": "eval.records.folder",
     "make_plan": "eval.planning",
     "run": "eval.rollout.api",
+    "run_doctor": "eval.doctor",
+    "run_smoke": "eval.rollout.smoke",
     "write_tables": "eval.records.tables",
 }
 
-__all__ = ["load_run", "make_plan", "run", "write_tables"]
+__all__ = ["compare_world", "load_run", "make_plan", "run", "run_doctor", "run_smoke", "write_tables"]
 
 
 def __getattr__(name: str) -> Any:

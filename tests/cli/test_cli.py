@@ -79,6 +79,12 @@ def test_help_of_every_verb(cli):
         assert len(out.splitlines()) > 5
 
 
+def test_version_and_bare_command(cli):
+    code, out, _ = cli("--version")
+    assert (code, out.count(".")) == (0, 2)
+    assert "doctor" in "".join(cli()[1:])
+
+
 def test_report_of_a_run(cli, tmp_path, make_spec):
     from eval.records.folder import RunFolder
     from eval.records.results import EpisodeRecord
@@ -97,3 +103,11 @@ def test_tables_need_no_simulator():
     code = "import sys, eval.cli, eval.records.tables, eval.records.folder; print('sapien' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_public_functions_are_found_by_name():
+    import eval as package
+
+    assert all(callable(getattr(package, name)) for name in package.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'ran'"):
+        _ = package.ran
