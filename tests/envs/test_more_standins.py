@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
 import sapien
 import trimesh
+import yaml
 from PIL import Image
 
 from eval.envs.assets import Assets
@@ -119,3 +121,17 @@ def test_what_nobody_knows_has_no_standin():
 
     assert make("data/real_inpainting/other.png") is None
     assert make("data/custom/mk_station9.urdf") is None
+
+
+def test_every_object_and_stage_of_the_tables_has_a_standin():
+    folder = resources.files("task_configs")
+    tables = yaml.safe_load(folder.joinpath("objects.yaml").read_text())
+    models = {model for table in tables.values() for model in table}
+    assert {"opened_coke_can", "bridge_carrot_generated_modified"} <= models
+    for model in models:
+        assert ASSETS.visual(model).is_file()
+        assert ASSETS.collision(model).is_file()
+    stages = yaml.safe_load(folder.joinpath("scenes.yaml").read_text())
+    for stage in stages.values():
+        assert ASSETS.path(f"data/{stage['file']}").is_file()
+    assert ASSETS.record()["kind"] == "stand-ins"

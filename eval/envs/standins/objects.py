@@ -190,6 +190,7 @@ MODELS: dict[str, Callable[[], Parts]] = {
     "orange": _orange,
     "sponge": _sponge,
     "blue_plastic_bottle": _bottle,
+    "bridge_carrot_generated": _carrot,
     "bridge_carrot_generated_modified": _carrot,
     "bridge_plate_objaverse": lambda: _plate(0.05, PLATE_COLOR),
     "bridge_plate_objaverse_larger": lambda: _plate(0.055, PLATE_COLOR),
