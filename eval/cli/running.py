@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import time
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +130,7 @@ def run_verb(
 
 
 def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
     try:
         with RunProgress(Console(stderr=True), name, len(plan)) as progress:
             return run(plan, name, out=path, on_start=progress.begin, listener=progress.episode, **options)
