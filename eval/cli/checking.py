@@ -1,22 +1,30 @@
-"""Verbs that check the world and the machine: ``parity`` and ``doctor``."""
+"""Verbs that check the world and the machine: ``parity``, ``bench`` and ``doctor``."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from eval.cli.options import AssetsOption, Json
 
+if TYPE_CHECKING:
+    from eval.parity.report import ParityReport
+
 parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare the world with recordings of the original.")
+
+
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.add_typer(parity, name="parity")
+    app.add_typer(bench, name="bench")
     app.command("doctor")(doctor_verb)
 
 
@@ -30,7 +38,48 @@ def parity_world_verb(
     """Kinematics, controllers, resets and replays against recordings; exit 1 if a check misses its limit."""
     from eval.parity.world import compare_world
 
-    report = compare_world(folder, [pattern.strip() for pattern in only.split(",") if pattern.strip()], assets)
+    _tell(compare_world(folder, _patterns(only), assets), as_json)
+
+
+@parity.command("images")
+def parity_images_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded pictures (with frames/).")],
+    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as '*coke*,*carrot*'.")] = "",
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Redraw recorded states and compare pictures; exit 1 if a check misses its limit."""
+    from eval.parity.images import compare_images
+
+    _tell(compare_images(folder, _patterns(only), assets), as_json)
+
+
+@bench.command("sim")
+def bench_sim_verb(
+    workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to so many workers; default: the cores.", min=1)] = 0,
+    steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1)] = 60,
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Control steps a second with pictures, and the share of time spent inside SAPIEN."""
+    from eval.bench.sim import measure
+
+    rows = measure(workers or None, steps, assets)
+    if as_json:
+        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
+        )
+
+
+def _patterns(text: str) -> list[str]:
+    return [pattern.strip() for pattern in text.split(",") if pattern.strip()]
+
+
+def _tell(report: ParityReport, as_json: bool) -> None:
+    """Print a report and exit with its verdict."""
     content = report.to_json()
     if as_json:
         typer.echo(json.dumps(content, indent=2))
