@@ -90,15 +90,17 @@ def test_the_move_near_photo_has_its_table_edge_under_the_true_camera():
     assert np.abs(on - off).max() > 15
 
 
-def test_a_damaged_file_is_made_again(tmp_path, monkeypatch):
+def test_a_damaged_file_is_made_again(tmp_path):
     code = (
         "from eval.envs.standins.more import make\n"
         "path = make('data/custom/mk_station_recolor.urdf'); good = path.read_bytes()\n"
-        "path.write_bytes(good[:100]); assert make('data/custom/mk_station_recolor.urdf').read_bytes() == good\n"
-        "path.unlink(); assert make('data/custom/mk_station_recolor.urdf').read_bytes() == good\n"
+        "path.write_bytes(good[:100]); print(make('data/custom/mk_station_recolor.urdf').read_bytes() == good)\n"
+        "path.unlink(); print(make('data/custom/mk_station_recolor.urdf').read_bytes() == good)\n"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    command = [sys.executable, "-c", code]
+    child = subprocess.run(command, env=environment, check=True, timeout=120, capture_output=True, text=True)
+    assert child.stdout.split() == ["True", "True"]  # cut short, then lost
 
 
 def test_many_processes_may_make_the_same_file_at_once(tmp_path):
