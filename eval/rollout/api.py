@@ -86,6 +86,8 @@ def _merge_worlds(before: dict[str, Any], record: dict[str, Any]) -> dict[str, A
                 assets[key] = sorted({*old[key], *new[key]})
             elif isinstance(old[key], int) and isinstance(new[key], int):
                 assets[key] = max(old[key], new[key])
+            elif isinstance(old[key], dict) and isinstance(new[key], dict):
+                assets[key] = {**old[key], **new[key]}
             elif old[key] != new[key]:
                 assets[key] = "mixed"
     return merged
