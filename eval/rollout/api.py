@@ -167,6 +167,7 @@ def run(
                 recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
                 recorder.videos.close()
                 ending = sys.exception()
+                folder.write_header({**folder.header, "policy": dict(player.describe())})  # it may have counted things
                 data = RunData(folder.path, folder.header, folder.plan, dict(folder.records))
                 try:
                     write_tables(data, partial)
