@@ -74,6 +74,30 @@ def bench_sim_verb(
         )
 
 
+@bench.command("policy")
+def bench_policy_verb(
+    policy: Annotated[str, typer.Argument(help="As for run --policy.")],
+    policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
+    episodes: Annotated[int, typer.Option(help="Episodes, half of each robot.", min=2)] = 16,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1)] = None,
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
+    from eval.bench.policy import measure_policy
+    from eval.cli.options import policy_args_of
+
+    found = measure_policy(policy, policy_args_of(policy_arg), episodes, workers, max_steps, assets)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, default=str))
+        return
+    typer.echo(f"{policy}: loaded in {found.load_seconds:.1f} s, first batch {found.first_batch_ms:.0f} ms")
+    typer.echo(f"{found.batches} batches of {found.mean_batch:.1f}: {found.ms_per_batch:.1f} ms a batch (median), "
+               f"{found.ms_per_observation:.1f} ms an observation")  # fmt: skip
+    typer.echo(f"{found.steps_per_second:.1f} control steps/s, the policy busy {found.policy_share:.0%} of the time")
+
+
 def _patterns(text: str) -> list[str]:
     return [pattern.strip() for pattern in text.split(",") if pattern.strip()]
 
