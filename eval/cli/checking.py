@@ -15,7 +15,7 @@ from eval.cli.options import AssetsOption, Json
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
 
-parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare the world with recordings of the original.")
+parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
 
 
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
@@ -52,6 +52,16 @@ def parity_images_verb(
     from eval.parity.images import compare_images
 
     _tell(compare_images(folder, _patterns(only), assets), as_json)
+
+
+@parity.command("model")
+def parity_model_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
+    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tokens, pictures, features, logits and actions of the VLA model against recordings; exit 1 if a check misses its limit."""
+    _tell(_comparison("model")(folder, _patterns(only)), as_json)
 
 
 @bench.command("sim")

@@ -69,4 +69,18 @@ def told_when_full(device: torch.device) -> Iterator[None]:
         raise UserError(f"There is not enough memory on {device} for this batch. {_REMEDY}") from error
 
 
+@contextmanager
+def threads_for(numbers: int, device: torch.device) -> Iterator[None]:
+    """One thread for a small model on the CPU: its steps are so short that threads wait for each other, and where
+    simulators use the cores as well, they wait twentyfold. ``numbers``: how many weights it has."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and numbers < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+SMALL = 50_000_000
 _REMEDY = "Free the GPU, use fewer --workers (smaller batches), --dtype bfloat16, another --device cuda:N, or --device cpu."

@@ -15,7 +15,7 @@ from policies.base import RobotName
 from policies.phi3v.actions import STATISTICS, UNNORM_KEYS, action_ids, decode, read_ranges
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.config import read_config
-from policies.phi3v.device import check_room, choose_device, choose_dtype, device_name, told_when_full
+from policies.phi3v.device import check_room, choose_device, choose_dtype, device_name, threads_for, told_when_full
 from policies.phi3v.generation import ACTION_TOKENS, Rule, generate
 from policies.phi3v.inputs import Question, make_inputs
 from policies.phi3v.tokenizer import FILE, PromptTokenizer
@@ -50,7 +50,8 @@ class VLA:
         self.action_ids = action_ids(self.tokenizer.vocab_size)
         if self.tokenizer.vocab_size > self.config.text["vocab_size"]:
             raise UserError(f"{folder}: {FILE} has more ids than the model (vocab_size in config.json).")
-        check_room(self.device, stored_numbers(files) * self.dtype.itemsize)
+        self.size = stored_numbers(files)
+        check_room(self.device, self.size * self.dtype.itemsize)
         with told_when_full(self.device):
             self.model = load_model(folder, self.config, self.device, self.dtype)
         parts = [folder / name for name in ("config.json", FILE, STATISTICS) if (folder / name).is_file()]
@@ -62,7 +63,7 @@ class VLA:
         """One answer a question, whatever robots and prompts are mixed."""
         limit = self.config.short_context - ACTION_TOKENS  # beyond, one long sequence would change all others of the batch
         inputs = make_inputs(self.tokenizer, questions, limit=limit)
-        with told_when_full(self.device):
+        with told_when_full(self.device), threads_for(self.size, self.device):
             made = generate(self.model, inputs, self.action_ids, self.rule)
         self.tokens += made.ids.numel()
         self.outside += made.outside
