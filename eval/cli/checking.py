@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,16 @@ def parity_images_verb(
     _tell(compare_images(folder, _patterns(only), assets), as_json)
 
 
+@parity.command("trace")
+def parity_trace_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
+    only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Trace processor, drawing and tracker against recorded runs; exit 1 if a check misses its limit."""
+    _tell(_comparison("trace")(folder, _patterns(only)), as_json)
+
+
 @bench.command("sim")
 def bench_sim_verb(
     workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to so many workers; default: the cores.", min=1)] = 0,
@@ -72,6 +83,15 @@ def bench_sim_verb(
         typer.echo(
             f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
         )
+
+
+def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
+    """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
+    from importlib.metadata import entry_points
+
+    (point,) = entry_points(group="simpler_eval.parity", name=name)
+    compare: Callable[[Path, Sequence[str]], ParityReport] = point.load()
+    return compare
 
 
 def _patterns(text: str) -> list[str]:
