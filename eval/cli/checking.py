@@ -89,8 +89,12 @@ def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
     """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
     from importlib.metadata import entry_points
 
-    (point,) = entry_points(group="simpler_eval.parity", name=name)
-    compare: Callable[[Path, Sequence[str]], ParityReport] = point.load()
+    from eval.errors import UserError
+
+    points = list(entry_points(group="simpler_eval.parity", name=name))
+    if not points:
+        raise UserError(f'this installation knows no comparison "{name}". Install simpler-eval again (make setup).')
+    compare: Callable[[Path, Sequence[str]], ParityReport] = points[0].load()
     return compare
 
 

@@ -39,6 +39,8 @@ def compare_trace(folder: Path, only: Sequence[str] = ()) -> ParityReport:
             run = read(folder / "runs" / f"{key}.npz")
             checks += replay_checks(run)
             checks += _network_part(run, bool(only), without, notes)
+    if not checks:
+        raise UserError(f"nothing could be compared. {'; '.join(notes)}.")  # a pass without a check would be a lie
     return ParityReport(tuple(checks), tuple(notes))
 
 

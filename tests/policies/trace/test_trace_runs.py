@@ -109,6 +109,13 @@ def test_a_folder_without_runs_is_one_line(tmp_path: Path) -> None:
         compare_trace(tmp_path / "nowhere")
 
 
+def test_an_empty_comparison_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cotracker_calls.npz").touch()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
+    with pytest.raises(UserError, match=r"nothing could be compared\. cotracker_calls: .* torch is not installed"):
+        compare_trace(tmp_path)
+
+
 def test_a_broken_recording_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "half.npz").write_bytes(b"PK\x03\x04 not really")
