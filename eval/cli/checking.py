@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 
 from eval.cli.options import AssetsOption, Json
+from eval.errors import UserError
 
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
@@ -64,6 +67,16 @@ def parity_model_verb(
     _tell(_comparison("model")(folder, _patterns(only)), as_json)
 
 
+@parity.command("trace")
+def parity_trace_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
+    only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Trace processor, drawing and tracker against recorded runs; exit 1 if a check misses its limit."""
+    _tell(_comparison("trace")(folder, _patterns(only)), as_json)
+
+
 @bench.command("sim")
 def bench_sim_verb(
     workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to so many workers; default: the cores.", min=1)] = 0,
@@ -82,6 +95,18 @@ def bench_sim_verb(
         typer.echo(
             f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
         )
+
+
+def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
+    """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
+    points = list(entry_points(group="simpler_eval.parity", name=name))
+    if not points:
+        raise UserError(f'this installation knows no comparison "{name}". Install simpler-eval again (make setup).')
+    try:
+        compare: Callable[[Path, Sequence[str]], ParityReport] = points[0].load()
+    except ModuleNotFoundError as error:
+        raise UserError(f'parity {name} needs the package "{error.name}", which is not installed; run `make vla`.') from error
+    return compare
 
 
 def _patterns(text: str) -> list[str]:
