@@ -63,7 +63,7 @@ def parity_model_verb(
     only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Tokens, pictures, features, logits and actions of the VLA model against recordings; exit 1 if a check misses its limit."""
+    """The VLA model's tokens, pictures, logits and actions against recordings; exit 1 if a check misses its limit."""
     _tell(_comparison("model")(folder, _patterns(only)), as_json)
 
 

@@ -59,7 +59,7 @@ Dtype = Annotated[
 ]
 Generation = Annotated[
     str | None,
-    typer.Option(help="restricted (default: the likeliest action) or full (the likeliest token of all).", rich_help_panel=MODEL),
+    typer.Option(help="restricted (default: the likeliest action) or full (the likeliest token).", rich_help_panel=MODEL),
 ]
 TracePreset = Annotated[str | None, typer.Option(help="released (default) or paper.", rich_help_panel=MODEL)]
 Tracker = Annotated[

@@ -31,13 +31,17 @@ class Generated:
     """How many of the B x 7 times the likeliest id of the whole vocabulary was no action."""
 
 
-@torch.inference_mode()
 def generate(model: Phi3V, inputs: Inputs, action_ids: range, rule: Rule) -> Generated:
     """The action tokens of a batch, as ids on the CPU.
 
     The cache of keys and values lives here, not in transformers' ``generate``, which drops it when a sequence outgrows
     the short rotary factors.
     """
+    with torch.inference_mode():
+        return _generate(model, inputs, action_ids, rule)
+
+
+def _generate(model: Phi3V, inputs: Inputs, action_ids: range, rule: Rule) -> Generated:
     cache = DynamicCache()
     mask = inputs.mask.to(model.device)
     positions = inputs.positions.to(model.device)

@@ -13,7 +13,7 @@ from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 from policies.phi3v.config import CELLS, CROP, Phi3VConfig
 
 
-class Phi3V(nn.Module):
+class Phi3V(nn.Module):  # type: ignore[misc]
     """Phi-3 with eyes. Shapes: B sequences, T tokens, C vision width, H language width."""
 
     language: Phi3ForCausalLM
@@ -56,7 +56,8 @@ class Phi3V(nn.Module):
     def features(self, crops: Tensor) -> Tensor:
         """(N, 3, 336, 336) normalised pixels -> (N, 576, C) patch features; the class token is dropped."""
         seen = self.vision(pixel_values=crops.to(self.device, self.dtype))
-        return seen.last_hidden_state[:, 1:]
+        patches: Tensor = seen.last_hidden_state[:, 1:]
+        return patches
 
     def image_tokens(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """All tokens of one picture before the projection: (n, 4C).
@@ -108,7 +109,8 @@ class Phi3V(nn.Module):
             past_key_values=cache,
             use_cache=cache is not None,
         )
-        return out.last_hidden_state  # type: ignore[no-any-return]
+        last: Tensor = out.last_hidden_state
+        return last
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., H) -> (..., vocabulary), float32."""

@@ -10,19 +10,13 @@ import json
 import os
 import shutil
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
-from policies.phi3v.config import parse_config
-from policies.phi3v.model import Phi3V
+from policies.phi3v.drawn import write_weights
 from policies.phi3v.tokenizer import PAD
-from policies.phi3v.weights import EMBEDDING, SINGLE, released_names, released_shape
 
 SEED = 20260909
 CONFIG: dict[str, Any] = {
@@ -86,30 +80,16 @@ def tiny_checkpoint() -> Path:
 
 def write_tiny(folder: Path) -> None:
     """Write the checkpoint into ``folder``."""
-    (folder / "config.json").write_text(json.dumps(CONFIG, indent=1))
+    write_weights(folder, CONFIG, SEED)
+    complete(folder)
+
+
+def complete(folder: Path) -> None:
+    """Add to weights what else a checkpoint holds: tokenizer and ranges."""
     mask = [True] * 6 + [False]
     ranges = {key: {"action": {"q01": low, "q99": high, "mask": mask}} for key, (low, high) in _RANGES.items()}
     (folder / "dataset_statistics.json").write_text(json.dumps(ranges, indent=1))
     make_tokenizer().save(str(folder / "tokenizer.json"))
-    with torch.device("meta"):
-        model = Phi3V(parse_config(CONFIG))
-    weights = {
-        key: random_weight(key, released_shape(key, parameter.shape)) for key, (_, parameter) in released_names(model).items()
-    }
-    save_file(weights, folder / SINGLE, metadata={"format": "pt"})
-
-
-def random_weight(key: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """A bfloat16 tensor drawn from its own name, so scaled that signals neither die nor explode."""
-    draw = np.random.Generator(np.random.PCG64([SEED, zlib.crc32(key.encode())]))
-    x = draw.standard_normal(shape, dtype=np.float32)
-    if key.endswith(".bias"):
-        x *= 0.1
-    elif "norm" in key:
-        x = 1 + 0.1 * x
-    elif key != EMBEDDING:
-        x /= np.sqrt(np.prod(shape[1:])) if len(shape) > 1 and "GN" not in key else 2
-    return torch.from_numpy(x).to(torch.bfloat16)
 
 
 def make_tokenizer() -> Tokenizer:

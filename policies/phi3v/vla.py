@@ -70,8 +70,7 @@ class VLA:
         ids = made.ids.numpy()
         values = decode(ids, self.tokenizer.vocab_size)
         return [
-            Answer(each, self.ranges[robot].unnormalise(value))
-            for each, value, robot in zip(ids, values, robots, strict=True)
+            Answer(each, self.ranges[robot].unnormalise(value)) for each, value, robot in zip(ids, values, robots, strict=True)
         ]
 
     def describe(self) -> dict[str, Any]:

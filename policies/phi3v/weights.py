@@ -41,10 +41,12 @@ def weight_files(folder: Path) -> list[Path]:
         return files
     unsafe = sorted(path.name for path in folder.iterdir() if path.name.endswith(_UNSAFE))
     if unsafe:
+        many = f"*{Path(unsafe[0]).suffix}"
         raise UserError(
-            f"{folder} has its weights as {unsafe[0]}: such a file can run code when it is opened, so it is refused. Convert it "
-            'where you trust it: safetensors.torch.save_file({k: v.contiguous().clone() for k, v in torch.load("'
-            f'{unsafe[0]}", weights_only=True).items()}}, "{SINGLE}").'
+            f"{folder} has its weights as {unsafe[0]}: such a file can run code when it is opened, so it is refused. If you "
+            "trust it, convert it in its folder with: python -c 'import glob, torch; from safetensors.torch import save_file; "
+            f'save_file({{k: v.contiguous().clone() for f in glob.glob("{many}") for k, v in torch.load(f, '
+            f'weights_only=True).items()}}, "{SINGLE}")\''
         )
     raise UserError(f"{folder} is no checkpoint: it has neither {SINGLE} nor {INDEX}.")
 
@@ -66,7 +68,7 @@ def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: t
             if TWIN in stored and EMBEDDING in sources and sources[EMBEDDING] == EMBEDDING and stored[TWIN][0] == path:
                 twin = file.get_tensor(TWIN).to(dtype)
                 _check_twin(folder, twin, stored[EMBEDDING][0], device, dtype)
-    return finish(model, state, device)
+    return _finished(model, state, device)
 
 
 def stored_numbers(files: list[Path]) -> int:
@@ -74,11 +76,22 @@ def stored_numbers(files: list[Path]) -> int:
     return sum(math.prod(shape) for _, shape in _index(files).values())
 
 
-def finish(model: Phi3V, state: Mapping[str, Tensor], device: torch.device) -> Phi3V:
+def model_of(config: Phi3VConfig, tensors: Mapping[str, Tensor]) -> Phi3V:
+    """A model from tensors by their released names; all that are wanted, no others."""
+    with torch.device("meta"):
+        model = Phi3V(config)
+    wanted = released_names(model)
+    state = {wanted[key][0]: tensor.reshape(wanted[key][1].shape) for key, tensor in tensors.items()}
+    return _finished(model, state, next(iter(state.values())).device)
+
+
+def _finished(model: Phi3V, state: Mapping[str, Tensor], device: torch.device) -> Phi3V:
     """Put complete weights into a model that was built without memory, and make it ready for use."""
     model.load_state_dict(state, strict=True, assign=True)
     model.make_tables(device)
-    return model.requires_grad_(False).eval()
+    model.requires_grad_(False)
+    model.eval()
+    return model
 
 
 def released_names(model: Phi3V) -> dict[str, tuple[str, Tensor]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eval.errors import UserError, did_you_mean
 from policies.base import EpisodeInfo, Observation, RobotName
 from policies.phi3v.policy import Ask, Phi3VPolicy
 from policies.tracevla_phi3.prompt import prompt
 
-TRACKERS = ("auto", "cotracker", "lucas_kanade")
 WINDOWS: Mapping[RobotName, int] = {"google_robot": 15, "widowx": 10}
 """Steps that a trace looks back."""
 
@@ -38,16 +37,16 @@ class TraceVLAPhi3(Phi3VPolicy):
         tracker: str = "auto",
         tracker_checkpoint: str | None = None,
     ) -> None:
+        from policies.phi3v.device import choose_device
         from policies.trace import PRESETS, TraceProcessors, make_tracker
 
         if trace_preset not in PRESETS:
             raise UserError(f'--trace-preset "{trace_preset}" is unknown.{did_you_mean(trace_preset, PRESETS)}')
-        if tracker not in TRACKERS:
-            raise UserError(f'--tracker "{tracker}" is unknown.{did_you_mean(tracker, TRACKERS)}')
-        super().__init__(checkpoint, device, dtype, generation)
+        path = Path(tracker_checkpoint).expanduser() if tracker_checkpoint else None
         self.preset = trace_preset
-        self.tracker = make_tracker(tracker, Path(tracker_checkpoint) if tracker_checkpoint else None, str(self.vla.device))
+        self.tracker = make_tracker(cast(Any, tracker), path, str(choose_device(device)))  # checks the name itself
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
+        super().__init__(checkpoint, device, dtype, generation)
 
     def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
         from policies.phi3v.inputs import Question
