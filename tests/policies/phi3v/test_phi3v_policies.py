@@ -121,9 +121,12 @@ def test_what_is_no_picture_is_told(policy: Policy, make_info, make_seen, image:
      ("\u20ac" * 1900, "the model takes at most 4089")],
 )  # fmt: skip
 def test_an_impossible_instruction_is_told(policy: Policy, make_info, make_seen, text: str, words: str) -> None:
-    with pytest.raises(UserError, match=words) as error:
+    def play() -> None:
         policy.reset([make_info(instruction=text)])
         policy.act([make_seen(instruction=text)])
+
+    with pytest.raises(UserError, match=words) as error:
+        play()
     assert "\n" not in str(error.value)
     policy.reset([make_info()])
     with pytest.raises(UserError, match=words):
