@@ -92,7 +92,8 @@ def prepare(pictures: Sequence[Picture], num_crops: int = 1) -> Pictures:
             distinct.append(torch.zeros(3, CROP, CROP))
         rows.append(row + [blank or 0] * lacking)
         sizes.append(size)
-    return Pictures(torch.stack(distinct), torch.tensor(rows), tuple(sizes))
+    crops = torch.stack(distinct) if distinct else torch.zeros(0, 3, CROP, CROP)
+    return Pictures(crops, torch.tensor(rows, dtype=torch.int64).reshape(-1, num_crops + 1), tuple(sizes))
 
 
 def _views(picture: Picture, num_crops: int) -> tuple[list[Tensor], tuple[int, int]]:

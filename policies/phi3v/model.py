@@ -88,7 +88,7 @@ class Phi3V(nn.Module):  # type: ignore[misc]
         """
         ids = ids.to(self.device)
         vectors: Tensor = self.language.model.embed_tokens(ids.clamp(min=0))  # a new tensor: the caller's ids stay
-        if crops is not None and rows is not None:
+        if crops is not None and rows is not None and len(rows):
             features = self.features(crops)
             each = (self.image_tokens(features[row], size) for row, size in zip(rows.to(self.device), sizes, strict=True))
             vectors[ids < 0] = self.project(torch.cat(list(each)))

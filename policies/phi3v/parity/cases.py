@@ -187,7 +187,8 @@ class ModelFile:
         actions = logits[..., ids.start : ids.stop]
         pairs = []
         if f"{start}logits_action" in recorded:
-            pairs.append((actions[0], recorded[f"{start}logits_action"]))
+            array = recorded[f"{start}logits_action"]
+            pairs.append((actions if array.ndim == 3 else actions[0], array))
         if f"{start}logits_strided" in recorded:
             array = recorded[f"{start}logits_strided"]
             pairs.append((logits[0][:, :: stride(logits.shape[-1], array.shape[-1], LOGIT_STRIDES)], array))

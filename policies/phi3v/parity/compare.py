@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 from eval.errors import UserError
 from eval.parity.report import ParityReport, select
@@ -35,7 +36,12 @@ def compare_model(folder: Path, only: Sequence[str] = ()) -> ParityReport:
         for model in (model for model in models if model.drawn):
             keys = [key for key in keys if not key.startswith(f"{model.name}/")]
             notes.append(f"{model.name} is left out, since its weights are drawn first; --only '{model.name}*' replays it.")
+    if not keys:
+        raise UserError(f"Nothing is left to compare: {' '.join(notes)}")
     checks = Checks()
     for key in keys:
-        replays[key](checks)
+        try:
+            replays[key](checks)
+        except (KeyError, OSError, BadZipFile) as error:
+            raise UserError(f"{key} cannot be replayed, something is lacking: {type(error).__name__}: {error}") from error
     return ParityReport(tuple(checks.found), tuple(notes))

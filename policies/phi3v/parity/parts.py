@@ -184,7 +184,8 @@ def _compare_run(name: str, fact: dict[str, Any], arrays: dict[str, Any], checks
     if "prompt" in fact:
         instruction = fact["prompt"].split("robot take to ")[-1].removesuffix("?")
         words = importlib.import_module(f"policies.{parts[0]}.prompt")
-        checks.same(key, "prompt", [words.prompt(instruction)], [fact["prompt"]])
+        traced = {"trace": True} if "traces of" in fact["prompt"] else {}
+        checks.same(key, "prompt", [words.prompt(instruction, **traced)], [fact["prompt"]])
     if "stats_key" in fact:
         checks.same(key, "statistics", [UNNORM_KEYS[robot]], [fact["stats_key"]])
 
