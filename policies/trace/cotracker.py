@@ -30,7 +30,7 @@ SUPPORT_POINTS = 36
 """Points that the predictor adds to each clip's queries."""
 ENCODED_AT_ONCE = 16
 """Pictures."""
-TRACKED_AT_ONCE = {"cpu": 1024, "cuda": 8192}
+TRACKED_AT_ONCE = {"cpu": 1024, "cuda": 4096}
 """Points of all clips of one call, by kind of device: bounds its memory (1 to 2 GB a thousand)."""
 
 
