@@ -30,8 +30,8 @@ SUPPORT_POINTS = 36
 """Points that the predictor adds to each clip's queries."""
 ENCODED_AT_ONCE = 16
 """Pictures."""
-TRACKED_AT_ONCE = {"cpu": 1024, "cuda": 8192}
-"""Points of all clips of one call: bounds its memory (about 0.5 GB a thousand)."""
+TRACKED_AT_ONCE = {"cpu": 1024, "cuda": 4096}
+"""Points of all clips of one call, by kind of device: bounds its memory (1 to 2 GB a thousand)."""
 
 
 def load_cotracker(checkpoint: Path, device: str) -> CoTracker:
@@ -46,9 +46,11 @@ class CoTracker:
 
     def __init__(self, weights: Mapping[str, Any], device: str, source: Mapping[str, Any]) -> None:
         """``weights``: name -> tensor; ``source``: where they came from, for the record."""
-        if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise UserError(f"The tracker cannot use {device}: PyTorch sees no GPU. Use --device cpu.")
         self._device = torch.device(device)
+        if self._device.type == "cuda":
+            if not torch.cuda.is_available():
+                raise UserError(f"The tracker cannot use {device}: PyTorch sees no GPU. Use --device cpu.")
+            torch.cuda.init()  # a GPU that is not awake yet could not be kept from being seeded
         self._source = dict(source)
         self._predictor = _new_predictor()
         network = self._predictor.model
@@ -93,8 +95,7 @@ class CoTracker:
         """What the encoder makes of a clip's pictures, before normalisation: (T, 128, 96, 128) float32."""
         with torch.no_grad(), _float32(self._device):
             self._encode_missing([clip])
-        kept = self._kept[clip.episode]
-        return torch.stack([kept[clip.first + i] for i in range(len(clip.pictures))])
+            return self._features_of(clip)
 
     def _track(
         self, clips: Sequence[Clip], points: int, arguments: Callable[[slice], dict[str, Any]]
@@ -107,7 +108,7 @@ class CoTracker:
             for start in range(0, len(clips), at_once):
                 part = slice(start, start + at_once)
                 now = clips[part]
-                self._given_features = torch.cat([self.features(clip) for clip in now])
+                self._given_features = torch.cat([self._features_of(clip) for clip in now])
                 # The predictor asks for a video; of this one only the shape counts.
                 video = torch.zeros((len(now), len(now[0].pictures), 3, PICTURE, PICTURE), device=self._device)
                 with _ContiguousExpand():
@@ -118,6 +119,10 @@ class CoTracker:
 
     def _given(self, video: Any) -> Any:
         return self._given_features
+
+    def _features_of(self, clip: Clip) -> Any:
+        kept = self._kept[clip.episode]
+        return torch.stack([kept[clip.first + i] for i in range(len(clip.pictures))])
 
     def _encode_missing(self, clips: Sequence[Clip]) -> None:
         """Encode the pictures that are new, and drop those that fell out of the clips."""

@@ -52,7 +52,7 @@ def _network_part(run: Recorded, selected: bool, without: str, notes: list[str])
         notes.append(f"{run.name}: processor and drawing only; the tracker was not compared, {without}")
         return []
     if not selected:
-        notes.append(f"{run.name}: processor and drawing only; --only '{run.name}' compares the tracker too (about 10 minutes)")
+        notes.append(f"{run.name}: processor and drawing only; --only '{run.name}' compares the tracker too (some minutes)")
         return []
     return run_checks(run)
 
