@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -15,6 +15,9 @@ from rich.table import Table
 from eval.cli.options import Json, Limit, MaxSteps, RunPath, Sample, Seed, Setting, Suite, Tasks, plan_of
 from eval.records.folder import RunData, load_run
 from eval.records.tables import COLUMNS, title, write_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -81,12 +84,17 @@ def print_table(data: RunData, as_json: bool, partial: bool) -> None:
         rows = json.loads(table.to_json(orient="records"))
         typer.echo(json.dumps({"out": str(data.path), "title": title(data.header), "rows": rows}, indent=2))
         return
-    shown = table.astype(object).where(table.notna(), "")
-    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
-    _print(title(data.header), COLUMNS, rows)
+    print_rows(title(data.header), COLUMNS, table)
     typer.echo(f"{data.path}/tables/summary.md")
     if any(record.video for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
+
+
+def print_rows(heading: str, columns: list[str], table: pd.DataFrame) -> None:
+    """Show a table of results; rates with three decimals, what is not known empty."""
+    shown = table.astype(object).where(table.notna(), "")
+    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
+    _print(heading, columns, rows)
 
 
 def _print(heading: str, columns: list[str], rows: list[list[object]]) -> None:

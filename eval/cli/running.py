@@ -74,7 +74,11 @@ Resume = Annotated[Path | None, typer.Option(help="Continue the run in this fold
 Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", rich_help_panel=PLAY)]
 Video = Annotated[
     str | None,
-    typer.Option(help="all, failures, first:N (of each task) or none (default; demo: all).", rich_help_panel=PLAY),
+    typer.Option(
+        help="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of them "
+        "and a comma, also shows what the policy saw and meant.",
+        rich_help_panel=PLAY,
+    ),
 ]
 Watchdog = Annotated[
     float | None,

@@ -36,6 +36,7 @@ class Assets:
         self.packs = tuple(_checked_pack(Path(pack)) for pack in packs)
         self._originals: set[str] = set()
         self._standins: set[str] = set()
+        self._hashes: dict[str, str] = {}
 
     @classmethod
     def from_option(cls, text: str | None) -> Assets:
@@ -100,14 +101,22 @@ class Assets:
         return _write_cached(ElementTree.tostring(root))
 
     def record(self) -> dict[str, Any]:
-        """What this process used: ``packs``, ``standins`` (sorted names), ``kind`` original, stand-ins or mixed."""
+        """What this process used: ``packs``, ``standins`` (sorted names), ``kind`` original, stand-ins or mixed.
+
+        ``files`` has the BLAKE2b hash (16 hex digits) of every file that came from a pack.
+        """
         if self._originals and self._standins:
             kind = "mixed"
         elif self._standins or (not self._originals and all(map(_is_standin_pack, self.packs))):
             kind = "stand-ins"
         else:
             kind = "original"
-        return {"packs": [str(pack) for pack in self.packs], "standins": sorted(self._standins), "kind": kind}
+        return {
+            "packs": [str(pack) for pack in self.packs],
+            "standins": sorted(self._standins),
+            "kind": kind,
+            "files": dict(sorted(self._hashes.items())),
+        }
 
     def _absolute_meshes(self, link: ElementTree.Element, kind: str, folder: str) -> bool:
         """Make the link's mesh paths absolute; False if one of the files is in no pack."""
@@ -123,6 +132,8 @@ class Assets:
 
     def _remember(self, name: str, pack: Path) -> None:
         (self._standins if _is_standin_pack(pack) else self._originals).add(name)
+        if name not in self._hashes:
+            self._hashes[name] = hashlib.blake2b((pack / name).read_bytes(), digest_size=8).hexdigest()
 
     def _standin(self, name: str) -> Path:
         path = standin_path(name)

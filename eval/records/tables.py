@@ -51,8 +51,11 @@ def _count(ids: Sequence[str], records: Mapping[str, EpisodeRecord], partial: bo
 
 
 def title(header: Mapping[str, Any]) -> str:
-    """What a table must say of itself: the policy, the world, and whether any file was a stand-in."""
+    """What a table must say of itself: the policy with its own remarks, the world, and whether any file was a stand-in."""
     policy = header.get("identity", {}).get("policy", "?")
+    remarks = header.get("policy", {}).get("remarks") or ()
+    if remarks:
+        policy += f" ({', '.join(remarks)})"
     world = header.get("world", {})
     standins = (world.get("assets") or {}).get("standins")
     if standins:
@@ -70,7 +73,8 @@ def markdown(table: pd.DataFrame, heading: str) -> str:
     shown = table.astype(object).where(table.notna(), "")
     for column in ("rate", "low", "high"):
         shown[column] = [f"{value:.3f}" if value != "" else "" for value in shown[column]]
-    lines = [f"# {heading}", "", "| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    names = list(map(str, table.columns))
+    lines = [f"# {heading}", "", "| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in shown.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
