@@ -31,6 +31,6 @@ class OpenVLAPhi3(Phi3VPolicy):
 
         pictures = model_pictures(observations)
         return [
-            Ask(Question(prompt(observation.instruction), [picture]))
+            Ask(Question(prompt(observation.instruction), [picture]), ("model input",))
             for observation, picture in zip(observations, pictures, strict=True)
         ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, Observation, RobotName
+from policies.phi3v.checkpoint import TINY
 from policies.phi3v.control import Gripper, world_action
 
 if TYPE_CHECKING:
@@ -24,10 +25,13 @@ REMEMBERED = 256
 
 @dataclass(frozen=True)
 class Ask:
-    """One question and whether its picture carries a trace."""
+    """One question, and what its pictures are."""
 
     question: Question
+    labels: tuple[str, ...]
+    """A word or two for each picture."""
     trace: bool = False
+    """Whether the last picture carries a trace."""
 
 
 @dataclass
@@ -94,7 +98,8 @@ class Phi3VPolicy:
             episode.over = observation.step + 1 >= episode.info.max_steps
             self._episodes[observation.episode] = self._episodes.pop(observation.episode)
             notes = {
-                "picture": list(ask.question.pictures),
+                "pictures": list(ask.question.pictures),
+                "labels": ask.labels,
                 "trace": ask.trace,
                 "values": answer.values,
                 "ids": answer.ids,
@@ -105,7 +110,7 @@ class Phi3VPolicy:
 
     def describe(self) -> Mapping[str, Any]:
         """Checkpoint with its hash, numbers, device, generation rule."""
-        return {"name": self.name, **self.vla.describe()}
+        return {"name": self.name, "remarks": self._remarks(), **self.vla.describe()}
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -119,6 +124,11 @@ class Phi3VPolicy:
     def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
         """Prompt and pictures for every observation."""
         raise NotImplementedError
+
+    def _remarks(self) -> list[str]:
+        """What makes its numbers another thing than a reader of a table expects."""
+        remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint == TINY else []
+        return remarks + (["full vocabulary"] if self.vla.rule == "full" else [])
 
     def _begin(self, info: EpisodeInfo) -> None:
         """An episode begins (again)."""

@@ -54,7 +54,11 @@ class TraceVLAPhi3(Phi3VPolicy):
 
         seen = model_pictures(observations, self.traces)
         return [
-            Ask(Question(prompt(observation.instruction, trace), [plain, traced]), trace)
+            Ask(
+                Question(prompt(observation.instruction, trace), [plain, traced]),
+                ("model input 1", "model input 2: trace" if trace else "model input 2: no trace"),
+                trace,
+            )
             for observation, (plain, traced, trace) in zip(observations, seen, strict=True)
         ]
 
@@ -67,6 +71,12 @@ class TraceVLAPhi3(Phi3VPolicy):
 
     def _forget(self, episode: str) -> None:
         self.traces.end(episode)
+
+    def _remarks(self) -> list[str]:
+        remarks = super()._remarks()
+        if self.tracker.name != "cotracker":
+            remarks.append(f"traces by {self.tracker.name}, not CoTracker")
+        return remarks + ([f"trace preset {self.preset}"] if self.preset != "released" else [])
 
     def describe(self) -> Mapping[str, Any]:
         """The same, with the trace preset and the tracker."""

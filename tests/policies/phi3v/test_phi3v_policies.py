@@ -37,9 +37,10 @@ def test_an_episode_of_each_robot(policy: Policy, make_info, make_seen) -> None:
             assert action.world.shape == (7,)
             assert np.isfinite(action.world).all()
             assert (np.abs(action.notes["values"][:3]) <= 0.07).all()
-            assert [p.shape for p in action.notes["picture"]] == [(336, 336, 3)] * (1 + (policy.name == "tracevla_phi3"))
+            assert [p.shape for p in action.notes["pictures"]] == [(336, 336, 3)] * (1 + (policy.name == "tracevla_phi3"))
             traced += action.notes["trace"]
             assert action.notes["trace"] == ("historial traces" in action.notes["prompt"])
+            assert len(action.notes["labels"]) == len(action.notes["pictures"])
             if robot == "widowx":
                 assert action.world[6] in (-1.0, 1.0)
         assert (time.perf_counter() - start) / 14 < 2  # 0.05 s where nothing else runs
@@ -161,6 +162,7 @@ def test_the_record_says_what_was_used(tiny: Path, make_info, make_seen) -> None
     policy.act([make_seen()])
     record = policy.describe()
     assert record["name"] == "tracevla_phi3"
+    assert record["remarks"] == ["full vocabulary", "traces by lucas_kanade, not CoTracker", "trace preset paper"]
     assert record["dtype"] == "float32"
     assert record["generation"] == "full"
     assert record["trace_preset"] == "paper"
@@ -183,6 +185,11 @@ def test_a_wrong_option_of_the_trace_is_one_line(tiny: Path, options: dict[str, 
     with pytest.raises(UserError) as error:
         TraceVLAPhi3(str(tiny), **options)
     assert words in str(error.value)
+
+
+def test_random_weights_are_said_in_every_title(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert OpenVLAPhi3("tiny-random", device="cpu").describe()["remarks"] == ["RANDOM WEIGHTS"]
 
 
 def test_bfloat16_works_on_the_cpu(tiny: Path, make_info, make_seen) -> None:
