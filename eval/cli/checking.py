@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +13,12 @@ import typer
 from rich.console import Console
 
 from eval.cli.options import AssetsOption, Json
+from eval.errors import UserError
 
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
 
-parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare the world with recordings of the original.")
+parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
 
 
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
@@ -52,6 +55,26 @@ def parity_images_verb(
     from eval.parity.images import compare_images
 
     _tell(compare_images(folder, _patterns(only), assets), as_json)
+
+
+@parity.command("model")
+def parity_model_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
+    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """The VLA model's tokens, pictures, logits and actions against recordings; exit 1 if a check misses its limit."""
+    _tell(_comparison("model")(folder, _patterns(only)), as_json)
+
+
+@parity.command("trace")
+def parity_trace_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
+    only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Trace processor, drawing and tracker against recorded runs; exit 1 if a check misses its limit."""
+    _tell(_comparison("trace")(folder, _patterns(only)), as_json)
 
 
 @bench.command("sim")
@@ -96,6 +119,20 @@ def bench_policy_verb(
     typer.echo(f"{found.batches} batches of {found.mean_batch:.1f}: {found.ms_per_batch:.1f} ms a batch (median), "
                f"{found.ms_per_observation:.1f} ms an observation")  # fmt: skip
     typer.echo(f"{found.steps_per_second:.1f} control steps/s, the policy busy {found.policy_share:.0%} of the time")
+
+
+def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
+    """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
+    points = list(entry_points(group="simpler_eval.parity", name=name))
+    if not points:
+        raise UserError(f'this installation knows no comparison "{name}". Install simpler-eval again (make setup).')
+    try:
+        compare: Callable[[Path, Sequence[str]], ParityReport] = points[0].load()
+    except ModuleNotFoundError as error:
+        raise UserError(f'parity {name} needs the package "{error.name}", which is not installed; run `make vla`.') from error
+    return compare
+
+
 
 
 def _patterns(text: str) -> list[str]:

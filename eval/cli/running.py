@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from eval.cli.options import (
+    MODEL,
     PLAY,
     AssetsOption,
     Json,
@@ -44,6 +45,27 @@ PolicyArgs = Annotated[
     list[str] | None,
     typer.Option("--policy-arg", help="NAME=VALUE for the policy, may be repeated.", rich_help_panel=PLAY),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        help="For a neural network: a folder, owner/name[@revision] on the Hugging Face hub, or tiny-random.",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="auto (default), cpu, cuda or cuda:N.", rich_help_panel=MODEL)]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="auto (default: bfloat16 on a GPU, else float32), float32, bfloat16 or float16.", rich_help_panel=MODEL),
+]
+Generation = Annotated[
+    str | None,
+    typer.Option(help="restricted (default: the likeliest action) or full (the likeliest token).", rich_help_panel=MODEL),
+]
+TracePreset = Annotated[str | None, typer.Option(help="released (default) or paper.", rich_help_panel=MODEL)]
+Tracker = Annotated[
+    str | None, typer.Option(help="auto (default), cotracker or lucas_kanade (optical flow).", rich_help_panel=MODEL)
+]
+TrackerCheckpoint = Annotated[str | None, typer.Option(help="CoTracker's scaled_offline.pth.", rich_help_panel=MODEL)]
 Out = Annotated[
     Path | None,
     typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
@@ -85,6 +107,13 @@ def run_verb(
     max_steps: MaxSteps = None,
     policy: PolicyName = None,
     policy_arg: PolicyArgs = None,
+    checkpoint: Checkpoint = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    generation: Generation = None,
+    trace_preset: TracePreset = None,
+    tracker: Tracker = None,
+    tracker_checkpoint: TrackerCheckpoint = None,
     assets: AssetsOption = None,
     out: Out = None,
     resume: Resume = None,
@@ -105,14 +134,21 @@ def run_verb(
 
       simpler-eval run --policy my_policy.py:MyPolicy --suite coke_can_and_carrot --out results/mine
 
+      simpler-eval run --policy openvla_phi3 --checkpoint tiny-random --task widowx_carrot_on_plate --limit 2
+
       simpler-eval run --resume results/mine
     """
+    model_args = {
+        "checkpoint": checkpoint, "device": device, "dtype": dtype, "generation": generation,
+        "trace_preset": trace_preset, "tracker": tracker, "tracker_checkpoint": tracker_checkpoint,
+    }  # fmt: skip
+    policy_args = policy_args_of(policy_arg) | {key: value for key, value in model_args.items() if value is not None}
     options: dict[str, Any] = {
         "workers": workers, "video": video, "watchdog": watchdog,
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or policy or policy_arg or out or limit or sample or max_steps:
+        if suite or task or policy or policy_args or out or limit or sample or max_steps:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
         plan, saved, path = found.plan, found.header["options"], resume
@@ -123,7 +159,7 @@ def run_verb(
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets}
+        options |= {"policy_args": policy_args, "assets": assets}
         path = out or default_out(name)
     for key in ("workers", "video", "watchdog"):
         if options[key] is None:
