@@ -18,6 +18,7 @@ demo:
 	@.venv/bin/simpler-eval demo $(ARGS)
 
 test: lint
+	@tools/setup.sh all
 	@$(PY) -m pytest -q -m "not slow"
 
 lint:

@@ -102,6 +102,7 @@ class Policy(Protocol):
 
         Asked when a run begins and again when it ends. ``remarks``, a list of short texts, stands in the title of every
         table: whatever makes its numbers another thing than a reader expects (random weights, another tracker).
+        ``fingerprint``, a hash of the weights, keeps a run from being continued with others.
         """
 
     def close(self) -> None:

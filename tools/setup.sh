@@ -5,6 +5,7 @@
 #   tools/setup.sh test     and what the tests need
 #   tools/setup.sh vla      and torch and transformers, for policies that are neural networks
 #   tools/setup.sh demo     the first, and the third if there is room and network for it
+#   tools/setup.sh all      the second, and the third if there is room and network for it
 #
 # Presupposes bash and python3. Does nothing, at once, when nothing has changed since the last time. PYTHON=python3.12
 # chooses the interpreter.
@@ -18,12 +19,12 @@ extra=${1:-core}
 case $extra in
     core) wanted=. ;;
     test | vla) wanted=".[$extra]" ;;
-    demo)
-        "$0" core
+    demo | all)
+        if [ "$extra" = all ]; then "$0" test; else "$0" core; fi
         "$0" vla || say "going on without the neural policies; \`make vla\` tries again"
         exit 0
         ;;
-    *) echo "set-up: unknown part \"$extra\" (core, test, vla or demo)" >&2; exit 2 ;;
+    *) echo "set-up: unknown part \"$extra\" (core, test, vla, demo or all)" >&2; exit 2 ;;
 esac
 
 # Two set-ups at once would spoil each other; the second waits.

@@ -133,8 +133,6 @@ def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
     return compare
 
 
-
-
 def _patterns(text: str) -> list[str]:
     return [pattern.strip() for pattern in text.split(",") if pattern.strip()]
 

@@ -147,9 +147,13 @@ def run(
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
     options = {"workers": workers, "video": video, "watchdog": watchdog}
+    described = dict(player.describe())
+    identity = {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets}
+    if "fingerprint" in described:
+        identity["fingerprint"] = described["fingerprint"]
     header = {
-        "identity": {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets},
-        "policy": dict(player.describe()),
+        "identity": identity,
+        "policy": described,
         "seeds": sorted({spec.seed for spec in plan}),
         "options": options,
         "sessions": [provenance() | {"options": options}],

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from eval.errors import UserError
 
-TINY = "tiny-random"
+RANDOM = ("tiny-random", "full-random")
+"""Checkpoints with random weights that are made on the spot."""
 _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _WANTED = ("*.safetensors", "*.json")
 """What is fetched from the hub: weights, numbers and the tokenizer; never code, never pickles."""
 
 
 def find_checkpoint(text: str) -> Path:
-    """The folder that ``text`` means: ``tiny-random``, a folder, or ``owner/name[@revision]`` on the Hugging Face hub."""
-    if text == TINY:
-        from policies.phi3v.tiny import tiny_checkpoint
+    """The folder that ``text`` means: one of ``RANDOM``, a folder, or ``owner/name[@revision]`` on the Hugging Face hub."""
+    if text in RANDOM:
+        from policies.phi3v.tiny import random_checkpoint
 
-        return tiny_checkpoint()
+        return random_checkpoint(text)
     folder = Path(text).expanduser()
     if folder.is_dir():
         return folder
@@ -29,7 +30,8 @@ def find_checkpoint(text: str) -> Path:
         raise UserError(f"--checkpoint {text} is a file; name the folder that holds config.json.")
     match = _HUB.fullmatch(text)
     if not match:
-        raise UserError(f'--checkpoint {text} is neither a folder, nor "owner/name[@revision]" on the hub, nor {TINY}.')
+        ways = f'"owner/name[@revision]" on the hub, nor {" nor ".join(RANDOM)}'
+        raise UserError(f"--checkpoint {text} is neither a folder, nor {ways}.")
     return _from_hub(match[1], match[2])
 
 

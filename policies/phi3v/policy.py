@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, Observation, RobotName
-from policies.phi3v.checkpoint import TINY
+from policies.phi3v.checkpoint import RANDOM
 from policies.phi3v.control import Gripper, world_action
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Phi3VPolicy:
 
     def _remarks(self) -> list[str]:
         """What makes its numbers another thing than a reader of a table expects."""
-        remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint == TINY else []
+        remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint in RANDOM else []
         return remarks + (["full vocabulary"] if self.vla.rule == "full" else [])
 
     def _begin(self, info: EpisodeInfo) -> None:

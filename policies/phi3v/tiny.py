@@ -1,6 +1,7 @@
-"""``tiny-random``: a checkpoint in the released layout with random weights, small enough for any machine.
+"""Checkpoints in the released layout with random weights, made on the spot.
 
-It knows nothing; it lets the whole way from picture to action be walked without a download.
+``tiny-random`` is small enough for any machine, ``full-random`` has the size of the release (8 GB). They know nothing; they
+let the whole way from picture to action be walked, and its price be measured, without a download.
 """
 
 from __future__ import annotations
@@ -53,22 +54,42 @@ CONFIG: dict[str, Any] = {
     },
     "torch_dtype": "bfloat16",
 }
+FULL_CONFIG: dict[str, Any] = {
+    **CONFIG,
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "rope_scaling": {
+        "type": "su",
+        "short_factor": [1.0 + i / 40 for i in range(48)],
+        "long_factor": [1.0 + i for i in range(48)],
+    },
+    "img_processor": {"name": "clip_vision_model", "image_dim_out": 1024, "num_img_tokens": 144},
+}
+SHARD_BYTES = 5_000_000_000
+KINDS: dict[str, tuple[dict[str, Any], int | None]] = {
+    "tiny-random": (CONFIG, None), "full-random": (FULL_CONFIG, SHARD_BYTES),
+}  # fmt: skip
+"""What ``--checkpoint`` calls them -> (config.json, bytes a shard)."""
+
 _RANGES = {  # steps of about a centimetre and a few degrees; invented
     "bridge_orig": ([-0.02, -0.02, -0.02, -0.06, -0.06, -0.1, 0.0], [0.02, 0.02, 0.02, 0.06, 0.06, 0.1, 1.0]),
     "fractal20220817_data": ([-0.06, -0.06, -0.06, -0.1, -0.1, -0.1, 0.0], [0.06, 0.06, 0.06, 0.1, 0.1, 0.1, 1.0]),
 }
 
 
-def tiny_checkpoint() -> Path:
-    """The folder, made if need be; any number of processes may ask at once."""
+def random_checkpoint(kind: str) -> Path:
+    """The folder of one of ``KINDS``, made if need be; any number of processes may ask at once."""
     version = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
-    target = _cache() / "tiny-random" / version
+    target = _cache() / kind / version
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{version}-"))
     try:
-        write_tiny(part)
+        write_random(part, kind)
         os.rename(part, target)
     except OSError:
         if not target.is_dir():  # otherwise another process was first
@@ -78,9 +99,10 @@ def tiny_checkpoint() -> Path:
     return target
 
 
-def write_tiny(folder: Path) -> None:
+def write_random(folder: Path, kind: str) -> None:
     """Write the checkpoint into ``folder``."""
-    write_weights(folder, CONFIG, SEED)
+    content, shard_bytes = KINDS[kind]
+    write_weights(folder, content, SEED, shard_bytes)
     complete(folder)
 
 

@@ -75,9 +75,9 @@ class VLA:
 
     def describe(self) -> dict[str, Any]:
         """What the run record must carry."""
-        return {
+        facts: dict[str, Any] = {
             "checkpoint": self.checkpoint,
-            "checkpoint_sha256": self.hash,
+            "fingerprint": self.hash,
             "device": device_name(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
             "generation": self.rule,
@@ -85,6 +85,9 @@ class VLA:
             "tokens": self.tokens,
             "tokens_whose_likeliest_id_is_no_action": self.outside,
         }
+        if self.device.type == "cuda":
+            facts["gpu_peak_gib"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
+        return facts
 
     def close(self) -> None:
         """Free the model."""

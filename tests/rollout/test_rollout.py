@@ -163,3 +163,20 @@ def test_policy_view_lies_beside_the_camera_picture(play, make_spec):
     assert data.records[spec.id].video_error is None
     frames = read_video(data.path / data.records[spec.id].video)
     assert frames.shape == (6, 32 + eval.records.videos.BAR, 48 + 16, 3)
+
+
+def test_a_run_is_not_continued_with_other_weights(play, make_spec):
+    class Weights(Still):
+        fingerprint = "one"
+
+        def describe(self):
+            return {"fingerprint": self.fingerprint, "remarks": ["RANDOM WEIGHTS"]}
+
+    plan = [make_spec(0), make_spec(1)]
+    data = play(plan, Weights())
+    assert "[RANDOM WEIGHTS]" in (data.path / "tables/summary.md").read_text() or "(RANDOM WEIGHTS)" in (
+        data.path / "tables/summary.md"
+    ).read_text()
+    Weights.fingerprint = "two"
+    with pytest.raises(UserError, match=r"fingerprint 'one', this one has 'two'"):
+        play(plan, Weights())

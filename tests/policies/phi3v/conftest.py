@@ -24,10 +24,10 @@ def recordings() -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch", reason="torch is not installed (make vla)")
-    from policies.phi3v.tiny import write_tiny
+    from policies.phi3v.tiny import write_random
 
     folder = tmp_path_factory.mktemp("tiny")
-    write_tiny(folder)
+    write_random(folder, "tiny-random")
     return folder
 
 

@@ -144,10 +144,10 @@ def test_nothing_in_the_folder_is_run(copy: Path, tmp_path: Path) -> None:
 
 
 def test_the_hash_is_of_what_is_inside(tiny: Path, copy: Path) -> None:
-    first = VLA(str(tiny), device="cpu").describe()["checkpoint_sha256"]
-    assert VLA(str(copy), device="cpu").describe()["checkpoint_sha256"] == first
+    first = VLA(str(tiny), device="cpu").describe()["fingerprint"]
+    assert VLA(str(copy), device="cpu").describe()["fingerprint"] == first
     change(copy, lambda weights: weights["model.norm.weight"].add_(1))
-    assert VLA(str(copy), device="cpu").describe()["checkpoint_sha256"] != first
+    assert VLA(str(copy), device="cpu").describe()["fingerprint"] != first
 
 
 def test_the_hub_gives_weights_numbers_and_tokenizer_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,7 @@ def test_the_record_says_what_was_used(tiny: Path, make_info, make_seen) -> None
     assert record["generation"] == "full"
     assert record["trace_preset"] == "paper"
     assert record["tracker"]["name"] == "lucas_kanade"
-    assert len(record["checkpoint_sha256"]) == 64
+    assert len(record["fingerprint"]) == 64
     assert record["unnorm_keys"] == {"widowx": "bridge_orig", "google_robot": "fractal20220817_data"}
     assert record["tokens"] == 7
     assert 0 < record["tokens_whose_likeliest_id_is_no_action"] <= 7
