@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.cli.options import Json, Limit, MaxSteps, RunPath, Sample, Seed, Setting, Suite, Tasks, plan_of
+from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
 from eval.records.folder import RunData, load_run
 from eval.records.tables import COLUMNS, title, write_tables
 
@@ -39,10 +41,10 @@ def list_verb(as_json: Json = False) -> None:
         }  # fmt: skip
         typer.echo(json.dumps(content, indent=2))
         return
-    _print("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
+    show_rows("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
         [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
     ])  # fmt: skip
-    _print("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
+    show_rows("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
     typer.echo(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")
 
 
@@ -62,7 +64,7 @@ def plan_verb(
         typer.echo(json.dumps({"episodes": [{"id": spec.id, **spec.model_dump(mode="json")} for spec in plan]}))
         return
     counts = Counter((spec.task, spec.setting, spec.variant) for spec in plan)
-    _print(f"{len(plan)} episodes", ["task", "setting", "variant", "episodes"], [[*k, n] for k, n in counts.items()])
+    show_rows(f"{len(plan)} episodes", ["task", "setting", "variant", "episodes"], [[*k, n] for k, n in counts.items()])
 
 
 def report_verb(
@@ -76,20 +78,25 @@ def report_verb(
 
 def print_table(data: RunData, as_json: bool, partial: bool) -> None:
     """Write the tables of a run and show them."""
-    table = write_tables(data, partial)
+    table, cells = write_tables(data, partial), cell_table(data.plan, data.records, partial)
+    heading = title(data.header, data.plan)
     if as_json:
-        rows = json.loads(table.to_json(orient="records"))
-        typer.echo(json.dumps({"out": str(data.path), "title": title(data.header), "rows": rows}, indent=2))
+        found = {name: json.loads(t.to_json(orient="records")) for name, t in (("rows", table), ("cells", cells))}
+        typer.echo(json.dumps({"out": str(data.path), "title": heading, **found}, indent=2))
         return
     shown = table.astype(object).where(table.notna(), "")
     rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
-    _print(title(data.header), COLUMNS, rows)
+    show_rows(heading, COLUMNS, rows)
+    if len(cells):
+        show_rows("Cells of published tables", SHOWN, shown_cells(cells))
+        typer.echo("".join(f"{line}\n" for line in conventions(cells)), nl=False)
     typer.echo(f"{data.path}/tables/summary.md")
     if any(record.video for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
 
 
-def _print(heading: str, columns: list[str], rows: list[list[object]]) -> None:
+def show_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; into a file or a pipe with a fixed width."""
     table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
