@@ -19,7 +19,7 @@ from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
 from task_configs import load_task, task_names
-from task_configs.published import Average, SubCell, cells
+from task_configs.published import Average, Source, cells
 
 Key = tuple[str, str, str]
 """Task, setting, variant."""
@@ -127,14 +127,14 @@ def counts(key: Key) -> bool:
     return _variants(task, setting).get(variant, True)
 
 
-def full_size(sub_cell: SubCell, setting: str) -> int | None:
-    """How many episodes of a sub-cell count in the published average; None if the configs lack one of its tasks."""
+def full_size(source: Source, setting: str) -> int | None:
+    """How many of its episodes count in the published average; None if the configs lack one of its tasks."""
     total = 0
-    for task in sub_cell.tasks:
+    for task in source.tasks:
         names = [name for name, in_average in _variants(task, setting).items() if in_average]
         if not names:
             return None
-        total += sum(fnmatchcase(n, sub_cell.variants) for n in names) * load_task(task).settings[setting].episodes.count
+        total += sum(fnmatchcase(n, source.variants) for n in names) * load_task(task).settings[setting].episodes.count
     return total
 
 
@@ -184,14 +184,19 @@ def _cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool)
 
 def _sub_cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool) -> Row:
     config = cells().sub_cells[name]
-    mine = {
+    found = [(source, _matching(source, setting, verdicts)) for source in config.sources]
+    source, mine = next((pair for pair in found if pair[1]), found[0])
+    whole = {key[0] for key in mine} == set(source.tasks)
+    rate = macro_mean(mine.values(), partial) if whole or partial else None
+    return Row(setting, "sub-cell", name, config.title, sum(mine.values(), NOTHING), rate, full_size(source, setting))
+
+
+def _matching(source: Source, setting: str, verdicts: Mapping[Key, Tally]) -> dict[Key, Tally]:
+    return {
         key: tally
         for key, tally in verdicts.items()
-        if key[0] in config.tasks and key[1] == setting and fnmatchcase(key[2], config.variants)
+        if key[0] in source.tasks and key[1] == setting and fnmatchcase(key[2], source.variants)
     }
-    whole = {key[0] for key in mine} == set(config.tasks)
-    rate = macro_mean(mine.values(), partial) if whole or partial else None
-    return Row(setting, "sub-cell", name, config.title, sum(mine.values(), NOTHING), rate, full_size(config, setting))
 
 
 def _average(name: str, average: Average, settings: Sequence[str], rows: Mapping[tuple[str, str], Row]) -> list[Row]:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from eval.episode import EpisodeSpec
+from eval.records.aggregation import counts
 from task_configs import load_task, task_names
 
 TELLING = {"tracker": "tracker", "vocabulary": "vocabulary", "dtype": "dtype"}
@@ -52,10 +53,10 @@ def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
         said.append(f"max_steps {ours} instead of {theirs}")
     drawn = {(spec.shader, wanted[1]) for spec in specs if (wanted := _wanted(spec)) and spec.shader != wanted[1]}
     said += [f"drawn with {ours} instead of {theirs}" for ours, theirs in sorted(drawn)]
-    sizes = [size for key in {(s.task, s.setting) for s in specs} if (size := _size(*key))]
-    counted = sum(_size(spec.task, spec.setting) is not None for spec in specs)
-    if counted < sum(sizes):
-        said.append(f"{counted} of {sum(sizes)} episodes")
+    whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
+    counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
+    if counted < whole:
+        said.append(f"{counted} of {whole} episodes")
     return said
 
 
@@ -72,8 +73,10 @@ def _own(task: str, setting: str) -> Mapping[str, tuple[int, str]]:
 
 
 @cache
-def _size(task: str, setting: str) -> int | None:
-    """Episodes of a sweep; None for seeded random scenes, of which there are as many as one likes."""
+def _size(task: str, setting: str) -> int:
+    """Episodes of a sweep that count; 0 for seeded random scenes, of which there are as many as one likes."""
     own = _own(task, setting)
     episodes = load_task(task).settings[setting].episodes if own else None
-    return None if episodes is None or episodes.seeds is not None else len(own) * episodes.count
+    if episodes is None or episodes.seeds is not None:
+        return 0
+    return episodes.count * sum(counts((task, setting, variant)) for variant in own)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from task_configs.published.models import Average, Cell, Cells, SubCell
+from task_configs.published.models import Average, Cell, Cells, Source, SubCell
 from task_configs.strict import parse, read_yaml
 
 HERE = Path(__file__).parent
 
-__all__ = ["Average", "Cell", "Cells", "SubCell", "cells"]
+__all__ = ["Average", "Cell", "Cells", "Source", "SubCell", "cells"]
 
 
 @cache

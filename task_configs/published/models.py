@@ -11,13 +11,21 @@ from task_configs.strict import StrictModel
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class Source(StrictModel):
+    """Where the episodes of a sub-cell come from."""
+
+    tasks: Names
+    """All of them are needed."""
+    variants: str = "*"
+    """Name pattern, as in a shell."""
+
+
 class SubCell(StrictModel):
     """The smallest number a published table holds: a mean over the variants of some tasks."""
 
     title: str
-    tasks: Names
-    variants: str = "*"
-    """Name pattern, as in a shell."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, alias="from")]
+    """The same scenes by other task names; the first that a plan has is taken."""
 
 
 class Cell(StrictModel):

@@ -161,3 +161,9 @@ def test_a_run_without_published_cells_has_no_such_files(tmp_path, make_spec):
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {"summary.csv", "summary.md"}
     assert cells_markdown(cell_table(plan, {}), "x").startswith("# x")
     assert "tabular" not in cells_latex(cell_table(plan, {}), "x")
+
+
+def test_drawers_may_be_one_task_or_three(make_spec):
+    plan = [make_spec(0, task=f"google_robot_{do}_drawer", variant="top/urdf=none") for do in ("open", "close")]
+    found = rates(aggregate(plan, played(plan)))
+    assert found["google_robot_open_close_drawer"] == 1.0
