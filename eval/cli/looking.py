@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,10 +14,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from eval.cli.options import Json, Limit, MaxSteps, RunPath, Sample, Seed, Setting, Suite, Tasks, plan_of
+from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suite, Tasks, plan_of
 from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
-from eval.records.folder import RunData, load_run
-from eval.records.tables import COLUMNS, title, write_tables
+from eval.records.folder import RunData
+from eval.records.merging import load_runs
+from eval.records.tables import COLUMNS, summary, title, write_tables
+from eval.shards import take_shard
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -56,10 +59,13 @@ def plan_verb(
     limit: Limit = None,
     sample: Sample = None,
     max_steps: MaxSteps = None,
+    shard: Shard = None,
     as_json: Json = False,
 ) -> None:
     """Show what `run` with the same options would play, without playing it."""
     plan = plan_of(suite, task, setting, seed, limit, sample, max_steps)
+    if shard is not None:
+        plan = take_shard(plan, shard)
     if as_json:
         typer.echo(json.dumps({"episodes": [{"id": spec.id, **spec.model_dump(mode="json")} for spec in plan]}))
         return
@@ -68,17 +74,25 @@ def plan_verb(
 
 
 def report_verb(
-    run: RunPath,
+    runs: RunPaths,
     partial: Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; default: tables/ of the run.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the tables of a run anew and print them; works while it is running."""
-    print_table(load_run(run), as_json, partial)
+    """Make the tables of a run anew and print them; works while it is running.
+
+    Several runs of one policy (shards of a plan, or different tasks) are reported as one; their common tables are
+    written where --out says.
+    """
+    data = load_runs(runs, partial)
+    print_table(data, as_json, partial, out if len(runs) > 1 else out or data.path / "tables")
 
 
-def print_table(data: RunData, as_json: bool, partial: bool) -> None:
-    """Write the tables of a run and show them."""
-    table, cells = write_tables(data, partial), cell_table(data.plan, data.records, partial)
+def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None) -> None:
+    """Show the tables of a run, and write them into a folder if there is one."""
+    if folder is not None:
+        write_tables(data, partial, folder)
+    table, cells = summary(data.plan, data.records, partial), cell_table(data.plan, data.records, partial)
     heading = title(data.header, data.plan)
     if as_json:
         found = {name: json.loads(t.to_json(orient="records")) for name, t in (("rows", table), ("cells", cells))}
@@ -90,7 +104,8 @@ def print_table(data: RunData, as_json: bool, partial: bool) -> None:
     if len(cells):
         show_rows("Cells of published tables", SHOWN, shown_cells(cells))
         typer.echo("".join(f"{line}\n" for line in conventions(cells)), nl=False)
-    typer.echo(f"{data.path}/tables/summary.md")
+    if folder is not None:
+        typer.echo(f"{folder}/summary.md")
     if any(record.video for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
 

@@ -34,6 +34,10 @@ Sample = Annotated[
     float | None, typer.Option(help="This share (0..1] of the grid, evenly, drawn by --seed.", rich_help_panel=PLAN)
 ]
 MaxSteps = Annotated[int | None, typer.Option(help="Step limit instead of the task's own.", rich_help_panel=PLAN)]
+Shard = Annotated[
+    str | None,
+    typer.Option(help="Only this part, such as 2/8; `report` puts the parts together.", rich_help_panel=PLAN),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 AssetsOption = Annotated[
     str | None,
@@ -43,7 +47,10 @@ AssetsOption = Annotated[
         help="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",
     ),
 ]
-RunPath = Annotated[Path, typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle.")]
+RunPaths = Annotated[
+    list[Path],
+    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; several are reported as one."),
+]
 
 
 def plan_of(

@@ -23,6 +23,7 @@ from eval.cli.options import (
     Sample,
     Seed,
     Setting,
+    Shard,
     Suite,
     Tasks,
     plan_of,
@@ -32,6 +33,7 @@ from eval.errors import UserError
 from eval.records.folder import RunData, load_run
 from eval.records.results import EpisodeRecord
 from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
+from eval.shards import take_shard
 
 PolicyName = Annotated[
     str | None,
@@ -79,6 +81,7 @@ def run_verb(
     limit: Limit = None,
     sample: Sample = None,
     max_steps: MaxSteps = None,
+    shard: Shard = None,
     policy: PolicyName = None,
     policy_arg: PolicyArgs = None,
     assets: AssetsOption = None,
@@ -108,7 +111,7 @@ def run_verb(
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or policy or policy_arg or out or limit or sample or max_steps:
+        if suite or task or policy or policy_arg or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
         plan, saved, path = found.plan, found.header["options"], resume
@@ -119,7 +122,7 @@ def run_verb(
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets}
+        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets, "shard": shard}
         path = out or default_out(name)
     for key in ("workers", "video", "watchdog"):
         if options[key] is None:
@@ -131,20 +134,22 @@ def run_verb(
 
 def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
+    shard = options.get("shard")
+    episodes = len(take_shard(plan, shard) if shard else plan)
     try:
-        with RunProgress(Console(stderr=True), name, len(plan)) as progress:
+        with RunProgress(Console(stderr=True), name, episodes) as progress:
             return run(plan, name, out=path, on_start=progress.begin, listener=progress.episode, **options)
     except KeyboardInterrupt:
         done = len(load_run(path).records) if (path / "run.json").is_file() else 0
         command = shlex.join(["simpler-eval", "run", "--resume", str(path)])
-        typer.echo(f"Stopped; {done} of {len(plan)} episodes are done. Continue with: {command}", err=True)
+        typer.echo(f"Stopped; {done} of {episodes} episodes are done. Continue with: {command}", err=True)
         raise typer.Exit(130) from None
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:
     from eval.cli.looking import print_table
 
-    print_table(data, as_json, partial)
+    print_table(data, as_json, partial, data.path / "tables")
     errored = sum(record.status == "errored" for record in data.records.values())
     if errored:
         typer.echo(f"{errored} episodes have no verdict; their errors are in {data.path}/episodes.jsonl", err=True)

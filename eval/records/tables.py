@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eval.episode import EpisodeSpec
 from eval.records.aggregation import NOTHING, Key, Tally, counts, macro_mean, tally_variants
 from eval.records.cell_tables import cell_table, cells_latex, cells_markdown
-from eval.records.folder import RunData, write_atomically
+from eval.records.folder import RunData, disk_errors, write_atomically
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
 from eval.records.titles import title
@@ -64,11 +64,11 @@ def markdown(table: pd.DataFrame, heading: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_tables(run: RunData, partial: bool = False) -> pd.DataFrame:
+def write_tables(run: RunData, partial: bool = False, folder: Path | None = None) -> pd.DataFrame:
     """Write the tables of a run and return the one by variant.
 
-    ``tables/summary.csv`` and ``.md`` have a row a variant; ``tables/cells.csv``, ``.md`` and ``.tex`` the cells of
-    published tables, if the run has episodes of one.
+    ``summary.csv`` and ``.md`` have a row a variant; ``cells.csv``, ``.md`` and ``.tex`` the cells of published tables,
+    if the run has episodes of one. They go into ``folder``, by default ``tables/`` of the run.
     """
     table, cells = summary(run.plan, run.records, partial), cell_table(run.plan, run.records, partial)
     heading = title(run.header, run.plan)
@@ -79,8 +79,9 @@ def write_tables(run: RunData, partial: bool = False) -> pd.DataFrame:
             "cells.md": cells_markdown(cells, heading),
             "cells.tex": cells_latex(cells, heading),
         }
-    folder: Path = run.path / "tables"
-    folder.mkdir(exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text)
+    folder = folder or run.path / "tables"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(folder / name, text)
     return table
