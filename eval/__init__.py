@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eval.planning import make_plan as make_plan
     from eval.records.folder import load_run as load_run
     from eval.records.tables import write_tables as write_tables
+    from eval.reproduction import reproduce as reproduce
     from eval.rollout.api import run as run
     from eval.rollout.smoke import run_smoke as run_smoke
 
@@ -22,13 +23,14 @@ _PUBLIC = {
     "compare_world": "eval.parity.world",
     "load_run": "eval.records.folder",
     "make_plan": "eval.planning",
+    "reproduce": "eval.reproduction",
     "run": "eval.rollout.api",
     "run_doctor": "eval.doctor",
     "run_smoke": "eval.rollout.smoke",
     "write_tables": "eval.records.tables",
 }
 
-__all__ = ["compare_world", "load_run", "make_plan", "run", "run_doctor", "run_smoke", "write_tables"]
+__all__ = ["compare_world", "load_run", "make_plan", "reproduce", "run", "run_doctor", "run_smoke", "write_tables"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eval.cli import checking, looking, running
+from eval.cli import checking, looking, reproducing, running
 from eval.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     "Start with `simpler-eval run` (a demonstration that needs nothing) or `simpler-eval doctor`.",
 )
 running.add_to(app)
+reproducing.add_to(app)
 looking.add_to(app)
 checking.add_to(app)
 

@@ -128,11 +128,12 @@ def run_verb(
         if options[key] is None:
             options[key] = saved.get(key)
     options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
-    data = _play_with_progress(plan, name, path, options)
+    data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
 
 
-def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+def play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+    """``eval.run`` with a bar on stderr; Ctrl-C and ``kill`` say how to go on."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
     shard = options.get("shard")
     episodes = len(take_shard(plan, shard) if shard else plan)

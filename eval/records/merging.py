@@ -13,8 +13,10 @@ from eval.records.results import EpisodeRecord
 from eval.records.worlds import merge_worlds
 from eval.shards import parse_shard
 
-HOST_ARGUMENTS = ("device",)
-"""Arguments of a policy that say where it runs, not what it does."""
+DECISIVE = ("name", "policy", "checkpoint_sha256", "blake2b", "dtype", "generation", "trace_preset", "unnorm_keys", "seed")
+"""What a policy may say of itself that decides its numbers; other things, such as counters and devices, may differ."""
+PLACES = ("checkpoint", "tracker_checkpoint")
+"""Arguments that are paths: where the content has a hash, the hash decides."""
 
 
 def load_runs(paths: Sequence[Path], partial: bool = False) -> RunData:
@@ -49,9 +51,13 @@ def _same_policy(a: RunData, b: RunData) -> None:
 
 
 def _policy(run: RunData) -> tuple[Any, Any, Any]:
-    identity = run.header.get("identity", {})
-    arguments = {key: value for key, value in identity.get("policy_args", {}).items() if key not in HOST_ARGUMENTS}
-    described = {key: value for key, value in (run.header.get("policy") or {}).items() if key not in HOST_ARGUMENTS}
+    """Name, arguments and description, without what depends on the host."""
+    identity, told = run.header.get("identity", {}), run.header.get("policy") or {}
+    ignored = ("device", *(PLACES if "checkpoint_sha256" in told else ()))
+    arguments = {key: value for key, value in identity.get("policy_args", {}).items() if key not in ignored}
+    described = {key: told[key] for key in DECISIVE if key in told}
+    if isinstance(tracker := told.get("tracker"), dict):
+        described["tracker"] = {key: tracker[key] for key in ("name", "sha256") if key in tracker}
     return identity.get("policy"), arguments, described
 
 

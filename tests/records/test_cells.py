@@ -129,8 +129,11 @@ def test_a_sample_says_so():
 
 
 def test_a_title_tells_what_the_policy_says_of_itself():
-    header = {"identity": {"policy": "mine"}, "policy": {"tracker": "built-in", "dtype": "bfloat16", "name": "x"}}
-    assert title(header).startswith("mine [tracker built-in, dtype bfloat16] in ")
+    tracker = {"name": "lucas_kanade", "note": "built-in optical flow"}
+    told = {"checkpoint": "tiny-random", "tracker": tracker, "generation": "full", "dtype": "bfloat16", "device": "cuda"}
+    said = title({"identity": {"policy": "mine"}, "policy": told})
+    expected = "mine [tiny random weights, tracker lucas_kanade: built-in optical flow, full generation, bfloat16] in "
+    assert said.startswith(expected)
 
 
 def test_drawing_otherwise_than_the_task_says_so():

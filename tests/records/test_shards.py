@@ -81,7 +81,7 @@ def test_another_policy_or_world_is_refused(plan, write):
     for name, other, said in (
         ("b", {"identity": {"policy": "random", "policy_args": {}}}, "policy 'oracle'"),
         ("c", {"identity": {"policy": "oracle", "policy_args": {"seed": "3"}}}, "policy arguments"),
-        ("d", HEADER | {"policy": {"checkpoint": "abc"}}, "policy description"),
+        ("d", HEADER | {"policy": {"checkpoint_sha256": "abc"}}, "policy description"),
     ):
         with pytest.raises(UserError, match=said):
             load_runs([a, write(name, plan[5:], other)])
@@ -91,7 +91,13 @@ def test_another_policy_or_world_is_refused(plan, write):
 
 
 def test_another_device_is_the_same_policy(plan, write):
-    headers = [{"identity": {"policy": "p", "policy_args": {"device": f"cuda:{k}"}}} for k in (0, 1)]
+    headers = [
+        {
+            "identity": {"policy": "p", "policy_args": {"device": f"cuda:{k}", "checkpoint": f"/host{k}/weights"}},
+            "policy": {"checkpoint_sha256": "abc", "device": f"GPU {k}", "tokens": 7 * k},
+        }
+        for k in (0, 1)
+    ]
     assert len(load_runs([write("a", plan[:5], headers[0]), write("b", plan[5:], headers[1])]).records) == 20
 
 
