@@ -47,6 +47,10 @@ AssetsOption = Annotated[
         help="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",
     ),
 ]
+AssetsFallback = Annotated[
+    bool,
+    typer.Option(help="Where a pack's file is broken, take the next pack or the stand-in; the run records which."),
+]
 RunPaths = Annotated[
     list[Path],
     typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; several are reported as one."),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eval.asset_options import assets_text
 from eval.cli.looking import show_rows
-from eval.cli.options import PLAN, AssetsOption, Json, MaxSteps, Shard, policy_args_of
+from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Shard, policy_args_of
 from eval.cli.running import (
     Out,
     Partial,
@@ -63,6 +64,7 @@ def reproduce_verb(
     shard: Shard = None,
     policy_arg: PolicyArgs = None,
     assets: AssetsOption = None,
+    assets_fallback: AssetsFallback = False,
     out: Out = None,
     from_runs: From = None,
     workers: Workers = None,
@@ -97,9 +99,9 @@ def reproduce_verb(
             raise UserError(f"{from_runs[0]} was played by {data.header.get('identity', {}).get('policy')}, not {policy}.")
     else:
         options: dict[str, Any] = {
-            "policy_args": policy_args_of(policy_arg), "assets": assets, "shard": shard, "workers": workers,
-            "video": video or "none", "watchdog": watchdog or WATCHDOG_SECONDS, "retry_errored": retry_errored,
-            "partial": partial,
+            "policy_args": policy_args_of(policy_arg), "assets": assets_text(assets, assets_fallback), "shard": shard,
+            "workers": workers, "video": video or "none", "watchdog": watchdog or WATCHDOG_SECONDS,
+            "retry_errored": retry_errored, "partial": partial,
         }  # fmt: skip
         data = play_with_progress(plan, policy, out or default_out(f"{policy}-{task}"), options)
     found = compare_with_published(data, task, setting, partial, second_hand)

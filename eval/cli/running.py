@@ -14,8 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from eval.asset_options import assets_text
 from eval.cli.options import (
     PLAY,
+    AssetsFallback,
     AssetsOption,
     Json,
     Limit,
@@ -85,6 +87,7 @@ def run_verb(
     policy: PolicyName = None,
     policy_arg: PolicyArgs = None,
     assets: AssetsOption = None,
+    assets_fallback: AssetsFallback = False,
     out: Out = None,
     resume: Resume = None,
     workers: Workers = None,
@@ -122,7 +125,7 @@ def run_verb(
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets, "shard": shard}
+        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
     for key in ("workers", "video", "watchdog"):
         if options[key] is None:

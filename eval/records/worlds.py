@@ -16,6 +16,8 @@ def merge_worlds(before: dict[str, Any] | None, record: dict[str, Any]) -> dict[
         for key in old.keys() & new.keys():
             if isinstance(old[key], list) and isinstance(new[key], list):
                 assets[key] = sorted({*old[key], *new[key]})
+            elif isinstance(old[key], dict) and isinstance(new[key], dict):
+                assets[key] = {**old[key], **new[key]}
             elif isinstance(old[key], int) and isinstance(new[key], int):
                 assets[key] = max(old[key], new[key])
             elif old[key] != new[key]:
