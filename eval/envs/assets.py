@@ -66,8 +66,8 @@ class Assets:
     def is_original(self, relative: str) -> bool:
         """True if the file comes from a pack that is not itself made of stand-ins; nothing is remembered."""
         name = _canonical(relative)
-        pack = next((pack for pack in self.packs if _holds(pack, name)), None)
-        return pack is not None and not _is_standin_pack(pack)
+        pack = next((pack for pack in self.packs if holds(pack, name)), None)
+        return pack is not None and not is_standin_pack(pack)
 
     def visual(self, model: str) -> Path:
         """Picture mesh of an object: per pack textured.obj before .dae before .glb (spec Q51)."""
@@ -117,7 +117,7 @@ class Assets:
         """
         if self._originals and self._standins:
             kind = "mixed"
-        elif self._standins or (not self._originals and all(map(_is_standin_pack, self.packs))):
+        elif self._standins or (not self._originals and all(map(is_standin_pack, self.packs))):
             kind = "stand-ins"
         else:
             kind = "original"
@@ -126,7 +126,7 @@ class Assets:
 
     def _usable(self, pack: Path, name: str) -> bool:
         """Whether a pack holds a file that is not broken. Raises UserError for a broken one without ``fallback``."""
-        if not _holds(pack, name):
+        if not holds(pack, name):
             return False
         found = problem(pack / name)
         if found is None:
@@ -154,7 +154,7 @@ class Assets:
         return True
 
     def _remember(self, name: str, pack: Path) -> None:
-        (self._standins if _is_standin_pack(pack) else self._originals).add(name)
+        (self._standins if is_standin_pack(pack) else self._originals).add(name)
 
     def _standin(self, name: str) -> Path:
         path = standin_path(name)
@@ -190,7 +190,7 @@ def _checked_pack(pack: Path) -> Path:
     )
 
 
-def _holds(pack: Path, name: str) -> bool:
+def holds(pack: Path, name: str) -> bool:
     """Whether the file itself is there; a Git LFS pointer that stands for it does not count (spec 12)."""
     path = pack / name
     if not path.is_file():
@@ -199,7 +199,8 @@ def _holds(pack: Path, name: str) -> bool:
         return file.read(23) != b"version https://git-lfs"
 
 
-def _is_standin_pack(pack: Path) -> bool:
+def is_standin_pack(pack: Path) -> bool:
+    """Whether whatever is taken from the pack counts as a stand-in."""
     return (pack / "standins.json").is_file()
 
 

@@ -131,6 +131,24 @@ def test_without_git_one_line_says_so(tmp_path: Path, manifest: Manifest, monkey
         fetch_assets(tmp_path / "to", manifest=manifest)
 
 
+def test_the_command(
+    tmp_path: Path, origin: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from eval.cli import main
+
+    elsewhere = manifest.model_copy(update={"repository": "https://nowhere.invalid/x.git"})
+    monkeypatch.setattr(fetching, "original_assets", lambda: elsewhere)
+    monkeypatch.setattr(fetching, "cache_folder", lambda: tmp_path / "cache")
+    with pytest.raises(SystemExit) as end:
+        main(["assets", "fetch", "--repository", f"file://{origin}"])
+    assert end.value.code in (0, None)
+    folder = tmp_path / "cache" / "original-assets" / manifest.commit[:12]
+    assert f'--assets "{folder}"' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["assets", "path"])
+    assert capsys.readouterr().out == f"{folder}\n"
+
+
 def test_the_pinned_list_is_that_of_the_original() -> None:
     manifest = original_assets()
     assert len(manifest.files) == 475
