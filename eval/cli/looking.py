@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suite, Tasks, plan_of
+from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suite, Tasks, Variants, plan_of
 from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
 from eval.records.folder import RunData
 from eval.records.merging import load_runs
@@ -55,6 +55,7 @@ def plan_verb(
     suite: Suite = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
+    variant: Variants = None,
     seed: Seed = None,
     limit: Limit = None,
     sample: Sample = None,
@@ -63,7 +64,7 @@ def plan_verb(
     as_json: Json = False,
 ) -> None:
     """Show what `run` with the same options would play, without playing it."""
-    plan = plan_of(suite, task, setting, seed, limit, sample, max_steps)
+    plan = plan_of(suite, task, setting, variant, seed, limit, sample, max_steps)
     if shard is not None:
         plan = take_shard(plan, shard)
     if as_json:
@@ -99,6 +100,7 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None
         typer.echo(json.dumps({"out": str(data.path), "title": heading, **found}, indent=2))
         return
     shown = table.astype(object).where(table.notna(), "")
+    shown["counted"] = shown["counted"].map({True: "yes", False: "no"})
     rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
     show_rows(heading, COLUMNS, rows)
     if len(cells):

@@ -25,6 +25,12 @@ Setting = Annotated[
         rich_help_panel=PLAN,
     ),
 ]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant", help="Only variants of the tasks that match, such as 'standing/*'; may be repeated.", rich_help_panel=PLAN
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(help="Seed of the first prepackaged scene, and of --sample.", rich_help_panel=PLAN),
@@ -61,6 +67,7 @@ def plan_of(
     suite: str | None,
     tasks: list[str] | None,
     setting: str,
+    variant: list[str] | None,
     seed: int | None,
     limit: int | None,
     sample: float | None,
@@ -69,7 +76,16 @@ def plan_of(
     """The plan that the options describe."""
     from eval.planning import make_plan
 
-    return make_plan(suite, tuple(tasks or ()), setting, seed=seed, limit=limit, sample=sample, max_steps=max_steps)
+    return make_plan(
+        suite,
+        tuple(tasks or ()),
+        setting,
+        variants=tuple(variant or ()),
+        seed=seed,
+        limit=limit,
+        sample=sample,
+        max_steps=max_steps,
+    )
 
 
 def policy_args_of(texts: list[str] | None) -> dict[str, str]:

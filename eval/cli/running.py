@@ -28,6 +28,7 @@ from eval.cli.options import (
     Shard,
     Suite,
     Tasks,
+    Variants,
     plan_of,
     policy_args_of,
 )
@@ -79,6 +80,7 @@ def run_verb(
     suite: Suite = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
+    variant: Variants = None,
     seed: Seed = None,
     limit: Limit = None,
     sample: Sample = None,
@@ -114,7 +116,7 @@ def run_verb(
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or policy or policy_arg or out or limit or sample or max_steps or shard:
+        if suite or task or variant or policy or policy_arg or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
         plan, saved, path = found.plan, found.header["options"], resume
@@ -123,7 +125,7 @@ def run_verb(
         name = identity["policy"]
     else:
         name = policy or "oracle"
-        plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
+        plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
         options |= {"policy_args": policy_args_of(policy_arg), "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
