@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -20,6 +20,9 @@ from eval.records.folder import RunData
 from eval.records.merging import load_runs
 from eval.records.tables import COLUMNS, summary, title, write_tables
 from eval.shards import take_shard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PIPED_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -99,10 +102,7 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None
         found = {name: json.loads(t.to_json(orient="records")) for name, t in (("rows", table), ("cells", cells))}
         typer.echo(json.dumps({"out": str(data.path), "title": heading, **found}, indent=2))
         return
-    shown = table.astype(object).where(table.notna(), "")
-    shown["counted"] = shown["counted"].map({True: "yes", False: "no"})
-    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
-    show_rows(heading, COLUMNS, rows)
+    print_rows(heading, COLUMNS, table)
     if len(cells):
         show_rows("Cells of published tables", SHOWN, shown_cells(cells))
         typer.echo("".join(f"{line}\n" for line in conventions(cells)), nl=False)
@@ -110,6 +110,15 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None
         typer.echo(f"{folder}/summary.md")
     if any(record.video for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
+
+
+def print_rows(heading: str, columns: Sequence[str], table: pd.DataFrame) -> None:
+    """Show a table of results; rates with three decimals, what is not known empty."""
+    shown = table.astype(object).where(table.notna(), "")
+    if "counted" in shown:
+        shown["counted"] = shown["counted"].map({True: "yes", False: "no"})
+    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
+    show_rows(heading, columns, rows)
 
 
 def show_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -11,7 +11,7 @@ import typer
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 
-PLAN, PLAY = "What is run", "How it is run"
+PLAN, PLAY, MODEL = "What is run", "How it is run", "The model of a policy that is a neural network"
 
 Suite = Annotated[str | None, typer.Option(help="Suite by name, or the path of a suite file.", rich_help_panel=PLAN)]
 Tasks = Annotated[

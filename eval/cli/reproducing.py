@@ -12,15 +12,23 @@ import typer
 
 from eval.asset_options import assets_text
 from eval.cli.looking import show_rows
-from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Shard, policy_args_of
+from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Shard
 from eval.cli.running import (
+    Checkpoint,
+    Device,
+    Dtype,
+    Generation,
     Out,
     Partial,
     PolicyArgs,
     RetryErrored,
+    TracePreset,
+    Tracker,
+    TrackerCheckpoint,
     Video,
     Watchdog,
     Workers,
+    all_policy_args,
     play_with_progress,
 )
 from eval.errors import UserError
@@ -63,6 +71,13 @@ def reproduce_verb(
     max_steps: MaxSteps = None,
     shard: Shard = None,
     policy_arg: PolicyArgs = None,
+    checkpoint: Checkpoint = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    generation: Generation = None,
+    trace_preset: TracePreset = None,
+    tracker: Tracker = None,
+    tracker_checkpoint: TrackerCheckpoint = None,
     assets: AssetsOption = None,
     assets_fallback: AssetsFallback = False,
     out: Out = None,
@@ -81,7 +96,7 @@ def reproduce_verb(
 
       simpler-eval reproduce --list
 
-      simpler-eval reproduce tracevla_phi3 google_robot_move_near --assets PACK
+      simpler-eval reproduce tracevla_phi3 google_robot_move_near --checkpoint FOLDER --assets PACK
 
       simpler-eval reproduce oracle google_robot_pick_coke_can --sample 0.1
     """
@@ -98,8 +113,12 @@ def reproduce_verb(
         if data.header.get("identity", {}).get("policy") != policy:
             raise UserError(f"{from_runs[0]} was played by {data.header.get('identity', {}).get('policy')}, not {policy}.")
     else:
+        policy_args = all_policy_args(
+            policy_arg, checkpoint=checkpoint, device=device, dtype=dtype, generation=generation,
+            trace_preset=trace_preset, tracker=tracker, tracker_checkpoint=tracker_checkpoint,
+        )  # fmt: skip
         options: dict[str, Any] = {
-            "policy_args": policy_args_of(policy_arg), "assets": assets_text(assets, assets_fallback), "shard": shard,
+            "policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard,
             "workers": workers, "video": video or "none", "watchdog": watchdog or WATCHDOG_SECONDS,
             "retry_errored": retry_errored, "partial": partial,
         }  # fmt: skip

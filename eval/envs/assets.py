@@ -43,6 +43,7 @@ class Assets:
         self._originals: set[str] = set()
         self._standins: set[str] = set()
         self._broken: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
 
     @classmethod
     def from_option(cls, text: str | None) -> Assets:
@@ -113,7 +114,8 @@ class Assets:
     def record(self) -> dict[str, Any]:
         """What this process used: ``packs``, ``standins`` (sorted names), ``kind`` original, stand-ins or mixed.
 
-        ``broken``, if there are any: files of the packs that were passed over, with the reason.
+        ``files`` has the BLAKE2b hash (16 hex digits) of every file that came from a pack; ``broken``, if there are
+        any, the files of the packs that were passed over, with the reason.
         """
         if self._originals and self._standins:
             kind = "mixed"
@@ -121,7 +123,12 @@ class Assets:
             kind = "stand-ins"
         else:
             kind = "original"
-        found = {"packs": [str(pack) for pack in self.packs], "standins": sorted(self._standins), "kind": kind}
+        found = {
+            "packs": [str(pack) for pack in self.packs],
+            "standins": sorted(self._standins),
+            "kind": kind,
+            "files": dict(sorted(self._hashes.items())),
+        }
         return found | ({"broken": dict(sorted(self._broken.items()))} if self._broken else {})
 
     def _usable(self, pack: Path, name: str) -> bool:
@@ -155,6 +162,8 @@ class Assets:
 
     def _remember(self, name: str, pack: Path) -> None:
         (self._standins if is_standin_pack(pack) else self._originals).add(name)
+        if name not in self._hashes:
+            self._hashes[name] = hashlib.blake2b((pack / name).read_bytes(), digest_size=8).hexdigest()
 
     def _standin(self, name: str) -> Path:
         path = standin_path(name)

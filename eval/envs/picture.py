@@ -62,15 +62,20 @@ class PolicyPicture:
         ids = [int(entity.per_scene_id) for entity in foreground]
         self._behind = np.ones(max(256, max(ids, default=0) + 1), dtype=np.uint8)
         self._behind[ids] = 0  # 1 where the photo shows
+        self._quantised = np.empty((camera.height, camera.width, 4), dtype=np.uint8)
+        self._mask = np.empty((camera.height, camera.width), dtype=np.uint8)
 
     def take(self, out: NDArray[np.uint8]) -> None:
         """Draw the present state into ``out`` (H, W, 3)."""
         self._scene.update_render()
         self._camera.take_picture()
-        np.multiply(self._camera.get_picture("Color")[..., :3], 255.0, out=out, casting="unsafe")  # truncates (Q52)
+        # All four channels: contiguous memory is several times faster than every fourth number left out.
+        np.multiply(self._camera.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")  # truncates (Q52)
+        cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
         if self._photo is not None:
             actor = self._camera.get_picture("Segmentation")[..., 1]
-            cv2.copyTo(self._photo, self._behind[actor], out)
+            np.take(self._behind, actor, out=self._mask, mode="clip")
+            cv2.copyTo(self._photo, self._mask, out)
 
     def raw(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Render before the overlay (H, W, 3) and entity ids per pixel (H, W), for comparisons."""

@@ -128,6 +128,13 @@ def _notes(replays: list[Replay], resets: list[ResetDifferences]) -> list[str]:
         whole = sorted(r.whole_mm for r in replays)
         notes.append(f"successes: {recorded} recorded, {own} replayed, of {len(replays)}")
         notes.append(f"tool over whole sequences: median {whole[len(whole) // 2]:.1f} mm, worst {whole[-1]:.1f} mm")
+        drifted = max((r.drifted_arm_targets for r in replays if not math.isnan(r.drifted_arm_targets)), default=0.0)
+        notes.append(f"arm drive targets of later steps when rounding may add up (joints alone put in): {drifted:.3g} at worst")
+    misses = sum(found.misses for found in resets)
+    if misses:
+        undecided = sum(found.undecided for found in resets)
+        notes.append(f"settled objects off: {misses}, of which {undecided} end elsewhere in our own world as well when all")
+        notes[-1] += " objects start one to ten micrometres higher or lower"
     rolling = [mm for found in resets for mm in found.rolling]
     if rolling:
         notes.append(f"objects still rolling in the recording: {len(rolling)}, up to {max(rolling):.1f} mm apart")

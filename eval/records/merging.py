@@ -13,7 +13,7 @@ from eval.records.results import EpisodeRecord
 from eval.records.worlds import merge_worlds
 from eval.shards import parse_shard
 
-DECISIVE = ("name", "policy", "checkpoint_sha256", "blake2b", "dtype", "generation", "trace_preset", "unnorm_keys", "seed")
+DECISIVE = ("name", "remarks", "checkpoint_sha256", "blake2b", "dtype", "generation", "trace_preset", "unnorm_keys", "seed")
 """What a policy may say of itself that decides its numbers; other things, such as counters and devices, may differ."""
 PLACES = ("checkpoint", "tracker_checkpoint")
 """Arguments that are paths: where the content has a hash, the hash decides."""

@@ -58,8 +58,10 @@ def markdown(table: pd.DataFrame, heading: str) -> str:
     shown = table.astype(object).where(table.notna(), "")
     for column in ("rate", "low", "high"):
         shown[column] = [f"{value:.3f}" if value != "" else "" for value in shown[column]]
-    shown["counted"] = ["yes" if value else "no" for value in shown["counted"]]
-    lines = [f"# {heading}", "", "| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    if "counted" in shown:
+        shown["counted"] = ["yes" if value else "no" for value in shown["counted"]]
+    names = list(map(str, table.columns))
+    lines = [f"# {heading}", "", "| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in shown.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 

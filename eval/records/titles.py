@@ -12,33 +12,16 @@ from task_configs import load_task, task_names
 
 
 def title(header: Mapping[str, Any], plan: Sequence[EpisodeSpec] = ()) -> str:
-    """Policy, world, stand-ins, and everything in which the run departs from the published protocol."""
+    """Policy with its own remarks, world, stand-ins, and everything in which the run departs from the published protocol."""
     policy = header.get("identity", {}).get("policy", "?")
-    told = _told(header.get("policy") or {})
+    remarks = header.get("policy", {}).get("remarks") or ()
     world = header.get("world", {})
     inside = [_files(world), *departures(plan)]
     if shard := header.get("shard"):
         inside.append(f"shard {shard['shard']}: {len(plan)} of {shard['episodes']} episodes")
     inside += header.get("merged", [])
-    player = f"{policy} [{', '.join(told)}]" if told else policy
+    player = f"{policy} ({', '.join(remarks)})" if remarks else policy
     return f"{player} in {world.get('name', 'an unrecorded world')} ({'; '.join(inside)})"
-
-
-def _told(described: Mapping[str, Any]) -> list[str]:
-    """What a policy says of itself in ``describe()`` that changes its numbers."""
-    told = []
-    if described.get("checkpoint") == "tiny-random":
-        told.append("tiny random weights")
-    if tracker := described.get("tracker"):
-        found = tracker if isinstance(tracker, Mapping) else {"name": tracker}
-        told.append(": ".join(str(part) for part in (f"tracker {found.get('name')}", found.get("note")) if part))
-    if preset := described.get("trace_preset"):
-        told.append(f"trace as {preset}")
-    if generation := described.get("generation"):
-        told.append(f"{generation} generation")
-    if dtype := described.get("dtype"):
-        told.append(str(dtype))
-    return told
 
 
 def _files(world: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from eval.records.folder import RunData, RunFolder, load_run, plan_hash
 from eval.records.provenance import provenance
 from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
-from eval.records.videos import VideoQueue, VideoRule
+from eval.records.videos import Film, VideoQueue, VideoRule
 from eval.records.worlds import merge_worlds
 from eval.rollout.loop import Finished, Rollout
 from eval.rollout.pool import WorkerSettings
@@ -42,6 +43,10 @@ class FolderRecorder:
         """Whether the pictures of this episode may be needed when it ends."""
         return spec.id in self.filmed
 
+    def wants_policy_view(self) -> bool:
+        """Whether a film shows what the policy noted, too."""
+        return self.rule.policy_view
+
     def world(self, record: dict[str, Any]) -> None:
         """Complete ``run.json`` with what only a worker knows; stand-ins of all scenes are gathered."""
         before = self.folder.header.get("world")
@@ -52,7 +57,7 @@ class FolderRecorder:
     def finished(self, episode: Finished) -> None:
         """Make the episode durable, after its video if it gets one."""
         if episode.frames is not None and self.rule.keep(episode.record):
-            self.videos.submit(episode.spec, episode.record, episode.frames, episode.flags)
+            self.videos.submit(Film(episode.spec, episode.record, episode.frames, episode.flags, episode.notes))
         else:
             self._append(episode.record)
 
@@ -149,11 +154,19 @@ def run(
             settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog)
             try:
                 Rollout(left, player, settings, recorder).play()
-                recorder.drain()
             finally:
+                recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
                 recorder.videos.close()
+                ending = sys.exception()
+                folder.write_header({**folder.header, "policy": dict(player.describe())})  # it may have counted things
                 data = RunData(folder.path, folder.header, folder.plan, dict(folder.records))
-                write_tables(data, partial)
+                try:
+                    write_tables(data, partial)
+                except OSError as error:
+                    if ending is not None:
+                        raise ending from error  # what stopped the run matters more
+                    hint = f"make them later: simpler-eval report {data.path}"
+                    raise UserError(f"Tables cannot be written ({error}); {hint}") from error
     finally:
         if isinstance(policy, str):
             player.close()

@@ -52,7 +52,13 @@ def test_the_first_pack_that_has_a_file_wins(tmp_path):
     assert assets.collision("opened_coke_can") == first / f"{COKE}/collision.obj"
     assert assets.collision("apple").is_relative_to(second)
     assert not assets.collision_is_builtin("apple")
-    assert assets.record() == {"packs": [str(first), str(second)], "standins": [], "kind": "original"}
+    record = assets.record()
+    assert (record["packs"], record["standins"], record["kind"]) == ([str(first), str(second)], [], "original")
+    assert list(record["files"]) == ["data/custom/models/apple/collision.obj", f"{COKE}/collision.obj"]
+    (first / f"{COKE}/collision.obj").write_text(CONTENTS[".obj"] + "v 1 1 1\n")
+    other = Assets([first])
+    other.collision("opened_coke_can")
+    assert other.record()["files"][f"{COKE}/collision.obj"] != record["files"][f"{COKE}/collision.obj"]
 
 
 def test_obj_before_dae_before_glb_and_one_pack_before_the_next(tmp_path):

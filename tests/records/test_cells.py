@@ -128,14 +128,6 @@ def test_a_sample_says_so():
     assert (cell.tally.n, cell.of) == (30, 300)
 
 
-def test_a_title_tells_what_the_policy_says_of_itself():
-    tracker = {"name": "lucas_kanade", "note": "built-in optical flow"}
-    told = {"checkpoint": "tiny-random", "tracker": tracker, "generation": "full", "dtype": "bfloat16", "device": "cuda"}
-    said = title({"identity": {"policy": "mine"}, "policy": told})
-    expected = "mine [tiny random weights, tracker lucas_kanade: built-in optical flow, full generation, bfloat16] in "
-    assert said.startswith(expected)
-
-
 def test_drawing_otherwise_than_the_task_says_so():
     plan = [spec.model_copy(update={"shader": "rt"}) for spec in make_plan(tasks=[CAN])]
     assert "drawn with rt instead of default" in title({}, plan)
