@@ -100,6 +100,8 @@ def _complete(clone: _Clone, manifest: Manifest, progress: Progress) -> None:
 def _refuse(wrong: dict[str, str], manifest: Manifest, place: str) -> None:
     name, actual = next(iter(wrong.items()))
     more = f" ({len(wrong) - 1} more files differ.)" if len(wrong) > 1 else ""
+    if actual == "absent":
+        raise UserError(f"{name} is not in {place}: this is not the original data, and it is not used.{more}")
     raise UserError(
         f"The checksum of {name} differs: {place} has {actual}, expected is {manifest.files[name]}. "
         f"This is not the original data, and it is not used.{more}"

@@ -11,6 +11,7 @@ from eval.records.folder import RunData
 from eval.records.results import EpisodeRecord
 from eval.records.tables import summary, write_tables
 from eval.records.titles import title
+from task_configs import suite_names
 
 CAN = "google_robot_pick_coke_can"
 DRAWERS = [f"google_robot_{do}_{which}_drawer" for do in ("open", "close") for which in ("top", "middle", "bottom")]
@@ -162,3 +163,24 @@ def test_drawers_may_be_one_task_or_three(make_spec):
     plan = [make_spec(0, task=f"google_robot_{do}_drawer", variant="top/urdf=none") for do in ("open", "close")]
     found = rates(aggregate(plan, played(plan)))
     assert found["google_robot_open_close_drawer"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("suite", "counted"),
+    [
+        ("google_robot_visual_matching", 864),
+        ("google_robot_variant_aggregation", 1722),
+        ("widowx_visual_matching", 96),
+        ("alt_urdf", 1533),
+        ("tracevla_table1", 756 + 1533),
+    ],
+)
+def test_a_suite_is_all_of_its_cells(suite, counted):
+    if suite not in suite_names():
+        pytest.skip("this suite is not built yet")
+    plan = make_plan(suite=suite)
+    rows = aggregate(plan, played(plan))
+    found = [row for row in rows if row.kind == "cell"]
+    assert sum(row.tally.n for row in found) == sum(row.of for row in found) == counted
+    assert {row.rate for row in rows} == {1.0}
+    assert title({}, plan).endswith("(assets not recorded)")  # nothing departs from the protocol
