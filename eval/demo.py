@@ -90,7 +90,7 @@ def run_demo(
         runs.append(run(plan, row.policy, policy_args=row.policy_args, out=path / row.policy, **options))
     table = _combined(runs)
     path.mkdir(parents=True, exist_ok=True)
-    heading = "\n".join(title(data.header) for data in runs)
+    heading = "\n".join(title(data.header, data.plan) for data in runs)
     (path / "summary.md").write_text(markdown(table, heading))
     facts = {"runs": [data.path.name for data in runs], "left_out": left_out}
     (path / "demo.json").write_text(json.dumps(facts, indent=2) + "\n")

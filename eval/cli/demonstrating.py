@@ -48,10 +48,10 @@ def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = N
 def _show(demo: Demo, as_json: bool) -> None:
     if as_json:
         rows = json.loads(demo.table.to_json(orient="records"))
-        titles = [title(data.header) for data in demo.runs]
+        titles = [title(data.header, data.plan) for data in demo.runs]
         typer.echo(json.dumps({"out": str(demo.path), "titles": titles, "rows": rows, "left_out": demo.left_out}, indent=2))
         return
-    print_rows("\n".join(title(data.header) for data in demo.runs), COLUMNS, demo.table)
+    print_rows("\n".join(title(data.header, data.plan) for data in demo.runs), COLUMNS, demo.table)
     for policy, why in demo.left_out.items():
         typer.echo(f"{policy} was left out: {why}")
     typer.echo(f"{demo.path}/summary.md")

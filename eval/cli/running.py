@@ -14,9 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from eval.asset_options import assets_text
 from eval.cli.options import (
     MODEL,
     PLAY,
+    AssetsFallback,
     AssetsOption,
     Json,
     Limit,
@@ -24,8 +26,10 @@ from eval.cli.options import (
     Sample,
     Seed,
     Setting,
+    Shard,
     Suite,
     Tasks,
+    Variants,
     plan_of,
     policy_args_of,
 )
@@ -33,6 +37,7 @@ from eval.errors import UserError
 from eval.records.folder import RunData, load_run
 from eval.records.results import EpisodeRecord
 from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
+from eval.shards import take_shard
 
 PolicyName = Annotated[
     str | None,
@@ -101,10 +106,12 @@ def run_verb(
     suite: Suite = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
+    variant: Variants = None,
     seed: Seed = None,
     limit: Limit = None,
     sample: Sample = None,
     max_steps: MaxSteps = None,
+    shard: Shard = None,
     policy: PolicyName = None,
     policy_arg: PolicyArgs = None,
     checkpoint: Checkpoint = None,
@@ -115,6 +122,7 @@ def run_verb(
     tracker: Tracker = None,
     tracker_checkpoint: TrackerCheckpoint = None,
     assets: AssetsOption = None,
+    assets_fallback: AssetsFallback = False,
     out: Out = None,
     resume: Resume = None,
     workers: Workers = None,
@@ -138,17 +146,16 @@ def run_verb(
 
       simpler-eval run --resume results/mine
     """
-    model_args = {
-        "checkpoint": checkpoint, "device": device, "dtype": dtype, "generation": generation,
-        "trace_preset": trace_preset, "tracker": tracker, "tracker_checkpoint": tracker_checkpoint,
-    }  # fmt: skip
-    policy_args = policy_args_of(policy_arg) | {key: value for key, value in model_args.items() if value is not None}
+    policy_args = all_policy_args(
+        policy_arg, checkpoint=checkpoint, device=device, dtype=dtype, generation=generation,
+        trace_preset=trace_preset, tracker=tracker, tracker_checkpoint=tracker_checkpoint,
+    )  # fmt: skip
     options: dict[str, Any] = {
         "workers": workers, "video": video, "watchdog": watchdog,
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or policy or policy_args or out or limit or sample or max_steps:
+        if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
         plan, saved, path = found.plan, found.header["options"], resume
@@ -157,34 +164,42 @@ def run_verb(
         name = identity["policy"]
     else:
         name = policy or "oracle"
-        plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
+        plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        options |= {"policy_args": policy_args, "assets": assets}
+        options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
     for key in ("workers", "video", "watchdog"):
         if options[key] is None:
             options[key] = saved.get(key)
     options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
-    data = _play_with_progress(plan, name, path, options)
+    data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
 
 
-def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+def all_policy_args(texts: list[str] | None, **model: str | None) -> dict[str, str]:
+    """What goes to the policy: ``--policy-arg``, and those of the model's own options that were given."""
+    return policy_args_of(texts) | {key: value for key, value in model.items() if value is not None}
+
+
+def play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+    """``eval.run`` with a bar on stderr; Ctrl-C and ``kill`` say how to go on."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
+    shard = options.get("shard")
+    episodes = len(take_shard(plan, shard) if shard else plan)
     try:
-        with RunProgress(Console(stderr=True), name, len(plan)) as progress:
+        with RunProgress(Console(stderr=True), name, episodes) as progress:
             return run(plan, name, out=path, on_start=progress.begin, listener=progress.episode, **options)
     except KeyboardInterrupt:
         done = len(load_run(path).records) if (path / "run.json").is_file() else 0
         command = shlex.join(["simpler-eval", "run", "--resume", str(path)])
-        typer.echo(f"Stopped; {done} of {len(plan)} episodes are done. Continue with: {command}", err=True)
+        typer.echo(f"Stopped; {done} of {episodes} episodes are done. Continue with: {command}", err=True)
         raise typer.Exit(130) from None
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:
     from eval.cli.looking import print_table
 
-    print_table(data, as_json, partial)
+    print_table(data, as_json, partial, data.path / "tables")
     errored = sum(record.status == "errored" for record in data.records.values())
     if errored:
         typer.echo(f"{errored} episodes have no verdict; their errors are in {data.path}/episodes.jsonl", err=True)

@@ -14,12 +14,19 @@ from eval.errors import UserError
 COKE = "data/custom/models/opened_coke_can"
 GOOGLE = "mani_skill2_real2sim/assets/descriptions/googlerobot_description"
 
+CONTENTS = {
+    ".obj": "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
+    ".dae": "<COLLADA><geometry/></COLLADA>",
+    ".glb": "glTF\x02\0\0\0\x18\0\0\0\x02\0\0\0JSON{}  ",
+}
+"""The least that is not broken."""
+
 
 def make_pack(folder: Path, *files: str, standins: bool = False) -> Path:
     (folder / "data").mkdir(parents=True)
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(file)
+        (folder / file).write_text(CONTENTS[Path(file).suffix])
     if standins:
         (folder / "standins.json").write_text(json.dumps({"files": []}))
     return folder
@@ -48,7 +55,7 @@ def test_the_first_pack_that_has_a_file_wins(tmp_path):
     record = assets.record()
     assert (record["packs"], record["standins"], record["kind"]) == ([str(first), str(second)], [], "original")
     assert list(record["files"]) == ["data/custom/models/apple/collision.obj", f"{COKE}/collision.obj"]
-    (first / f"{COKE}/collision.obj").write_text("another mesh")
+    (first / f"{COKE}/collision.obj").write_text(CONTENTS[".obj"] + "v 1 1 1\n")
     other = Assets([first])
     other.collision("opened_coke_can")
     assert other.record()["files"][f"{COKE}/collision.obj"] != record["files"][f"{COKE}/collision.obj"]
