@@ -124,6 +124,13 @@ def light_emissive_textures(component: sapien.render.RenderBodyComponent) -> Non
                 part.material.emission = [1.0, 1.0, 1.0, 1.0]
 
 
+def make_matte(entity: sapien.Entity) -> None:
+    """Neither gloss nor metal, whatever the model's file says (spec 8.4)."""
+    for shape in entity.find_component_by_type(sapien.render.RenderBodyComponent).render_shapes:
+        for part in shape.parts:
+            part.material.roughness, part.material.metallic, part.material.specular = 1.0, 0.0, 0.0
+
+
 def body_of(entity: sapien.Entity) -> physx.PhysxRigidDynamicComponent:
     """The rigid body of an object."""
     return entity.find_component_by_type(physx.PhysxRigidDynamicComponent)
