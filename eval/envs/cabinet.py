@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import sapien
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sapien import physx
 
 from eval.episode import DRAWERS, CabinetSpec
@@ -28,7 +28,7 @@ class Cabinet:
         names = [joint.name for joint in articulation.active_joints]
         self._order = [names.index(f"{drawer}_drawer_joint") for drawer in DRAWERS]
 
-    def set_state(self, qpos: Sequence[float], qvel: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+    def set_state(self, qpos: ArrayLike, qvel: ArrayLike = (0.0, 0.0, 0.0)) -> None:
         """(3,) openings [m] and speeds [m/s]."""
         for setter, values in ((self.articulation.set_qpos, qpos), (self.articulation.set_qvel, qvel)):
             ordered = np.zeros(len(DRAWERS), dtype=np.float32)
