@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 Vec2 = tuple[float, float]
 Vec4 = tuple[float, float, float, float]
+DRAWERS = ("top", "middle", "bottom")
+"""In the order of the cabinet's joints."""
 
 
 class ObjectSpec(BaseModel):
@@ -20,7 +22,7 @@ class ObjectSpec(BaseModel):
     model: str
     """Folder name under ``data/custom/models``."""
     role: str
-    """``target``, ``distractor``, ``source`` or ``goal``."""
+    """``target``, ``distractor``, ``source``, ``goal``, ``other``, or ``fixture`` for what stands still."""
     xy: Vec2
     """World position, m."""
     z: float
@@ -29,6 +31,20 @@ class ObjectSpec(BaseModel):
     """Start orientation, w x y z."""
     density: float
     """kg/m3."""
+
+
+class CabinetSpec(BaseModel):
+    """A cabinet of drawers and how far they are open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    station: str
+    """Stem of the cabinet file under ``data/custom``."""
+    drawer: str
+    """The drawer of the task, one of ``DRAWERS``."""
+    qpos: tuple[float, ...]
+    """m, openings in the order of ``DRAWERS``."""
+    joint_friction: float
 
 
 class EpisodeSpec(BaseModel):
@@ -76,11 +92,18 @@ class EpisodeSpec(BaseModel):
     """Episode seed the draws came from (chain of the original if none was given)."""
     instruction: str
     """Instruction at the first step."""
+    later_instructions: tuple[str, ...] = ()
+    """Instructions of the further subtasks."""
+    cabinet: CabinetSpec | None = None
+    matte_objects: bool = False
+    """The objects' materials lose gloss and metal."""
 
     @cached_property
     def id(self) -> str:
         """First 16 hex digits of a BLAKE2b over the canonical JSON."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        # Fields with a default came later: left out while they say nothing, they leave older ids as they were.
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property

@@ -1,20 +1,26 @@
 """Tasks, suites and numbers as data, and the models that read them."""
 
+from task_configs.families import CabinetTask, DrawerTask, GraspTask, MoveNearTask, PlaceTask, PutOnTask, Task
 from task_configs.loader import (
     counts_in_average,
     lights,
     load_suite,
     load_task,
     objects,
+    robot_places,
     robots,
     scenes,
     suite_names,
     task_names,
 )
-from task_configs.models import GraspTask, PutOnTask, Setup, Suite, Task, Variant
+from task_configs.models import Setup, Suite, Variant
 
 __all__ = [
+    "CabinetTask",
+    "DrawerTask",
     "GraspTask",
+    "MoveNearTask",
+    "PlaceTask",
     "PutOnTask",
     "Setup",
     "Suite",
@@ -25,6 +31,7 @@ __all__ = [
     "load_suite",
     "load_task",
     "objects",
+    "robot_places",
     "robots",
     "scenes",
     "suite_names",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eval.errors import UserError, did_you_mean
-from task_configs.models import FAMILIES, GraspTask, Setup, Suite, Task
+from task_configs.families import FAMILIES, UNTURNED, CabinetTask, GraspTask, MoveNearTask, PutOnTask, Task
+from task_configs.models import RobotPlace, Setup, Suite
 from task_configs.strict import StrictModel, parse, read_yaml
 from task_configs.world_models import LightSet, ObjectModel, Robot, Scene
 
 HERE = Path(__file__).parent
+STATIONS = ("mk_station", "mk_station2", "mk_station3", "mk_station4", "mk_station_recolor")
+"""Cabinet files (spec tasks 4); they differ in colours alone."""
 Entry = TypeVar("Entry", bound=StrictModel)
 
 
@@ -45,13 +48,28 @@ def load_suite(name: str) -> Suite:
 
 def read_task(path: Path) -> Task:
     """A task from a file; every name in it is checked against the tables."""
-    data = read_yaml(path)
+    data = _extended(read_yaml(path), path)
     family = str(data.get("family")) if isinstance(data, dict) else ""
     if family not in FAMILIES:
         raise UserError(f'{path}: family: no family "{family}".{did_you_mean(family, FAMILIES)}')
     task = parse(FAMILIES[family], data, str(path))
     _check_names(task, path)
     return task
+
+
+def _extended(data: Any, path: Path) -> Any:
+    """The content of a task file; ``extends: TASK`` takes from there what the file does not say. Of ``setup`` single
+    entries may be changed; anything else is replaced as a whole.
+    """
+    if not isinstance(data, dict) or "extends" not in data:
+        return data
+    name = str(data["extends"])
+    if name not in task_names():
+        raise UserError(f'{path}: extends: no task "{name}".{did_you_mean(name, task_names())}')
+    base_path = HERE / "tasks" / f"{name}.yaml"
+    base = _extended(read_yaml(base_path), base_path)
+    setup = {**base.get("setup", {}), **data["setup"]} if isinstance(data.get("setup"), dict) else base.get("setup")
+    return {**base, **{key: value for key, value in data.items() if key != "extends"}, "setup": setup}
 
 
 def read_suite(path: Path) -> Suite:
@@ -91,6 +109,12 @@ def objects(table: str) -> Mapping[str, ObjectModel]:
     return _nested_table("objects.yaml", table, ObjectModel)
 
 
+@cache
+def robot_places() -> Mapping[str, RobotPlace]:
+    """Where the robot stood for the photos of the cabinet, by name."""
+    return _table("robot_places.yaml", RobotPlace)
+
+
 def counts_in_average(task: str, setting: str, variant: str) -> bool:
     """Whether a variant counts in the published average of its setting; True for variants no setting lists."""
     found = load_task(task)
@@ -111,19 +135,16 @@ def _nested_table(file: str, key: str, model: type[Entry]) -> dict[str, Entry]:
 
 
 def _check_names(task: Task, path: Path) -> None:
-    known_objects = objects(task.object_table)
-    if isinstance(task, GraspTask):
-        used = [*task.targets, *(model for models in task.distractor_sets.values() for model in models)]
-    else:
-        used = [task.source, task.goal]
-    for model in used:
-        _known(model, known_objects, f"{path}: object")
+    for table, model in task.models:
+        _known(model, objects(table), f"{path}: object")
     _check_setup(task, task.setup, f"{path}: setup")
     for env_id, choice in task.envs.items():
         _check_setup(task, choice.applied_to(task.setup), f"{path}: envs.{env_id}")
-    for setting in task.settings:
-        for variant in task.variants(setting):
-            _check_setup(task, variant.setup, f"{path}: settings.{setting} ({variant.name})")
+    for name, setting in task.settings.items():
+        for place in setting.episodes.robot_places:
+            _known(place, robot_places(), f"{path}: settings.{name}.episodes.robot_places")
+        for variant in task.variants(name):
+            _check_setup(task, variant.setup, f"{path}: settings.{name} ({variant.name})")
 
 
 def _check_setup(task: Task, setup: Setup, place: str) -> None:
@@ -131,14 +152,22 @@ def _check_setup(task: Task, setup: Setup, place: str) -> None:
     _known(setup.scene, scenes(), f"{place}.scene")
     _known(setup.lighting, lights(task.lights), f"{place}.lighting")
     _known(setup.view, robots()[setup.robot].views, f"{place}.view")
-    orientations = task.orientations if isinstance(task, GraspTask) else {}
-    distractor_sets = task.distractor_sets if isinstance(task, GraspTask) else {}
-    if setup.orientation is not None:
-        _known(setup.orientation, orientations, f"{place}.orientation")
-    if setup.distractors is not None:
-        _known(setup.distractors, distractor_sets, f"{place}.distractors")
+    for name in setup.place_choices:
+        _known(name, robot_places(), f"{place}.place_choices")
+    sets = task.object_sets if isinstance(task, MoveNearTask | PutOnTask) else {}
+    for key, known in {
+        "orientation": [*task.orientations, UNTURNED] if isinstance(task, GraspTask) else [],
+        "distractors": task.distractor_sets if isinstance(task, GraspTask) else [],
+        "object_set": sets,
+        "drawer": task.drawers if isinstance(task, CabinetTask) else [],
+        "station": STATIONS if isinstance(task, CabinetTask) else [],
+    }.items():
+        if getattr(setup, key) is not None:
+            _known(getattr(setup, key), known, f"{place}.{key}")
+    if isinstance(task, CabinetTask) and setup.station is None:
+        raise UserError(f"{place}.station: is missing; add it.{did_you_mean('', STATIONS)}")
 
 
-def _known(name: str, names: Mapping[str, object], place: str) -> None:
+def _known(name: str, names: Collection[str], place: str) -> None:
     if name not in names:
         raise UserError(f'{place}: no "{name}" here.{did_you_mean(name, names)}')

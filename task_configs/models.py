@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from task_configs.strict import StrictModel
@@ -20,12 +21,12 @@ Count = Annotated[int, Field(ge=1)]
 Linspace = tuple[float, float, Count]
 """First value, last value (included), how many."""
 
-HALF_SQRT2 = 0.7071067811865476
-GRASP_ORIENTATIONS: Mapping[str, Vec4] = {
-    "upright": (HALF_SQRT2, HALF_SQRT2, 0.0, 0.0),
-    "laid_vertically": (HALF_SQRT2, 0.0, 0.0, HALF_SQRT2),
-    "lr_switch": (0.0, 0.0, 0.0, 1.0),
-}
+
+class Box2(StrictModel):
+    """Axis-aligned rectangle of world positions, m."""
+
+    low: Vec2
+    high: Vec2
 
 
 class Setup(StrictModel):
@@ -62,6 +63,24 @@ class Setup(StrictModel):
     """Hz; None: the robot's own."""
     max_steps: Count | None = None
     """None: the task's own."""
+    robot_height: float | None = None
+    """World height of the base, m; None: the robot's own."""
+    place_choices: tuple[str, ...] = ()
+    """If given, position, rotation and photo are drawn from these ``robot_places.yaml`` by the seed."""
+    object_set: str | None = None
+    """A name of the task's ``object_sets``; None: its first."""
+    no_distractor: bool = False
+    """Moving near only: leave the third object out."""
+    targets: tuple[str, ...] | None = None
+    """Grasping and placing: models that the target is drawn from; None: the task's own."""
+    target_density: float | None = None
+    """Grasping only: kg/m3; None: the table's."""
+    station: str | None = None
+    """Cabinet file, by its stem."""
+    drawer: str | None = None
+    """A name of the task's ``drawers``; None: drawn by the seed."""
+    joint_friction: float | None = None
+    """Friction coefficient of the drawer joints; None: the cabinet's own."""
 
 
 class Choice(StrictModel):
@@ -83,6 +102,15 @@ class Choice(StrictModel):
     control_freq: Count | None = None
     sim_freq: Count | None = None
     max_steps: Count | None = None
+    robot_height: float | None = None
+    place_choices: tuple[str, ...] | None = None
+    object_set: str | None = None
+    no_distractor: bool | None = None
+    targets: tuple[str, ...] | None = None
+    target_density: float | None = None
+    station: str | None = None
+    drawer: str | None = None
+    joint_friction: float | None = None
     in_average: bool = True
     """Whether variants with this choice count in the published average."""
 
@@ -91,8 +119,21 @@ class Choice(StrictModel):
         return setup.model_copy(update=self.model_dump(exclude_unset=True, exclude={"in_average"}))
 
 
+class RobotPlace(StrictModel):
+    """Where the robot stands for one photo."""
+
+    overlay: str | None = None
+    """Photo taken from there, relative to the pack's ``data`` folder."""
+    xy: Vec2
+    quat: Vec4
+
+    def applied_to(self, setup: Setup) -> Setup:
+        """The setup with the robot there."""
+        return setup.model_copy(update={"overlay": self.overlay, "robot_xy": self.xy, "robot_quat": self.quat})
+
+
 class Episodes(StrictModel):
-    """Which episodes a variant has; exactly one of the three kinds."""
+    """Which episodes a variant has: at most one kind of targets, seen from one or several places of the robot."""
 
     x: Linspace | None = None
     y: Linspace | None = None
@@ -101,21 +142,39 @@ class Episodes(StrictModel):
     """The first so many rows of the task's table of placements."""
     seeds: Count | None = None
     """Seeded random scenes: so many when no limit is given, as many as asked otherwise."""
+    robot_x: Linspace | None = None
+    robot_y: Linspace | None = None
+    """A grid of base positions [m], x outer, y inner; all targets are seen from one before the next."""
+    robot_places: tuple[str, ...] = ()
+    """Names of ``robot_places.yaml``, likewise."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Episodes:
         if (self.x is None) != (self.y is None):
             raise ValueError("a grid needs both x and y")
-        if sum(kind is not None for kind in (self.x, self.ids, self.seeds)) != 1:
-            raise ValueError("give either x and y, or ids, or seeds")
+        if (self.robot_x is None) != (self.robot_y is None):
+            raise ValueError("a grid of the robot needs both robot_x and robot_y")
+        kinds = sum(kind is not None for kind in (self.x, self.ids, self.seeds))
+        if kinds > 1 or (kinds == 0 and self.robot_x is None and not self.robot_places):
+            raise ValueError("give either x and y, or ids, or seeds; or places of the robot alone")
         return self
 
     @property
     def count(self) -> int:
         """How many episodes a variant has."""
+        targets = self.ids or self.seeds or 1
         if self.x is not None and self.y is not None:
-            return self.x[2] * self.y[2]
-        return self.ids or self.seeds or 0
+            targets = self.x[2] * self.y[2]
+        if self.robot_x is not None and self.robot_y is not None:
+            return self.robot_x[2] * self.robot_y[2] * targets
+        return max(1, len(self.robot_places)) * targets
+
+    def robot_setups(self, setup: Setup, places: Mapping[str, RobotPlace]) -> list[Setup]:
+        """The setup once for every place of the robot; the setup itself where no place is given."""
+        if self.robot_x is not None and self.robot_y is not None:
+            xs, ys = np.linspace(*self.robot_x), np.linspace(*self.robot_y)
+            return [setup.model_copy(update={"robot_xy": (float(x), float(y))}) for x in xs for y in ys]
+        return [places[name].applied_to(setup) for name in self.robot_places] or [setup]
 
 
 class Setting(StrictModel):
@@ -140,14 +199,23 @@ class TaskBase(StrictModel):
     about: str
     instruction: str
     max_steps: Count
-    object_table: str
-    """Table of ``objects.yaml`` that holds boxes and densities."""
+    contact_offset: float
+    """m, of convex and primitive shapes (spec 2)."""
+    stage_collides: bool = True
+    """Whether the stage is more than a picture (spec 9.1)."""
+    hidden: tuple[str, ...] = ()
+    """Objects that the photo shows and the render must not cover (spec 8.2)."""
     lights: str
     """Family of ``lights.yaml``."""
     setup: Setup
     envs: dict[str, Choice] = Field(default_factory=dict)
     """Env ids of the original that are this task, and what each changes."""
     settings: Annotated[dict[str, Setting], Field(min_length=1)]
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Every (table, model) that an episode may hold."""
+        return ()
 
     def variants(self, setting: str) -> tuple[Variant, ...]:
         """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
@@ -160,74 +228,6 @@ class TaskBase(StrictModel):
                 setup, counts = choice.applied_to(setup), counts and choice.in_average
             found.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
         return tuple(found)
-
-
-class Box2(StrictModel):
-    """Axis-aligned rectangle of world positions, m."""
-
-    low: Vec2
-    high: Vec2
-
-
-class GraspTask(TaskBase):
-    """Grasp the one target and lift it (spec tasks 1)."""
-
-    family: Literal["grasp"]
-    contact_offset: float = 0.02
-    targets: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Model of the target; drawn where there are several."""
-    orientations: dict[str, Vec4] = Field(default_factory=lambda: dict(GRASP_ORIENTATIONS))
-    """Start rotations w x y z, in the order of the draw."""
-    area: Box2 = Box2(low=(-0.35, -0.02), high=(-0.12, 0.42))
-    """Where the target is dropped if no position is given."""
-    distractor_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-
-
-class Squares(StrictModel):
-    """Placements on two different corners of a square, for several squares of one centre."""
-
-    center: Vec2
-    half_sizes: Annotated[tuple[float, ...], Field(min_length=1)]
-
-    def pairs(self) -> tuple[tuple[Vec2, Vec2], ...]:
-        """World positions [m] of source and goal: 12 ordered pairs of corners per square."""
-        (x, y), found = self.center, []
-        for half in self.half_sizes:
-            corners = [(x + sx * half, y + sy * half) for sx in (-1, 1) for sy in (-1, 1)]
-            found += list(itertools.permutations(corners, 2))
-        return tuple((source, goal) for source, goal in found)
-
-
-class PutOnTask(TaskBase):
-    """Put the source on the goal (spec tasks 6)."""
-
-    family: Literal["put_on"]
-    contact_offset: float = 0.005
-    source: str
-    goal: str
-    squares: Squares
-    quats: Annotated[tuple[tuple[Vec4, Vec4], ...], Field(min_length=1)]
-    """Start rotations w x y z of source and goal."""
-    completely_on_goal: bool
-    """Success needs the source to touch nothing but the goal and the robot."""
-    height_margin: float
-    """m, how far above touching the source may be."""
-
-    def placement(self, episode_id: int) -> tuple[tuple[Vec2, Vec4], tuple[Vec2, Vec4]]:
-        """Position and rotation of source and goal; ids wrap around."""
-        pairs = self.squares.pairs()
-        source, goal = pairs[episode_id % (len(pairs) * len(self.quats)) // len(self.quats)]
-        source_quat, goal_quat = self.quats[episode_id % len(self.quats)]
-        return (source, source_quat), (goal, goal_quat)
-
-    @property
-    def placements(self) -> int:
-        """How many different placements the task has."""
-        return len(self.squares.pairs()) * len(self.quats)
-
-
-Task = GraspTask | PutOnTask
-FAMILIES: Mapping[str, type[GraspTask] | type[PutOnTask]] = {"grasp": GraspTask, "put_on": PutOnTask}
 
 
 class Part(StrictModel):

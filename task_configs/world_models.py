@@ -88,14 +88,30 @@ class Robot(StrictModel):
         return tuple(self.views[view].get(joint, value) for joint, value in zip(self.joints, self.qpos, strict=True))
 
 
+class Slab(StrictModel):
+    """A box that is only a picture, on the stage's own frame."""
+
+    half_size: Vec3
+    color: Vec3
+    """Linear."""
+
+
 class Scene(StrictModel):
     """A stage: static actor ``arena`` at minus the offset, its mesh at the local pose (quaternion w x y z)."""
 
-    file: str
+    file: str | None = None
     """Relative to the pack's ``data`` folder."""
+    slab: Slab | None = None
+    """Instead of a file."""
     offset: Vec3
-    local_position: Vec3
-    local_quat: Vec4
+    local_position: Vec3 = (0.0, 0.0, 0.0)
+    local_quat: Vec4 = (1.0, 0.0, 0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _file_or_slab(self) -> Scene:
+        if (self.file is None) == (self.slab is None):
+            raise ValueError("give either file or slab")
+        return self
 
 
 class DirectionalLight(StrictModel):
@@ -103,6 +119,7 @@ class DirectionalLight(StrictModel):
 
     direction: Vec3
     color: float
+    shadow: bool = False
 
 
 class LightSet(StrictModel):

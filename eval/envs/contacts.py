@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 IMPULSE_THRESHOLD = 1e-6
 
 
+def presses_on_shape(contacts: Iterable[sapien.physx.PhysxContact], name: str, shape: sapien.physx.PhysxCollisionShape) -> bool:
+    """Whether the named body presses on this very shape of another; the pair's order does not matter (spec tasks 5)."""
+    total = np.zeros(3)
+    for contact in contacts:
+        for mine, other in ((0, 1), (1, 0)):
+            if contact.bodies[mine].entity.name == name and contact.shapes[other] == shape:
+                sign = 1.0 if mine == 0 else -1.0
+                total += sign * np.sum([point.impulse for point in contact.points], axis=0) if contact.points else 0.0
+    return float(np.linalg.norm(total)) > IMPULSE_THRESHOLD
+
+
 class ContactTable:
     """Summed impulses [N s] between named bodies; a contact within the offset but without impulse counts as zero."""
 

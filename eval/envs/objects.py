@@ -22,11 +22,17 @@ OBJECT_FRICTION = 0.5
 
 @cache
 def convex_pieces(path: Path) -> tuple[NDArray[np.float32], ...]:
-    """Vertices (m, 3) of every connected component of a collision file, after joining equal vertices (spec Q4).
+    """Vertices (m, 3) of every connected component of every mesh of a collision file, after joining equal vertices (spec
+    Q4).
 
-    Each becomes one convex hull; SAPIEN 3's own loader would make one hull per node of the file.
+    Each becomes one convex hull; SAPIEN 3's own loader would make one hull per node of the file. Meshes of one file often
+    touch: joined across them, the 82 pieces of the sink would become 58, and its basin would be filled.
     """
-    mesh = trimesh.load(path, force="mesh", process=False)
+    scene = trimesh.load_scene(path, process=False, split_objects=True, group_material=False, skip_materials=True)
+    return tuple(piece for mesh in scene.geometry.values() for piece in _components(mesh))
+
+
+def _components(mesh: trimesh.Trimesh) -> list[NDArray[np.float32]]:
     vertices, joined = np.unique(np.asarray(mesh.vertices, dtype=np.float32), axis=0, return_inverse=True)
     faces = joined.reshape(-1)[mesh.faces]
     edges = np.concatenate([faces[:, :2], faces[:, 1:]])
@@ -34,7 +40,7 @@ def convex_pieces(path: Path) -> tuple[NDArray[np.float32], ...]:
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
     _, labels = connected_components(graph, directed=False)
     used = np.unique(faces)
-    return tuple(vertices[used[labels[used] == label]] for label in np.unique(labels[used]))
+    return [vertices[used[labels[used] == label]] for label in np.unique(labels[used])]
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,13 @@ def light_emissive_textures(component: sapien.render.RenderBodyComponent) -> Non
         for part in shape.parts:
             if part.material.emission_texture is not None:
                 part.material.emission = [1.0, 1.0, 1.0, 1.0]
+
+
+def make_matte(entity: sapien.Entity) -> None:
+    """Neither gloss nor metal, whatever the model's file says (spec 8.4)."""
+    for shape in entity.find_component_by_type(sapien.render.RenderBodyComponent).render_shapes:
+        for part in shape.parts:
+            part.material.roughness, part.material.metallic, part.material.specular = 1.0, 0.0, 0.0
 
 
 def body_of(entity: sapien.Entity) -> physx.PhysxRigidDynamicComponent:

@@ -18,7 +18,7 @@ from eval.envs.physics import SETTLING, new_scene, new_system
 from eval.episode import ObjectSpec
 
 STILL_LINEAR, STILL_ANGULAR = 1e-3, 1e-2
-FREE = [False] * 6
+FREE, LOCK_ALL = [False] * 6, [True] * 6
 LOCK_TILT = [False, False, False, True, True, False]
 LOCK_ALL_BUT_FALL = [True, True, False, True, True, False]
 
@@ -80,12 +80,18 @@ def settle(
     """Drop the objects and let them come to rest.
 
     build: puts the stage and the objects (in the order of ``objects``) into a scene without renderer; contact_offset: m.
-    Distractors fall one after another once the others lie still; those wait where they were created (spec Q21).
+    Distractors fall one after another once the others lie still; those wait where they were created (spec Q21). Fixtures
+    stand where they stand.
     """
+    if not objects:
+        return []
     drop = _Drop(1.0 / sim_freq, sim_freq, contact_offset)
     entities = list(build(drop.scene))
     pairs = list(zip(entities, objects, strict=True))
-    main = [(entity, spec) for entity, spec in pairs if spec.role != "distractor"]
+    for entity, spec in pairs:
+        if spec.role == "fixture":
+            drop.place(entity, spec, LOCK_ALL)
+    main = [(entity, spec) for entity, spec in pairs if spec.role not in ("distractor", "fixture")]
     others = [(entity, spec) for entity, spec in pairs if spec.role == "distractor"]
     for entity, spec in main:
         drop.place(entity, spec, LOCK_TILT)

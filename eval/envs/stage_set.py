@@ -11,7 +11,8 @@ import sapien
 from numpy.typing import NDArray
 
 from eval.envs.assets import Assets
-from eval.envs.objects import body_of, build_object, mass_properties
+from eval.envs.cabinet import Cabinet, load_cabinet
+from eval.envs.objects import body_of, build_object, make_matte, mass_properties
 from eval.envs.physics import CONTROL, drive_scale, new_scene, new_system
 from eval.envs.picture import PolicyPicture, load_photo, mount_camera, set_robot_material
 from eval.envs.robots.articulation import Robot, link_materials, load_robot
@@ -21,22 +22,26 @@ from eval.envs.robots.google_robot import GoogleRobotController
 from eval.envs.robots.kinematics import KinematicModel
 from eval.envs.robots.widowx import WidowXController
 from eval.envs.scenery import build_lights, build_stage
-from eval.envs.settling import Settled
+from eval.envs.settling import LOCK_ALL, Settled
 from eval.episode import EpisodeSpec, ObjectSpec
 from task_configs import lights, load_task, robots, scenes
 from task_configs.world_models import Robot as RobotConfig
 
+RASTER = "default"
+"""SAPIEN's shader of the original's raster pictures; also drawn where an episode asks for ray tracing, not built yet."""
 AWAY = sapien.Pose([-10.0, 0.0, 0.0])
 TASK_OBJECT_DAMPING = 0.1
-
-
+UNDAMPED = ("distractor", "fixture")
+"""Roles that keep PhysX's own damping."""
 
 
 def scene_key(spec: EpisodeSpec) -> str:
     """Equal for two episodes that can be played in the same scene without building it anew."""
     parts = [spec.task, spec.robot, spec.urdf_version, spec.sim_freq, spec.control_freq, spec.scene, spec.lighting]
     parts += [spec.overlay, spec.shader, spec.disable_bad_material]
-    parts += [[o.model, o.role, o.density] for o in spec.objects]
+    parts += [[o.model, o.role, o.density] for o in spec.objects] + [spec.matte_objects]
+    if spec.cabinet is not None:
+        parts += [spec.cabinet.station, spec.cabinet.joint_friction]
     return json.dumps(parts)
 
 
@@ -45,27 +50,42 @@ def object_names(objects: Sequence[ObjectSpec]) -> list[str]:
     return [o.model for o in objects]
 
 
-def build_furniture(
-    scene: sapien.Scene, spec: EpisodeSpec, assets: Assets, render: bool
-) -> tuple[sapien.Entity, list[sapien.Entity]]:
-    """Put the stage and the free objects of an episode into ``scene``; objects at the origin, in the spec's order."""
+@dataclass(frozen=True)
+class Furniture:
+    """Stage, free objects in the spec's order, and the cabinet if there is one."""
+
+    stage: sapien.Entity
+    objects: list[sapien.Entity]
+    cabinet: Cabinet | None
+
+
+def build_furniture(scene: sapien.Scene, spec: EpisodeSpec, assets: Assets, render: bool) -> Furniture:
+    """Put everything but the robot into ``scene``: objects at the origin, drawers closed."""
     config = scenes()[spec.scene]
-    stage = build_stage(scene, assets.path(f"data/{config.file}"), config, render)
+    file = None if config.file is None else assets.path(f"data/{config.file}")
+    stage = build_stage(scene, file, config, render, load_task(spec.task).stage_collides)
     objects = []
     for item in spec.objects:
         builtin = assets.collision_is_builtin(item.model)
-        objects.append(
-            build_object(
-                scene,
-                item.model,
-                assets.collision(item.model),
-                item.density,
-                None if builtin else mass_properties(item.model, item.density),
-                assets.visual(item.model) if render else None,
-                None if item.role == "distractor" else TASK_OBJECT_DAMPING,
-            )
+        entity = build_object(
+            scene,
+            item.model,
+            assets.collision(item.model),
+            item.density,
+            None if builtin else mass_properties(item.model, item.density),
+            assets.visual(item.model) if render else None,
+            None if item.role in UNDAMPED else TASK_OBJECT_DAMPING,
         )
-    return stage, objects
+        if item.role == "fixture":
+            body_of(entity).set_locked_motion_axes(LOCK_ALL)
+        if render and spec.matte_objects:
+            make_matte(entity)
+        objects.append(entity)
+    cabinet = None
+    if spec.cabinet is not None:
+        urdf = assets.urdf(f"data/custom/{spec.cabinet.station}.urdf")
+        cabinet = load_cabinet(scene, urdf, spec.cabinet, render)
+    return Furniture(stage, objects, cabinet)
 
 
 @dataclass
@@ -79,6 +99,9 @@ class StageSet:
     controller: Controller
     stage: sapien.Entity
     objects: dict[str, sapien.Entity]
+    cabinet: Cabinet | None
+    hidden: tuple[str, ...]
+    """Objects that the photo shows in place of the render."""
     picture: PolicyPicture | None
     camera: sapien.render.RenderCameraComponent | None
     substeps: int
@@ -93,6 +116,8 @@ class StageSet:
         self.robot.set_state(spec.robot_qpos)
         self.controller.reset()  # while the robot is away, as in the original (spec Q17)
         self.robot.set_root(sapien.Pose([*spec.robot_xy, spec.robot_height], spec.robot_quat))
+        if self.cabinet is not None and spec.cabinet is not None:
+            self.cabinet.set_state(spec.cabinet.qpos)
         for entity, state in zip(self.objects.values(), settled, strict=True):
             if state.asleep:
                 body_of(entity).put_to_sleep()
@@ -107,8 +132,9 @@ class StageSet:
             system.step()
 
     def foreground(self) -> list[sapien.Entity]:
-        """What stays visible under the photo: robot links and free objects."""
-        return [link.entity for link in self.robot.links.values()] + list(self.objects.values())
+        """What stays visible over the photo: robot, cabinet, and the objects that the photo does not show itself."""
+        links = [*self.robot.links.values(), *(self.cabinet.links.values() if self.cabinet else ())]
+        return [link.entity for link in links] + [e for name, e in self.objects.items() if name not in self.hidden]
 
 
 def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool) -> StageSet:
@@ -119,14 +145,14 @@ def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool) -> StageSet
     system = new_system(timestep, CONTROL, task.contact_offset)
     scene = new_scene(system, render)
     if render:
-        sapien.render.set_camera_shader_dir(spec.shader)
+        sapien.render.set_camera_shader_dir(RASTER)
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(scene, urdf, geometry, link_materials(config), render)
     _set_drives(robot, config, timestep)
     if config.family == "widowx":
         _separate_widowx_fingers(robot)
-    stage, objects = build_furniture(scene, spec, assets, render)
+    furniture = build_furniture(scene, spec, assets, render)
     kinematics = KinematicModel(geometry)
     substeps = spec.sim_freq // spec.control_freq
     controller: Controller
@@ -134,8 +160,10 @@ def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool) -> StageSet
         controller = GoogleRobotController(robot, kinematics, timestep, substeps, scene.get_contacts)
     else:
         controller = WidowXController(robot, kinematics)
-    named = dict(zip(object_names(spec.objects), objects, strict=True))
-    made = StageSet(scene, system, config, robot, controller, stage, named, None, None, substeps)
+    named = dict(zip(object_names(spec.objects), furniture.objects, strict=True))
+    made = StageSet(
+        scene, system, config, robot, controller, furniture.stage, named, furniture.cabinet, task.hidden, None, None, substeps
+    )
     if render:
         _add_picture(made, spec, assets)
     return made

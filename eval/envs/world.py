@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from eval.envs.assets import Assets
-from eval.envs.contacts import ContactTable
+from eval.envs.contacts import ContactTable, presses_on_shape
 from eval.envs.objects import body_of
 from eval.envs.robots.base import pose_array
 from eval.envs.settling import Settled, settle
@@ -95,7 +95,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         if key not in self._settled:
             self._settled[key] = settle(
                 spec.objects,
-                lambda scene: build_furniture(scene, spec, self._assets, render=False)[1],
+                lambda scene: build_furniture(scene, spec, self._assets, render=False).objects,
                 spec.sim_freq,
                 load_task(spec.task).contact_offset,
             )
@@ -142,7 +142,8 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
     def _facts(self, settled: list[Settled] | None = None) -> Facts:
         """What the task's rule may look at; ``settled`` at the start of an episode."""
         made = self.stage_set
-        table = ContactTable(made.scene.get_contacts())
+        contacts = made.scene.get_contacts()
+        table = ContactTable(contacts)
         links = made.robot.links
         poses = {name: pose_array(entity.pose) for name, entity in made.objects.items()}
         centers = {name: pose_array(e.pose * body_of(e).cmass_local_pose)[:3] for name, e in made.objects.items()}
@@ -155,10 +156,14 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         def foreign_contact(name: str, allowed: frozenset[str]) -> bool:
             return any(other not in links and other not in allowed for other in table.touching(name))
 
+        def lies_in_drawer(name: str, drawer: str) -> bool:
+            return made.cabinet is not None and presses_on_shape(contacts, name, made.cabinet.floor(drawer))
+
         heights = None
         if settled is not None:
             heights = {name: state.reference_height for name, state in zip(made.objects, settled, strict=True)}
-        return Facts(poses, centers, grasped, foreign_contact, heights)
+        drawers = made.cabinet.openings if made.cabinet is not None else {}
+        return Facts(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
 
     def privileged(self) -> dict[str, Any]:
         """State for scripted policies: world poses (7,) of objects, tool and robot base, roles, table height."""

@@ -1,7 +1,7 @@
 """Initial states: what a reset of the original fixes, as pure functions of task, setup, seed and options."""
 
 from eval.initial.build import build_spec
-from eval.initial.objects import instruction_name
+from eval.initial.drawn import instruction_name
 from eval.initial.options import ResetOptions, read_options
 from eval.initial.original import NotSupported, spec_from_reset, task_of_env
 from eval.initial.seeds import CONSTRUCTION_SEED, FRESH_ENVIRONMENT_SEED, SeedChain

@@ -6,9 +6,13 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.initial.objects import draw_grasp, draw_put_on
+from eval.initial.cabinet import draw_drawer, draw_place
+from eval.initial.drawn import Drawn
+from eval.initial.grasp import draw_grasp
+from eval.initial.move_near import draw_move_near
 from eval.initial.options import ResetOptions, RobotOptions
-from task_configs import GraspTask, Setup, load_task, robots
+from eval.initial.put_on import draw_put_on
+from task_configs import DrawerTask, GraspTask, MoveNearTask, PlaceTask, Setup, Task, load_task, robots
 from task_configs.models import Vec2
 
 
@@ -26,10 +30,8 @@ def build_spec(
     """
     task = load_task(task_name)
     robot = robots()[setup.robot]
-    if isinstance(task, GraspTask):  # noqa: SIM108  one line would be too long to read
-        drawn = draw_grasp(task, setup, seed, options)
-    else:
-        drawn = draw_put_on(task, setup, seed, options)
+    drawn = _drawn(task, setup, seed, options)
+    setup = drawn.setup
     given = options.robot_init_options
     qpos = given.qpos or robot.start_qpos(setup.view)
     if len(qpos) != len(robot.joints):
@@ -48,17 +50,32 @@ def build_spec(
         scene=setup.scene,
         lighting=setup.lighting,
         overlay=setup.overlay,
-        urdf_version=drawn.urdf_version,
+        urdf_version=setup.urdf_version,
         shader=setup.shader,
         disable_bad_material=setup.disable_bad_material,
         robot_xy=_robot_xy(given, setup, drawn.rng),
-        robot_height=robot.base_height if given.init_height is None else given.init_height,
+        robot_height=next(h for h in (given.init_height, setup.robot_height, robot.base_height) if h is not None),
         robot_quat=given.init_rot_quat or setup.robot_quat or robot.base_quat,
         robot_qpos=qpos,
         objects=drawn.objects,
         seed=seed,
         instruction=drawn.instruction,
+        later_instructions=drawn.later_instructions,
+        cabinet=drawn.cabinet,
+        matte_objects=drawn.matte_objects,
     )
+
+
+def _drawn(task: Task, setup: Setup, seed: int, options: ResetOptions) -> Drawn:
+    if isinstance(task, GraspTask):
+        return draw_grasp(task, setup, seed, options)
+    if isinstance(task, MoveNearTask):
+        return draw_move_near(task, setup, seed, options)
+    if isinstance(task, DrawerTask):
+        return draw_drawer(task, setup, seed, options)
+    if isinstance(task, PlaceTask):
+        return draw_place(task, setup, seed, options)
+    return draw_put_on(task, setup, seed, options)
 
 
 def _robot_xy(given: RobotOptions, setup: Setup, rng: np.random.RandomState) -> Vec2:

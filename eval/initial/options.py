@@ -40,6 +40,8 @@ class ObjectOptions(StrictModel):
     init_rand_axis_rot_range: float = 0.0
     """rad."""
     episode_id: int | None = Field(default=None, ge=0)
+    cabinet_init_qpos: float | tuple[float, ...] | None = None
+    """m; opening of the task's drawer, or of all three from top to bottom."""
 
 
 class ResetOptions(StrictModel):

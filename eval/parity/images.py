@@ -22,7 +22,7 @@ from eval.envs.objects import body_of
 from eval.envs.settling import Settled
 from eval.envs.stage_set import StageSet, scene_key
 from eval.envs.world import World, picture_size
-from eval.episode import EpisodeSpec
+from eval.episode import DRAWERS, EpisodeSpec
 from eval.errors import UserError
 from eval.initial import NotSupported, SeedChain, spec_from_reset
 from eval.parity.report import Check, ParityReport, select
@@ -31,7 +31,7 @@ from task_configs import task_names
 
 SMALL_GROUP = 200
 """pixels; smaller objects are not judged by overlap."""
-ROBOT = "robot"
+ROBOT, CABINET = "robot", "cabinet"
 
 Picture = NDArray[np.uint8]
 Ids = NDArray[np.int64]
@@ -84,6 +84,8 @@ def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
         spec = make_plan(tasks=[asked["prepackaged"]], setting="prepackaged", seed=state["seed"], limit=1)[0]
     else:
         kwargs = {**(asked.get("env_kwargs") or {}), "scene_name": asked["scene_name"]}
+        if "robot" in asked:
+            kwargs["robot"] = asked["robot"]
         if asked.get("overlay"):
             kwargs["rgb_overlay_path"] = f"real_inpainting/{asked['overlay']}"
         spec = spec_from_reset(asked["env"], kwargs, state["seed"], dict(state["reset_options"] or {}), SeedChain())
@@ -125,21 +127,24 @@ def _compare(
 
 
 def _put(made: StageSet, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
-    """Robot and objects exactly as recorded."""
+    """Robot, cabinet and objects exactly as recorded."""
     recorded = next(a for a in state["articulations"] if a["is_robot"])
     by_name = dict(zip(recorded["joint_names"], recorded["qpos"], strict=True))
     root = recorded["root_pose"]
     made.robot.set_root(sapien.Pose(root["p"], root["q_wxyz"]))
     made.robot.set_state([by_name[name] for name in made.robot.joint_names])
+    if made.cabinet is not None:
+        cabinet = next(a for a in state["articulations"] if a["name"] == CABINET)
+        openings = dict(zip(cabinet["joint_names"], cabinet["qpos"], strict=True))
+        made.cabinet.set_state([openings[f"{drawer}_drawer_joint"] for drawer in DRAWERS])
     for name, entity in made.objects.items():
         entity.pose = sapien.Pose(actors[name]["p"], actors[name]["q_wxyz"])
         body_of(entity).linear_velocity = [0.0, 0.0, 0.0]
 
 
 def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Ids of the recording by group: the robot, and each actor but the stage."""
-    robot = next(a for a in state["articulations"] if a["is_robot"])
-    groups = {ROBOT: [link["id"] for link in robot["links"]]}
+    """Ids of the recording by group: the robot, the cabinet, and each actor that the photo does not cover."""
+    groups = {ROBOT if a["is_robot"] else CABINET: [link["id"] for link in a["links"]] for a in state["articulations"]}
     groups |= {actor["name"]: [actor["id"]] for actor in state["actors"] if actor["foreground"]}
     return groups
 
@@ -147,6 +152,8 @@ def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
 def _own_ids(made: StageSet, group: str) -> list[int]:
     if group == ROBOT:
         return [int(link.entity.per_scene_id) for link in made.robot.links.values()]
+    if group == CABINET and made.cabinet is not None:
+        return [int(link.entity.per_scene_id) for link in made.cabinet.links.values()]
     return [int(made.objects[group].per_scene_id)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,29 +43,46 @@ class ResetDifferences:
 
     def add(self, spec: EpisodeSpec, facts: Mapping[str, Any], arrays: Arrays, assets: Assets) -> None:
         """Compare one reset; ``arrays`` without its prefix."""
-        world = World(spec, assets, render=False)
-        settled = world.settle(spec)
-        self.resets += 1
         base = np.concatenate([[*spec.robot_xy, spec.robot_height], spec.robot_quat])
         self._exact(base, arrays["robot_base"])
         self._exact(np.array(spec.robot_qpos), arrays["robot_qpos"])
-        names = list(facts["actor_names"])
-        missed = []
-        for number, (item, state) in enumerate(zip(spec.objects, settled, strict=True)):
-            i = names.index(item.model)
-            start = arrays.get("settle_pose")
-            if start is not None and item.role != "distractor":
-                self._exact(np.concatenate([[*item.xy, item.z], item.quat]), start[0, 0, i])
-            if self._object(state.pose, arrays["actor_pose"][i], arrays["actor_vel"][i]):
-                missed.append(number)
-        if missed:
-            self.undecided += _undecided(world, spec, [state.pose for state in settled], missed)
-        self._camera(world, spec, settled, arrays)
+        if spec.cabinet is not None:
+            self._exact(np.array(spec.cabinet.qpos), arrays["art0_qpos"])
+        start = arrays["settle_pose"][0, 0] if "settle_pose" in arrays else None
+        world = self.add_objects(spec, facts["actor_names"], start, arrays["actor_pose"], arrays["actor_vel"], assets)
+        self._camera(world, spec, world.settle(spec), arrays)
         urdf = facts.get("urdf_version") or ""
         photo = facts.get("overlay_image_used")
         same_photo = (spec.overlay or "").rpartition("/")[2] == (photo or "")
         self.texts_wrong += int(facts["instruction"] != spec.instruction) + int(urdf != spec.urdf_version)
         self.texts_wrong += int(photo is not None and not same_photo)
+
+    def add_objects(
+        self,
+        spec: EpisodeSpec,
+        names: Sequence[str],
+        start: NDArray[Any] | None,
+        poses: NDArray[Any],
+        velocities: NDArray[Any],
+        assets: Assets,
+    ) -> World:
+        """Compare where the objects of one reset settle; returns the world they settled in.
+
+        names: recorded actors; start (A, 7): where they were dropped, if recorded; poses (A, 7), velocities (A, 6): after.
+        """
+        world = World(spec, assets, render=False)
+        settled = world.settle(spec)
+        self.resets += 1
+        missed = []
+        for number, (item, state) in enumerate(zip(spec.objects, settled, strict=True)):
+            i = list(names).index(item.model)
+            if start is not None and item.role != "distractor":
+                self._exact(np.concatenate([[*item.xy, item.z], item.quat]), start[i])
+            if self._object(state.pose, poses[i], velocities[i]):
+                missed.append(number)
+        if missed:
+            self.undecided += _undecided(world, spec, [state.pose for state in settled], missed)
+        return world
 
     def _exact(self, own: NDArray[Any], recorded: NDArray[Any]) -> None:
         self.exact = max(self.exact, float(np.abs(own - recorded).max()))

@@ -22,7 +22,7 @@ from eval.initial import SeedChain, spec_from_reset
 
 CLOSED_ON_ITSELF = 1.03
 """rad; from this finger angle on the two Google fingers press on each other and a sequence is no longer contact-free."""
-CONTACT_FREE = ("random_smooth", "arm_large")
+CONTACT_FREE = ("random_smooth", "arm_large", "limit")
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -46,6 +46,8 @@ class Replay:
     """rad; the same for the arm in the later steps, each begun from the recorded joints and the recorded preceding target."""
     drifted_arm_targets: float
     """rad; the same with only the joints put in, so that rounding adds up from step to step through the targets."""
+    words_wrong: int
+    """Steps after which the instruction, or whether the step limit is reached, differs."""
 
 
 def sequence_spec(sequence: Mapping[str, Any], env_id: str, kwargs: Mapping[str, Any]) -> EpisodeSpec:
@@ -81,12 +83,20 @@ class Replayer:
         state = recorded_state(spec, names, arrays, "t0/", sequence["reset"].get("obj_height_after_settle"))
         world.begin(spec, state)
         world.stage_set.robot.set_state(arrays["t0/robot_qpos"])
+        if world.stage_set.cabinet is not None:
+            world.stage_set.cabinet.set_state(arrays["t0/art0_qpos"], arrays["t0/art0_qvel"])
         world.stage_set.controller.reset()
         first = self._first_step(arrays)
-        tools, success = [], False
-        for action in arrays["action"]:
-            _, _, success, _, _ = world.step(action)
+        advanced = {number for number, call in sequence["calls_before_step"] if call == "advance_to_next_subtask"}
+        texts, text = dict(sequence["instructions"]), sequence["reset"]["instruction"]
+        tools, success, wrong = [], False, 0
+        for number, action in enumerate(arrays["action"]):
+            if number in advanced:
+                world.advance_to_next_subtask()
+            _, _, success, truncated, info = world.step(action)
             tools.append(pose_array(world.stage_set.robot.tool.entity_pose))
+            text = texts.get(number + 1, text)
+            wrong += info["instruction"] != text or truncated != bool(arrays["truncated"][number])
         millimetres, degrees = _tool_difference(np.array(tools), arrays["x.tcp"][1:])
         free = _contact_free_steps(sequence["kind"], spec, arrays)
         later = self._later_steps(spec, state, arrays, preceding=True)
@@ -95,7 +105,7 @@ class Replayer:
             name, sequence["kind"], bool(sequence["success_last"]), bool(success),
             float(millimetres[:free].max()) if free else float("nan"),
             float(degrees[:free].max()) if free else float("nan"),
-            float(millimetres.max()), first, later, drifted,
+            float(millimetres.max()), first, later, drifted, wrong,
         )  # fmt: skip
 
     def _first_step(self, arrays: Arrays) -> float:

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eval.envs.assets import Assets
 from eval.initial import NotSupported, SeedChain, spec_from_reset
 from eval.parity.controller import controller_checks
+from eval.parity.grid import compare_grid
 from eval.parity.recordings import Recording, read_recording, recorded_keys
 from eval.parity.report import Check, ParityReport, select
 from eval.parity.resets import ResetDifferences
 from eval.parity.sequences import Replay, Replayer, sequence_spec
+from eval.parity.verdicts import state_verdicts
 
 
 @dataclass
@@ -26,6 +30,12 @@ class _KeyResult:
     checks: list[Check] = field(default_factory=list)
     replays: list[Replay] = field(default_factory=list)
     resets: ResetDifferences | None = None
+
+
+FAMILIES = ("coke", "near", "drawer", "place", "object", "carrot", "spoon", "cube", "eggplant")
+"""The word before the first underscore of a key."""
+FEWEST_JUDGED = 8
+"""Sequences; the share of a smaller family says nothing."""
 
 
 def compare_world(
@@ -51,6 +61,9 @@ def _compare_key(job: tuple[str, str, str | None]) -> _KeyResult:
     result = _KeyResult(key)
     if any(name.split("/")[-1] in ("fk.qpos", "ik.init") for name in recording.arrays):
         result.checks = controller_checks(recording, assets)
+        return result
+    if "blocks" in recording.facts:
+        result.checks, result.resets = compare_grid(recording, assets)
         return result
     if "sequences" not in recording.facts:
         result.checks = [Check(key, "supported", 1.0, 0.0, "unsupported", 1)]
@@ -82,10 +95,17 @@ def _compare_resets(recording: Recording, assets: Assets, result: _KeyResult) ->
 
 def _compare_sequences(recording: Recording, assets: Assets, result: _KeyResult) -> None:
     facts = recording.facts
-    replayer = Replayer(assets)
+    replayer, judged = Replayer(assets), np.zeros(2, dtype=int)
     for i, sequence in enumerate(facts["sequences"]):
         spec = sequence_spec(sequence, sequence.get("env_id", facts.get("env_id")), sequence.get("kwargs", facts.get("kwargs")))
-        result.replays.append(replayer.replay(f"{recording.key} #{i}", sequence, spec, _under(recording, f"s{i}/")))
+        arrays = _under(recording, f"s{i}/")
+        result.replays.append(replayer.replay(f"{recording.key} #{i}", sequence, spec, arrays))
+        judged += state_verdicts(spec, sequence["reset"]["actor_names"], arrays)
+    wrong, n = sum(replay.words_wrong for replay in result.replays), len(result.replays)
+    result.checks.append(Check(recording.key, "instructions and step limits", float(wrong), 0.0, "wrong", n))
+    if judged[1]:
+        wrong, n = map(int, judged)
+        result.checks.append(Check(recording.key, "verdicts on recorded states", float(wrong), 0.0, "wrong", n))
     for name, attribute, limit, unit in (
         ("contact-free tool position", "free_mm", 2.0, "mm"),
         ("contact-free tool rotation", "free_degrees", 0.5, "degree"),
@@ -110,6 +130,11 @@ def _shares(replays: list[Replay], resets: list[ResetDifferences]) -> list[Check
         surplus = abs(sum(r.success for r in replays) - sum(r.recorded_success for r in replays))
         checks.append(Check("all", "replay: outcomes that differ", different / n, 0.06, "share", n))
         checks.append(Check("all", "replay: difference in number of successes", surplus / n, 0.06, "share", n))
+    for family in FAMILIES:
+        own = [replay for replay in replays if replay.name.split("_")[0] == family]
+        if len(own) >= FEWEST_JUDGED:
+            share = sum(replay.success != replay.recorded_success for replay in own) / len(own)
+            checks.append(Check(family, "replay: outcomes that differ", share, 0.15, "share", len(own)))
     n = sum(len(found.settled) for found in resets)
     if n:
         misses = sum(found.misses for found in resets)

@@ -134,6 +134,8 @@ def test_every_object_and_stage_of_the_tables_has_a_standin():
         assert ASSETS.visual(model).is_file()
         assert ASSETS.collision(model).is_file()
     stages = yaml.safe_load(folder.joinpath("scenes.yaml").read_text())
-    for stage in stages.values():
-        assert ASSETS.path(f"data/{stage['file']}").is_file()
     assert ASSETS.record()["kind"] == "stand-ins"
+    files = [stage["file"] for stage in stages.values() if "file" in stage]
+    assert files
+    for file in files:
+        assert ASSETS.path(f"data/{file}").is_file()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eval.errors import UserError
@@ -55,7 +57,10 @@ def test_a_pattern_that_matches_nothing_is_told(pack: str) -> None:
         compare_world(SHARED / "parity", ["cola_*"], pack)
 
 
-def test_a_key_of_a_task_that_is_not_built_fails_instead_of_being_skipped(pack: str) -> None:
-    report = compare_world(SHARED / "parity", ["drawer_open_top"], pack, processes=1)
+def test_a_key_of_a_task_that_is_not_built_fails_instead_of_being_skipped(tmp_path: Path) -> None:
+    facts = {"env_id": "TurnFaucet-v0", "kwargs": {}, "resets": [{"seed": 0, "options": {}}], "sequences": []}
+    (tmp_path / "faucet.json").write_text(json.dumps(facts))
+    np.savez(tmp_path / "faucet.npz", nothing=np.zeros(1))
+    report = compare_world(tmp_path, ["faucet"], "", processes=1)
     assert not report.passed
     assert [check.check for check in report.checks] == ["supported"]

@@ -17,6 +17,9 @@ CAN = "GraspSingleOpenedCokeCanInScene-v0"
 DISTRACTED = "GraspSingleOpenedCokeCanDistractorInScene-v0"
 TILTED = "GraspSingleOpenedCokeCanAltGoogleCameraInScene-v0"
 CARROT = "PutCarrotOnPlateInScene-v0"
+NEAR = "MoveNearGoogleInScene-v0"
+DRAWER = "OpenTopDrawerCustomInScene-v0"
+PLACE = "PlaceIntoClosedTopDrawerCustomInScene-v0"
 
 
 def reset(env_id: str, kwargs: dict[str, Any], seed: int | None = 3, **options: Any) -> EpisodeSpec:
@@ -103,6 +106,56 @@ def test_carrot_ids_wrap_around() -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "lighting"),
+    [
+        ({"slightly_brighter_lighting": True, "slightly_darker_lighting": True}, "slightly_darker"),
+        ({"original_lighting": True, "slightly_darker_lighting": True}, "original"),
+        ({"ambient_only_lighting": True}, "ambient_only"),
+        ({"light_mode": "simple"}, "ambient_only"),
+        ({"light_mode": "evening"}, "default"),
+    ],
+)
+def test_moving_near_asks_for_lights_in_its_own_order(flags: dict[str, Any], lighting: str) -> None:
+    assert reset(NEAR, flags).lighting == lighting
+
+
+def test_cabinet_keywords_choose_station_light_and_camera() -> None:
+    words = {"station_name": "mk_station3", "light_mode": "brighter", "camera_mode": "variant", "cabinet_joint_friction": 0.1}
+    spec = reset(DRAWER, words)
+    assert spec.cabinet is not None
+    assert (spec.cabinet.station, spec.cabinet.joint_friction, spec.lighting) == ("mk_station3", 0.1, "brighter")
+    assert spec.robot_qpos[-2:] == pytest.approx((-0.00285961 - 0.025, 0.7851361 + 0.008))
+    assert reset(DRAWER, {"light_mode": "evening"}).lighting == "default"  # an unknown mode is no error there
+
+
+def test_a_number_opens_the_drawer_of_the_task_and_a_list_all_three() -> None:
+    opened = [reset(DRAWER, {}, obj_init_options={"cabinet_init_qpos": q}).cabinet for q in (0.3, [0.1, 0.2, 0.3])]
+    assert [cabinet.qpos for cabinet in opened if cabinet] == [(0.3, 0.0, 0.0), (0.1, 0.2, 0.3)]
+    closing = reset("CloseMiddleDrawerCustomInScene-v0", {}).cabinet
+    assert closing is not None
+    assert closing.qpos == (0.0, 0.2, 0.0)
+
+
+def test_the_target_of_a_drawer_can_be_chosen() -> None:
+    spec = reset(PLACE, {"model_ids": "apple"}, obj_init_options={"init_xy": [-0.05, 0.03]})
+    assert [(o.model, o.xy, o.density) for o in spec.objects] == [("apple", (-0.05, 0.03), 800.0)]
+    assert (spec.instruction, *spec.later_instructions) == ("open top drawer", "place apple into top drawer")
+
+
+def test_without_distractor_the_source_comes_first() -> None:
+    spec = reset(NEAR, {"no_distractor": True}, obj_init_options={"episode_id": 4})
+    assert [(o.model, o.role) for o in spec.objects] == [("orange", "source"), ("blue_plastic_bottle", "goal")]
+
+
+def test_single_classes_of_the_grasp_family() -> None:
+    assert reset("GraspSingleCokeCanInScene-v0", {"upright": True}).objects[0].model == "coke_can"
+    assert reset("GraspSingleAppleInScene-v0", {}).objects[0].quat == (1, 0, 0, 0)
+    assert reset("GraspSingleAltDensityOpenedCokeCanInScene-v0", {}).objects[0].density == 100
+    away = reset("GraspSingleDummy-v0", {}, robot_init_options={"init_xy": [0.35, 0.2]})
+    assert (away.robot_xy, away.robot_height) == ((100, 100), 50)
+
+
+@pytest.mark.parametrize(
     ("model", "name"),
     [
         ("baked_opened_7up_can_v2", "7up can"),
@@ -118,7 +171,7 @@ def test_objects_are_called_as_in_the_original(model: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("env_id", "kwargs", "options", "error", "said"),
     [
-        ("OpenTopDrawerCustomInScene-v0", {}, {}, NotSupported, "is not built."),
+        ("TurnFaucet-v0", {}, {}, NotSupported, "is not built."),
         ("GraspSingleOpenedCokeCanInScene-v1", {}, {}, NotSupported, f'Did you mean "{CAN}"?'),
         (CAN, {"slightly_darker_lightning": True}, {}, NotSupported, 'Did you mean "slightly_darker_lighting"?'),
         (CAN, {"robot": "google_robot"}, {}, NotSupported, 'Did you mean "google_robot_static"?'),
@@ -134,6 +187,11 @@ def test_objects_are_called_as_in_the_original(model: str, name: str) -> None:
         (CAN, {}, {"robot_init_options": {"qpos": [0.0] * 8}}, UserError, "8 numbers for the 11 joints"),
         (CAN, {}, {"model_id": "opened_coke"}, UserError, 'Did you mean "opened_coke_can"?'),
         (CARROT, {}, {"obj_init_options": {"episode_id": -1}}, UserError, "episode_id"),
+        (NEAR, {}, {"obj_init_options": {"episode_id": 60}}, UserError, "0 to 59"),
+        (DRAWER, {"station_name": "mk_station5"}, {}, NotSupported, 'Station "mk_station5" is not built. Did you mean'),
+        (DRAWER, {"camera_mode": "varant"}, {}, NotSupported, 'Did you mean "variant"?'),
+        (DRAWER, {}, {"obj_init_options": {"cabinet_init_qpos": [0.1, 0.2]}}, UserError, "from top to bottom"),
+        (PLACE, {"force_advance_subtask_time_steps": 50}, {}, NotSupported, "is built for 100 only"),
     ],
 )
 def test_what_is_not_understood_is_one_line(

@@ -14,21 +14,22 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.initial import SeedChain, spec_from_reset
 from eval.planning import make_plan
+from task_configs import counts_in_average
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 SWEEPS = Path(__file__).parents[2].parent / "shared" / "simpler_spec" / "sweeps.json"
 EVALUATOR_FIRST_SEED = 40194941
 SUITES = {
-    "google_robot_visual_matching": (CAN, "visual_matching"),
-    "google_robot_variant_aggregation": (CAN, "variant_aggregation"),
-    "alt_urdf": (CAN, "alt_urdf"),
-    "widowx_visual_matching": (CARROT, "visual_matching"),
+    "google_robot_visual_matching": 864,
+    "google_robot_variant_aggregation": 1992,
+    "alt_urdf": 1803,
+    "widowx_visual_matching": 96,
 }
 
 
 def world_of(spec: EpisodeSpec) -> str:
     """All that a world sees of an episode, without how it is filed."""
-    return spec.model_dump_json(exclude={"setting", "variant", "index"})
+    return spec.model_dump_json(exclude={"task", "setting", "variant", "index"})
 
 
 def counts(specs: list[EpisodeSpec]) -> dict[str, int]:
@@ -57,22 +58,36 @@ def test_each_sweep_of_the_can_has_25_places_a_variant(setting: str, variants: i
     assert set(found.values()) == {25}
 
 
+@pytest.mark.parametrize(("suite", "episodes"), SUITES.items())
+def test_suites_have_as_many_episodes_as_the_original_has(suite: str, episodes: int) -> None:
+    plan = make_plan(suite=suite)
+    assert len(plan) == len({spec.id for spec in plan}) == len({world_of(spec) for spec in plan}) == episodes
+    counted = sum(counts_in_average(spec.task, spec.setting, spec.variant) for spec in plan)
+    assert counted == {1992: 1722, 1803: 1533}.get(episodes, episodes)
+
+
+def test_everything_is_in_everything() -> None:
+    ids = {spec.id for spec in make_plan(suite="everything")}
+    for suite in (*SUITES, "tracevla_table1"):
+        assert {spec.id for spec in make_plan(suite=suite)} <= ids
+    in_table = {spec.task for spec in make_plan(suite="tracevla_table1")}
+    assert in_table == {CAN, *(f"google_robot_{name}" for name in ("move_near", "open_drawer", "close_drawer"))}
+
+
 @pytest.mark.skipif(not SWEEPS.is_file(), reason="the original's sweeps are not here")
 @pytest.mark.parametrize("suite", SUITES)
 def test_sweeps_are_the_scenes_that_the_original_evaluator_makes(suite: str) -> None:
-    task, setting = SUITES[suite]
+    """Variant by variant: each of ours is one of theirs, episode by episode in their order."""
     sweeps = json.loads(SWEEPS.read_text())
-    expected: list[str] = []
-    for variant in sweeps["suites"][suite]["variants"]:
-        if variant["family"] == "pick_coke_can" or "Carrot" in variant["env_name"]:
-            expected += [world_of(spec) for spec in scenes_of(variant, sweeps)]
-    assert len(expected) >= 24
-    assert Counter(world_of(spec) for spec in make_plan(tasks=[task], setting=setting)) == Counter(expected)
+    expected = [tuple(map(world_of, scenes_of(v, sweeps))) for v in sweeps["suites"][suite]["variants"]]
+    ours: dict[tuple[str, str], list[str]] = {}
+    for spec in make_plan(suite=suite):
+        ours.setdefault((spec.task, spec.variant), []).append(world_of(spec))
+    assert Counter(map(tuple, ours.values())) == Counter(expected)
 
 
 def scenes_of(variant: dict[str, Any], sweeps: dict[str, Any]) -> list[EpisodeSpec]:
     """What the original's evaluator makes: a new environment per episode, reset once without a seed."""
-    (run,) = variant["runs"]
     kwargs = {
         "robot": variant["robot"],
         "scene_name": variant["scene_name"],
@@ -81,22 +96,21 @@ def scenes_of(variant: dict[str, Any], sweeps: dict[str, Any]) -> list[EpisodeSp
         "max_episode_steps": variant["max_episode_steps"],
         **dict(variant["additional_env_build_kwargs"]),
     }
-    if run["rgb_overlay"]:
-        kwargs["rgb_overlay_path"] = f"real_inpainting/{run['rgb_overlay']}"
-    (pose,) = sweeps["robot_sets"][run["robot_set"]]["poses"]
-    robot = {"init_xy": pose["init_xy"], "init_rot_quat": pose["init_rot_quat"]}
-    places = sweeps["object_sets"][run["object_set"]]
+    found = []
+    for run in variant["runs"]:
+        photo = {"rgb_overlay_path": f"real_inpainting/{run['rgb_overlay']}"} if run["rgb_overlay"] else {}
+        for pose in sweeps["robot_sets"][run["robot_set"]]["poses"]:
+            robot = {"init_xy": pose["init_xy"], "init_rot_quat": pose["init_rot_quat"]}
+            for target in _targets(sweeps["object_sets"][run["object_set"]]):
+                options = {"robot_init_options": robot, "obj_init_options": target}
+                found.append(spec_from_reset(variant["env_name"], kwargs | photo, None, options, SeedChain()))
+    return found
+
+
+def _targets(places: dict[str, Any]) -> list[dict[str, Any]]:
     if places["mode"] == "xy":
-        grid = [(x, y) for x in np.linspace(*_range(places, "x")) for y in np.linspace(*_range(places, "y"))]
-        objects: list[dict[str, Any]] = [{"init_xy": place} for place in grid]
-    else:
-        objects = [{"episode_id": number} for number in range(*places["episode_range"])]
-    return [
-        spec_from_reset(
-            variant["env_name"], kwargs, None, {"robot_init_options": robot, "obj_init_options": o}, SeedChain()
-        )
-        for o in objects
-    ]
+        return [{"init_xy": (x, y)} for x in np.linspace(*_range(places, "x")) for y in np.linspace(*_range(places, "y"))]
+    return [{"episode_id": number} for number in range(*places["episode_range"])]
 
 
 def _range(places: dict[str, Any], axis: str) -> tuple[float, float, int]:

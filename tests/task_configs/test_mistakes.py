@@ -13,6 +13,9 @@ from task_configs.loader import read_suite, read_task
 TASKS = Path(task_configs.__file__).parent / "tasks"
 CAN = TASKS / "google_robot_pick_coke_can.yaml"
 CARROT = TASKS / "widowx_carrot_on_plate.yaml"
+NEAR = TASKS / "google_robot_move_near.yaml"
+DRAWER = TASKS / "google_robot_open_drawer.yaml"
+CLOSING = TASKS / "google_robot_close_drawer.yaml"
 
 
 def test_every_built_in_file_loads() -> None:
@@ -43,7 +46,7 @@ def test_every_built_in_file_loads() -> None:
         (CAN, "y: [-0.02, 0.42, 5]}", "y: [-0.02, 0.42]}", "episodes.y"),
         (CAN, "y: [-0.02, 0.42, 5]}", "ids: 3}", "a grid needs both x and y"),
         (CARROT, "robot: widowx", "robot: widow", 'setup.robot: no "widow" here. Did you mean "widowx"?'),
-        (CARROT, "scene: bridge_table_1_v1", "scene: bridge_table", 'Did you mean "bridge_table_1_v1"?'),
+        (CARROT, "scene: bridge_table_1_v1", "scene: bridge_table", 'Did you mean "bridge_table_1_v2"?'),
         (CARROT, "half_sizes: [0.075]", "half_sizes: 0.075", "squares.half_sizes"),
         (
             CARROT,
@@ -51,6 +54,16 @@ def test_every_built_in_file_loads() -> None:
             "object_table: bridge",
             'no table "bridge". Did you mean "bridge_cust',
         ),
+        (CARROT, "squares: {center: [-0.16, 0.0], half_sizes: [0.075]}\n", "", "give either squares or pairs"),
+        (NEAR, "object_set: baked_v0", "object_set: baked_v3", '.object_set: no "baked_v3" here. Did you mean "baked_v'),
+        (NEAR, "  orange: &turned", "  oranges: &turned", "quats lacks orange"),
+        (DRAWER, "{drawer: bottom}", "{drawer: botom}", 'Did you mean "bottom"?'),
+        (DRAWER, "  station: mk_station\n", "", "setup.station: is missing"),
+        (DRAWER, "{station: mk_station3}", "{station: mk_sation3}", 'Did you mean "mk_station3"?'),
+        (DRAWER, "robot_places: [a0,", "robot_places: [a9,", "episodes.robot_places: no"),
+        (DRAWER, ", robot_y: [-0.2, 0.2, 3]", "", "a grid of the robot needs both"),
+        (CLOSING, "extends: google_robot_open_drawer", "extends: google_robot_open_drawr", "extends: no task"),
+        (CLOSING, "verb: close", "verb: shut", "verb: input should be 'open' or 'close'"),
         (CARROT, "settings:", "settings: [", "broken YAML"),
         (CARROT, "max_steps: 60", "max_steps: .nan", "holds a number that is not finite"),
     ],

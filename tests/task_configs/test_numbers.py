@@ -9,19 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from task_configs import counts_in_average, lights, load_task, objects, robots, scenes
+from task_configs import counts_in_average, lights, load_task, objects, robot_places, robots, scenes, task_names
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 SPEC = SHARED / "simpler_spec"
 PARITY = SHARED / "parity"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason=f"no recordings at {SPEC}")
 
-LIGHT_NAMES = {
-    "default": "default",
-    "slightly_brighter": "slightly_brighter_lighting",
-    "slightly_darker": "slightly_darker_lighting",
-    "darker": "darker_lighting",
-}
 KEY_OF_ROBOT = {
     "google_robot_static": "coke_base",
     "google_robot_static_half_finger_friction": "coke_friction_half",
@@ -32,6 +26,8 @@ KEY_OF_ROBOT = {
     "google_robot_static_worse_control2": "coke_worse_control2",
     "google_robot_static_worse_control3": "coke_worse_control3",
     "widowx": "carrot_plate",
+    "widowx_bridge_dataset_camera_setup": "spoon_bridge_camera",
+    "widowx_sink_camera_setup": "eggplant_basket",
 }
 
 
@@ -41,38 +37,86 @@ def spec_tables() -> dict[str, Any]:
 
 
 def test_boxes_and_densities_are_the_originals() -> None:
-    for table in ("pick_custom_v0", "bridge_custom_v0"):
-        recorded = spec_tables()["model_db"][f"info_{table}"]
-        assert objects(table)
-        for name, model in objects(table).items():
-            assert list(model.bbox_min) == recorded[name]["bbox_min"]
-            assert list(model.bbox_max) == recorded[name]["bbox_max"]
-            assert model.density == recorded[name]["density"]
+    for name, recorded in spec_tables()["model_db"].items():
+        table = objects(name.removeprefix("info_"))
+        assert {
+            model: {"bbox_min": list(o.bbox_min), "bbox_max": list(o.bbox_max), "scales": [1.0], "density": o.density}
+            for model, o in table.items()
+        } == recorded
 
 
 def test_lights_are_the_originals() -> None:
-    recorded = spec_tables()["lighting"]["GraspSingle"]
-    for name, lighting in lights("tabletop").items():
-        expected = recorded[LIGHT_NAMES[name]]
-        assert expected["ambient"] == [lighting.ambient] * 3
-        assert [list(light.direction) for light in lighting.directional] == [
-            light["direction"] for light in expected["directional"]
-        ]
-        assert [[light.color] * 3 for light in lighting.directional] == [
-            light["color"] for light in expected["directional"]
-        ]
-    both = spec_tables()["lighting"]["MoveNear_and_PutOn"]
-    assert both["default"] == recorded["default"], "one table serves both families"
+    recorded = spec_tables()["lighting"]
+    both = recorded["GraspSingle"] | recorded["MoveNear_and_PutOn"]
+    assert recorded["GraspSingle"]["default"] == recorded["MoveNear_and_PutOn"]["default"], "one table serves both"
+    modes = recorded["MoveNearGoogleBakedTexInScene-v1 light_mode"]
+    assert modes["simple"] == both["ambient_only_lighting"]
+    cabinet = recorded["Drawer_and_Place light_mode"]
+    tables = {
+        "tabletop": {
+            "default": both["default"],
+            **{f"slightly_{name}": both[f"slightly_{name}_lighting"] for name in ("brighter", "darker")},
+            **{name: both[f"{name}_lighting"] for name in ("darker", "original", "ambient_only")},
+            "simple2": modes["simple2"],
+        },
+        "sink": {"default": recorded["Eggplant"]["default"]},
+        "cabinet": {name.removesuffix(" (default)").replace("None", "default"): light for name, light in cabinet.items()},
+    }
+    for family, expected in tables.items():
+        assert lights(family).keys() == expected.keys()
+        for name, lighting in lights(family).items():
+            assert expected[name]["ambient"] == [lighting.ambient] * 3
+            assert [(list(o.direction), [o.color] * 3, o.shadow) for o in lighting.directional] == [
+                (light["direction"], light["color"], light["shadow"] is True) for light in expected[name]["directional"]
+            ]
 
 
 def test_stages_stand_where_the_originals_do() -> None:
     recorded = spec_tables()["scenes"]
+    assert scenes().keys() == recorded["files"].keys()
     for name, scene in scenes().items():
-        assert name in recorded["files"]
+        special = recorded["special"].get(f"{name.removesuffix('_no_roof')}*", {})
+        local = special.get("resulting_local_pose", {"p": [0, 0, 0], "q": recorded["default_local_quat"]})
         family = "widowx*" if name.startswith("bridge") else "google_robot_static*"
-        assert list(scene.offset) == recorded["default_offset"][family]
-        assert list(scene.local_quat) == recorded["default_local_quat"]
-        assert scene.file == f"hab2_bench_assets/stages/{name}.glb"
+        assert list(scene.offset) == special.get("offset", recorded["default_offset"][family])
+        if scene.slab is None:
+            assert (list(scene.local_position), list(scene.local_quat)) == (local["p"], local["q"])
+            assert scene.file == f"hab2_bench_assets/stages/{name}.glb"
+        else:
+            assert list(scene.slab.half_size) == recorded["special"][name]["visual_box_half_size"]
+            assert list(scene.slab.color) == recorded["special"][name]["color"]
+
+
+def test_objects_near_each_other_are_the_originals() -> None:
+    task, recorded = load_task("google_robot_move_near"), spec_tables()["families"]["move_near"]
+    assert task.family == "move_near"
+    triplets = [[list(models) for models in chosen.triplets] for chosen in task.object_sets.values()]
+    assert triplets == list(recorded["triplets"].values())
+    assert [list(map(list, layout)) for layout in task.layouts] == recorded["xy_configs"]
+    assert list(task.roles) == list(zip(recorded["source_ids"], recorded["target_ids"], strict=True))
+    assert task.densities == recorded["density_override"]
+    for model, quat in task.quats.items():
+        plain = model.removeprefix("baked_").removesuffix("_v2")
+        np.testing.assert_allclose(quat, recorded["quats"][plain], atol=1e-8)
+
+
+def test_robot_places_are_the_originals() -> None:
+    recorded = spec_tables()["families"]["drawer"]["prepackaged_choice"]
+    assert [place.overlay for place in robot_places().values()] == [f"real_inpainting/{p['overlay']}" for p in recorded]
+    for place, other in zip(robot_places().values(), recorded, strict=True):
+        assert list(place.xy) == other["xy"]
+        np.testing.assert_allclose(place.quat, other["quat"], atol=1e-7)
+
+
+def test_every_task_and_environment_of_the_original_is_there() -> None:
+    tables = spec_tables()
+    assert set(task_names()) == set(tables["prepackaged_tasks"])
+    for name, recorded in tables["prepackaged_tasks"].items():
+        task = load_task(name)
+        assert "prepackaged" in task.settings
+        assert task.max_steps == recorded["max_episode_steps"]
+    built = {env for name in task_names() for env in load_task(name).envs}
+    assert built == set(tables["registered_envs"])
 
 
 def test_distractor_sets_and_targets_are_the_originals() -> None:
@@ -83,10 +127,22 @@ def test_distractor_sets_and_targets_are_the_originals() -> None:
     assert list(things.targets) == recorded["registered_envs"]["GraspSingleRandomObjectInScene-v0"]["model_ids"]
 
 
-def test_carrot_placements_are_the_originals() -> None:
-    task = load_task("widowx_carrot_on_plate")
+@pytest.mark.parametrize(
+    ("name", "env"),
+    [
+        ("widowx_carrot_on_plate", "PutCarrotOnPlateInScene-v0"),
+        ("widowx_spoon_on_towel", "PutSpoonOnTableClothInScene-v0"),
+        ("widowx_stack_cube", "StackGreenCubeOnYellowCubeBakedTexInScene-v0"),
+        ("widowx_put_eggplant_in_basket", "PutEggplantInBasketScene-v0"),
+    ],
+)
+def test_placements_on_the_table_are_the_originals(name: str, env: str) -> None:
+    task = load_task(name)
     assert task.family == "put_on"
-    episodes = spec_tables()["families"]["bridge"]["tasks"]["PutCarrotOnPlateInScene-v0"]["episodes"]
+    recorded = spec_tables()["families"]["bridge"]["tasks"][env]
+    assert (task.source, task.goal, task.instruction) == (recorded["source"], recorded["target"], recorded["instruction"])
+    assert (task.completely_on_goal, task.height_margin) == (recorded["require_completely_on_target"], recorded["z_offset"])
+    episodes = recorded["episodes"]
     assert task.placements == len(episodes) == 24
     for episode in episodes:
         for number in (episode["id"], episode["id"] + 24):  # ids wrap around

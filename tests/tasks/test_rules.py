@@ -107,6 +107,67 @@ def test_moving_the_plate_more_than_the_carrot_is_told(carrot_rule: TaskRule) ->
     assert not flags["moved_correct_obj"]
 
 
+def drawer(opening: float, *, filled: bool = False) -> Facts:
+    return Facts(
+        {}, {}, lambda n, a: False, lambda n, a: False,
+        drawers={"top": opening, "middle": 0.5, "bottom": 0.0}, lies_in_drawer=lambda n, d: filled and d == "top",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def place_rule() -> TaskRule:
+    rule = make_rule(spec_from_reset("PlaceIntoClosedTopDrawerCustomInScene-v0", {"model_ids": "apple"}, 0, {}, SeedChain()))
+    rule.reset(drawer(0.0))
+    return rule
+
+
+def test_the_second_part_begins_by_itself_with_step_101(place_rule: TaskRule) -> None:
+    for step in range(1, 101):
+        assert not place_rule.evaluate(drawer(0.2, filled=True)).success, f"step {step}"
+        assert (place_rule.instruction, place_rule.is_final_subtask) == ("open top drawer", False)
+    result = place_rule.evaluate(drawer(0.2))
+    assert result.success  # a contact of the first part counts
+    assert result.episode_stats == {"qpos": 0.2, "is_drawer_open": True, "has_contact": 100}
+    assert (place_rule.instruction, place_rule.is_final_subtask) == ("place apple into top drawer", True)
+
+
+def test_a_policy_may_begin_the_second_part_and_a_reset_the_first(place_rule: TaskRule) -> None:
+    place_rule.advance()
+    place_rule.advance()  # there is no third
+    assert place_rule.instruction == "place apple into top drawer"
+    assert not place_rule.evaluate(drawer(0.04, filled=True)).success  # closed again
+    assert place_rule.evaluate(drawer(0.06)).success
+    place_rule.reset(drawer(0.0))
+    assert place_rule.instruction == "open top drawer"
+    assert not place_rule.evaluate(drawer(0.2)).success
+
+
+BOTTLE, PEPSI, ORANGE = "blue_plastic_bottle", "opened_pepsi_can", "orange"
+AT_REST = {BOTTLE: (-0.33, 0.04, 0.95), PEPSI: (-0.33, 0.34, 0.93), ORANGE: (-0.13, 0.19, 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("moved", "success", "failing"),
+    [
+        ({BOTTLE: (-0.33, 0.20, 0.95)}, True, set()),
+        ({BOTTLE: (-0.40, 0.06, 0.95)}, False, {"near_tgt_obj"}),
+        ({BOTTLE: (-0.17, 0.19, 0.95)}, False, {"is_closest_to_tgt"}),  # near the orange
+        ({PEPSI: (-0.33, 0.20, 0.93)}, False, {"moved_correct_obj"}),  # the target was brought
+        ({BOTTLE: (-0.33, 0.20, 0.95), ORANGE: (-0.13, 0.19, 0.87)}, False, {"all_obj_keep_height"}),
+        ({BOTTLE: (-0.33, 0.20, 0.79)}, False, {"all_obj_keep_height"}),
+    ],
+)
+def test_the_source_alone_is_moved_near_the_target_alone(
+    moved: dict[str, tuple[float, float, float]], success: bool, failing: set[str]
+) -> None:
+    rule = make_rule(spec_from_reset("MoveNearGoogleInScene-v0", {}, 0, {"obj_init_options": {"episode_id": 0}}, SeedChain()))
+    rule.reset(Scene(AT_REST).facts())
+    result = rule.evaluate(Scene(AT_REST | moved).facts())
+    assert result.success is success
+    assert {name for name, met in result.flags.items() if not met and name != "moved_wrong_obj"} == failing
+    assert not rule.evaluate(Scene(AT_REST).facts()).success  # not sticky
+
+
 AXES = {name: np.array([0.0, 1.0, 0.0]) for name in ("left_finger_link", "right_finger_link")}
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.episode import EpisodeSpec
-from task_configs import GraspTask, load_task
+from task_configs import DrawerTask, GraspTask, MoveNearTask, PlaceTask, PutOnTask, load_task, objects
 
 Array = NDArray[np.floating[Any]]
+Stat = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Facts:
     reference_heights: Mapping[str, float] | None = None
     """At the start only: height [m] of every object's actor frame as it came to rest. A grasp target's is taken before
     the distractors fall, so it may differ from ``poses``; None: the heights in ``poses``."""
+    drawers: Mapping[str, float] = field(default_factory=dict)
+    """m, how far every drawer of the cabinet is open, by name; single precision, as the original reads it."""
+    lies_in_drawer: Callable[[str, str], bool] = lambda name, drawer: False
+    """Object name and drawer -> whether the two press on each other at the drawer's floor (spec tasks 5)."""
 
     def reference_height(self, name: str) -> float:
         """Height [m] that later heights of this object are compared with."""
@@ -45,7 +50,7 @@ class TaskResult:
     success: bool
     flags: Mapping[str, bool]
     """What the original's step info says besides success and statistics."""
-    episode_stats: Mapping[str, bool | int]
+    episode_stats: Mapping[str, Stat]
     """Statistics of the episode so far, in the original's order."""
 
 
@@ -66,7 +71,7 @@ class TaskRule(Protocol):
         """Begin an episode whose objects have come to rest as ``facts`` says."""
         ...
 
-    def initial_stats(self) -> dict[str, bool | int]:
+    def initial_stats(self) -> dict[str, Stat]:
         """Statistics before the first step."""
         ...
 
@@ -101,13 +106,48 @@ class SingleInstruction:
 
 def make_rule(spec: EpisodeSpec) -> TaskRule:
     """The rule of the episode's task."""
-    from eval.envs.tasks.grasp import GraspRule  # these modules stand on this one
+    from eval.envs.tasks.drawer import DrawerRule  # these modules stand on this one
+    from eval.envs.tasks.grasp import GraspRule
+    from eval.envs.tasks.move_near import MoveNearRule
+    from eval.envs.tasks.place import PlaceRule
     from eval.envs.tasks.put_on import PutOnRule
 
     task = load_task(spec.task)
-    return GraspRule(spec) if isinstance(task, GraspTask) else PutOnRule(spec, task)
+    if isinstance(task, GraspTask):
+        return GraspRule(spec)
+    if isinstance(task, MoveNearTask):
+        return MoveNearRule(spec, task)
+    if isinstance(task, DrawerTask):
+        return DrawerRule(spec, task)
+    if isinstance(task, PlaceTask):
+        return PlaceRule(spec)
+    return PutOnRule(spec, task)
 
 
 def model_with_role(spec: EpisodeSpec, role: str) -> str:
     """Name of the episode's object in this role."""
     return next(entry.model for entry in spec.objects if entry.role == role)
+
+
+def model_sizes(task: MoveNearTask | PutOnTask) -> dict[str, tuple[float, float, float]]:
+    """(3,) m, box of every model of a task along the model's axes; tables that share a model agree on it."""
+    return {model: objects(table)[model].size for table, model in task.models}
+
+
+def turned_boxes(facts: Facts, sizes: Mapping[str, tuple[float, float, float]], names: Sequence[str]) -> dict[str, Array]:
+    """(3,) m, boxes turned as the objects lie. Turned as vectors, without absolute values: entries may become negative,
+    and only their lengths and differences mean something (spec tasks 2).
+    """
+    return {name: rotated(facts.poses[name][3:], sizes[name]) for name in names}
+
+
+def rotated(quat: Array, vector: tuple[float, float, float]) -> NDArray[np.float64]:
+    """(3,) vector turned by a quaternion w x y z."""
+    w, axis = float(quat[0]), np.asarray(quat[1:], dtype=np.float64)
+    v = np.asarray(vector, dtype=np.float64)
+    return np.asarray(v + 2 * w * np.cross(axis, v) + 2 * np.cross(axis, np.cross(axis, v)))
+
+
+def flat_distance(a: Array, b: Array) -> float:
+    """m, in the table plane."""
+    return float(np.linalg.norm(np.asarray(a, dtype=np.float64)[:2] - np.asarray(b, dtype=np.float64)[:2]))

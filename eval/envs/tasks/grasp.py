@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.envs.tasks.base import Facts, SingleInstruction, TaskResult, model_with_role
+from eval.envs.tasks.base import Facts, SingleInstruction, Stat, TaskResult, model_with_role
 from eval.episode import EpisodeSpec
 
 MAX_ANGLE = 80.0
@@ -39,7 +39,7 @@ class GraspRule(SingleInstruction):
         """Remember the height at which the target came to rest."""
         self._restart(facts.reference_height(self._target))
 
-    def initial_stats(self) -> dict[str, bool | int]:
+    def initial_stats(self) -> dict[str, Stat]:
         """Nothing yet."""
         return {"n_lift_significant": 0, "consec_grasp": False, "grasped": False}
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.envs.tasks.base import Facts, SingleInstruction, TaskResult, model_with_role
+from eval.envs.tasks.base import (
+    Array,
+    Facts,
+    SingleInstruction,
+    Stat,
+    TaskResult,
+    flat_distance,
+    model_sizes,
+    model_with_role,
+    turned_boxes,
+)
 from eval.episode import EpisodeSpec
-from task_configs import PutOnTask, objects
+from task_configs import PutOnTask
 
 MAX_ANGLE = 60.0
 """Degrees, of the grasp test."""
@@ -30,7 +38,7 @@ class PutOnRule(SingleInstruction):
         self._source = model_with_role(spec, "source")
         self._goal = model_with_role(spec, "goal")
         self._starts: dict[str, NDArray[np.float64]] = {}
-        self._boxes: dict[str, NDArray[np.float64]] = {}
+        self._boxes: dict[str, Array] = {}
         self._restart()
 
     def _restart(self) -> None:
@@ -41,12 +49,11 @@ class PutOnRule(SingleInstruction):
     def reset(self, facts: Facts) -> None:
         """Remember where the objects came to rest, and their boxes turned as they lie."""
         self._restart()
-        self._starts = {name: np.array(pose[:3], dtype=np.float64) for name, pose in facts.poses.items()}
-        known = objects(self._task.object_table)
-        # The box is turned as a vector, without absolute values: entries may become negative (spec tasks 2).
-        self._boxes = {name: rotated(facts.poses[name][3:], known[name].size) for name in (self._source, self._goal)}
+        names = (self._source, self._goal)  # a fixture does not count
+        self._starts = {name: np.array(facts.poses[name][:3], dtype=np.float64) for name in names}
+        self._boxes = turned_boxes(facts, model_sizes(self._task), names)
 
-    def initial_stats(self) -> dict[str, bool | int]:
+    def initial_stats(self) -> dict[str, Stat]:
         """Nothing yet."""
         return {
             "moved_correct_obj": False,
@@ -80,9 +87,9 @@ class PutOnRule(SingleInstruction):
     def _moved(self, facts: Facts) -> tuple[bool, bool]:
         """Whether the source, and whether another object, moved the most. The source's way ends at its centre of mass
         though it began at its origin, as in the original."""
-        way = _flat_distance(self._starts[self._source], facts.centers[self._source])
+        way = flat_distance(self._starts[self._source], facts.centers[self._source])
         others = [
-            _flat_distance(start, facts.poses[name]) for name, start in self._starts.items() if name != self._source
+            flat_distance(start, facts.poses[name]) for name, start in self._starts.items() if name != self._source
         ]
         correct = way > MOVED and all(other < way for other in others)
         return correct, any(other > MOVED and other > way for other in others)
@@ -96,14 +103,3 @@ class PutOnRule(SingleInstruction):
         if placed and self._task.completely_on_goal:
             return not facts.foreign_contact(self._source, frozenset({self._goal}))
         return placed
-
-
-def rotated(quat: NDArray[np.floating[Any]], vector: tuple[float, float, float]) -> NDArray[np.float64]:
-    """(3,) vector turned by a quaternion w x y z."""
-    w, axis = float(quat[0]), np.asarray(quat[1:], dtype=np.float64)
-    v = np.asarray(vector, dtype=np.float64)
-    return np.asarray(v + 2 * w * np.cross(axis, v) + 2 * np.cross(axis, np.cross(axis, v)))
-
-
-def _flat_distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
-    return float(np.linalg.norm(np.asarray(a, dtype=np.float64)[:2] - np.asarray(b, dtype=np.float64)[:2]))
