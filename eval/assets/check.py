@@ -39,7 +39,7 @@ def needed_files(plan: Iterable[EpisodeSpec]) -> list[str]:
             found.add(f"data/{stage}")
         if spec.overlay is not None:
             found.add(f"data/{spec.overlay}")
-        if cabinet := getattr(spec, "cabinet", None):
+        if cabinet := spec.cabinet:
             found.add(f"data/custom/{cabinet.station}.urdf")
         for item in spec.objects:
             found |= {f"data/custom/models/{item.model}/collision.obj", _visual(item.model)}
