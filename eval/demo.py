@@ -40,6 +40,10 @@ class DemoRow(StrictModel):
     """Episodes a task; all of the demo suite if absent."""
     needs: tuple[str, ...] = ()
 
+    def absent(self) -> list[str]:
+        """Modules of ``needs`` that are not installed."""
+        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+
 
 class _DemoFile(StrictModel):
     rows: tuple[DemoRow, ...]
@@ -79,8 +83,7 @@ def run_demo(
     path = out or default_out("demo")
     runs, left_out = [], {}
     for row in rows:
-        absent = [name for name in row.needs if importlib.util.find_spec(name) is None]
-        if absent:
+        if absent := row.absent():
             left_out[row.policy] = f"{', '.join(absent)} not installed; `make vla` brings what it needs"
             continue
         plan = make_plan(limit=row.limit)

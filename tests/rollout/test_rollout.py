@@ -12,6 +12,7 @@ import eval.rollout.loop
 from eval.errors import UserError
 from eval.records.folder import load_run
 from eval.rollout.api import run
+from eval.rollout.smoke import check_run
 
 
 @pytest.fixture
@@ -180,3 +181,9 @@ def test_a_run_is_not_continued_with_other_weights(play, make_spec):
     Weights.fingerprint = "two"
     with pytest.raises(UserError, match=r"fingerprint 'one', this one has 'two'"):
         play(plan, Weights())
+
+
+def test_the_smoke_check_notices_pictures_that_show_nothing(play, make_spec):
+    data = play([make_spec(0)], Looks(), workers=1, video="all")
+    checks = {check.name: check.passed for check in check_run(data)}
+    assert checks == {"episodes": True, "table": True, "video fake_task": True, "picture fake_task": False}
