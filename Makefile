@@ -1,6 +1,6 @@
 # Everything sets itself up in .venv (tools/setup.sh); git, make and python3 are all that must be there.
 #   make demo PYTHON=python3.12     chooses the interpreter
-#   make demo ARGS='--workers 1'    hands options on to simpler-eval run
+#   make demo ARGS='--workers 1'    hands options on to simpler-eval demo
 PY := .venv/bin/python
 export PYTHON
 
@@ -13,10 +13,12 @@ help:
 	@echo "make setup   only the set-up"
 	@echo "make vla     add torch and transformers, for policies that are neural networks"
 
-demo: setup
-	@.venv/bin/simpler-eval run $(ARGS)
+demo:
+	@tools/setup.sh demo
+	@.venv/bin/simpler-eval demo $(ARGS)
 
 test: lint
+	@tools/setup.sh all
 	@$(PY) -m pytest -q -m "not slow"
 
 lint:

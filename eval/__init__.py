@@ -10,25 +10,45 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eval.assets.check import check_assets as check_assets
+    from eval.assets.fetch import fetch_assets as fetch_assets
     from eval.doctor import run_doctor as run_doctor
     from eval.parity.world import compare_world as compare_world
     from eval.planning import make_plan as make_plan
     from eval.records.folder import load_run as load_run
+    from eval.records.merging import load_runs as load_runs
     from eval.records.tables import write_tables as write_tables
+    from eval.reproduction import reproduce as reproduce
     from eval.rollout.api import run as run
     from eval.rollout.smoke import run_smoke as run_smoke
 
 _PUBLIC = {
+    "check_assets": "eval.assets.check",
     "compare_world": "eval.parity.world",
+    "fetch_assets": "eval.assets.fetch",
     "load_run": "eval.records.folder",
+    "load_runs": "eval.records.merging",
     "make_plan": "eval.planning",
+    "reproduce": "eval.reproduction",
     "run": "eval.rollout.api",
     "run_doctor": "eval.doctor",
     "run_smoke": "eval.rollout.smoke",
     "write_tables": "eval.records.tables",
 }
 
-__all__ = ["compare_world", "load_run", "make_plan", "run", "run_doctor", "run_smoke", "write_tables"]
+__all__ = [
+    "check_assets",
+    "compare_world",
+    "fetch_assets",
+    "load_run",
+    "load_runs",
+    "make_plan",
+    "reproduce",
+    "run",
+    "run_doctor",
+    "run_smoke",
+    "write_tables",
+]
 
 
 def __getattr__(name: str) -> Any:

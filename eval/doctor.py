@@ -165,7 +165,8 @@ def check_assets(assets: str | None) -> Check:
     """The packs of asset files; without one, the built-in stand-ins are used, which is allowed."""
     # Imported here: the asset catalogue pulls in mesh packages, and a broken one must not end the examination.
     try:
-        from eval.envs.assets import ENVIRONMENT_VARIABLE, Assets
+        from eval.asset_options import ENVIRONMENT_VARIABLE
+        from eval.envs.assets import Assets
     except ImportError as error:
         return Check(name="Assets", ok=False, detail=str(error), mend="mend the packages first")
     try:

@@ -29,6 +29,7 @@ def make_plan(
     tasks: Sequence[str] = (),
     setting: str = "visual_matching",
     *,
+    variants: Sequence[str] = (),
     seed: int | None = None,
     limit: int | None = None,
     sample: float | None = None,
@@ -40,6 +41,7 @@ def make_plan(
         suite: name of a suite, or path of a suite file.
         tasks: names of tasks; not together with a suite.
         setting: which sweep of the tasks.
+        variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
         seed: first seed of the seeded random scenes (``prepackaged``: episode i is what the original's
             ``reset(seed=seed + i)`` gives), and seed of ``sample``. Default 0.
         limit: at most so many episodes per task, spread evenly over variants and placements: a limit of 3 sees all
@@ -49,10 +51,12 @@ def make_plan(
         max_steps: step limit instead of the task's own.
 
     Raises:
-        UserError: unknown suite, task or setting, or a number out of range.
+        UserError: unknown suite, task, setting or variant, or a number out of range.
     """
     if suite is not None and tasks:
         raise UserError("Give either a suite or tasks, not both.")
+    if variants and not tasks:
+        raise UserError("Variants are chosen of tasks: give tasks with them.")
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}; it must be at least 1.")
     if sample is not None and not 0 < sample <= 1:
@@ -62,7 +66,7 @@ def make_plan(
     if seed is not None and not 0 <= seed < 2**32:
         raise UserError(f"seed is {seed}; it must be between 0 and 2**32 - 1.")
 
-    parts = _parts_of_tasks(tasks, setting) if tasks else load_suite(suite or DEFAULT_SUITE).parts
+    parts = _parts_of_tasks(tasks, setting, variants) if tasks else load_suite(suite or DEFAULT_SUITE).parts
     by_task: dict[str, list[EpisodeSpec]] = {}
     for part in parts:
         by_task.setdefault(part.task, []).extend(_expand(part, seed or 0, limit if sample is None else None))
@@ -92,22 +96,23 @@ def spread(specs: Sequence[EpisodeSpec], count: int) -> list[EpisodeSpec]:
     return [specs[i] for i in sorted(turns[:count])]
 
 
-def _parts_of_tasks(tasks: Sequence[str], setting: str) -> tuple[Part, ...]:
+def _parts_of_tasks(tasks: Sequence[str], setting: str, variants: Sequence[str]) -> tuple[Part, ...]:
     for task in tasks:
         known = load_task(task).settings
         if setting not in known:
             raise UserError(f'{task} has no setting "{setting}".{did_you_mean(setting, known)}')
-    return tuple(Part(task=task, setting=setting) for task in dict.fromkeys(tasks))
+    patterns = tuple(variants) or ("*",)
+    return tuple(Part(task=task, setting=setting, variants=patterns) for task in dict.fromkeys(tasks))
 
 
 def _expand(part: Part, seed: int, limit: int | None) -> list[EpisodeSpec]:
     """All episodes of a part, variant by variant."""
     task = load_task(part.task)
+    names = [v.name for v in task.variants(part.setting)]
+    for wanted in part.variants:  # each must match: a misspelt one among others would quietly shrink the plan
+        if not any(fnmatchcase(name, wanted) for name in names):
+            raise UserError(f"No variant of {part.task} matches {wanted!r}.{did_you_mean(wanted, names)}")
     variants = [v for v in task.variants(part.setting) if any(fnmatchcase(v.name, p) for p in part.variants)]
-    if not variants:
-        names = [v.name for v in task.variants(part.setting)]
-        wanted = part.variants[0]
-        raise UserError(f"No variant of {part.task} matches {wanted!r}.{did_you_mean(wanted, names)}")
     episodes = task.settings[part.setting].episodes
     if episodes.seeds is not None:
         episodes = Episodes(seeds=limit or part.limit or episodes.seeds)

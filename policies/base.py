@@ -76,7 +76,8 @@ class Action:
     terminate: bool = False
     """The policy considers the (sub)task done."""
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """What the policy saw and meant; read by the policy-view video alone."""
+    """What the policy saw and meant; read by the policy-view video alone (``eval/records/policy_view.py``): ``pictures``,
+    ``labels``, ``values``."""
 
 
 @runtime_checkable
@@ -97,7 +98,12 @@ class Policy(Protocol):
         """One action per observation, in the same order."""
 
     def describe(self) -> Mapping[str, Any]:
-        """What the run record must carry about this policy (JSON values): checkpoint hash, options, seeds."""
+        """What the run record must carry about this policy (JSON values): checkpoint hash, options, seeds.
+
+        Asked when a run begins and again when it ends. ``remarks``, a list of short texts, stands in the title of every
+        table: whatever makes its numbers another thing than a reader expects (random weights, another tracker).
+        ``fingerprint``, a hash of the weights, keeps a run from being continued with others.
+        """
 
     def close(self) -> None:
         """Free what the policy holds."""

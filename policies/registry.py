@@ -51,6 +51,8 @@ def load_policy(text: str, options: Mapping[str, Any] | None = None) -> Policy:
         policy = made_by(**options)
     except UserError:
         raise
+    except ModuleNotFoundError as error:
+        raise UnknownPolicyError(_lacking(text, error)) from error
     except Exception as error:  # code of others: whatever it raises, the user wants one line
         raise PolicyOptionError(f"Policy {text} cannot be made: {type(error).__name__}: {error}") from error
     missing = [name for name in ("reset", "act", "describe", "close") if not callable(getattr(policy, name, None))]
@@ -64,13 +66,21 @@ def _find(text: str) -> Any:
         points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
         if text not in points:
             raise UnknownPolicyError(f'Unknown policy "{text}".{did_you_mean(text, points)}')
-        return points[text].load()
+        try:
+            return points[text].load()
+        except ModuleNotFoundError as error:  # an optional part of ours, or a package that lost one of its own
+            raise UnknownPolicyError(_lacking(text, error)) from error
     place, _, name = text.rpartition(":")
     module = _file(Path(place)) if place.endswith(".py") else _module(place)
     if not hasattr(module, name):
         classes = [n for n, value in vars(module).items() if inspect.isclass(value)]
         raise UnknownPolicyError(f'{place} ({module.__file__}) has no "{name}".{did_you_mean(name, classes)}')
     return getattr(module, name)
+
+
+def _lacking(text: str, error: ModuleNotFoundError) -> str:
+    hint = "make vla installs what policies that are neural networks need"
+    return f'Policy {text} needs the package "{error.name}", which is not installed; {hint}.'
 
 
 def _module(name: str) -> ModuleType:

@@ -1,24 +1,31 @@
 #!/usr/bin/env bash
 # Makes .venv ready: a virtual environment with pinned packages, and a Vulkan device that SAPIEN can draw with.
 #
-#   tools/setup.sh          what the demo needs
+#   tools/setup.sh          the simulator, with a scripted policy
 #   tools/setup.sh test     and what the tests need
-#   tools/setup.sh vla      and torch and transformers
+#   tools/setup.sh vla      and torch and transformers, for policies that are neural networks
+#   tools/setup.sh demo     the first, and the third if there is room and network for it
+#   tools/setup.sh all      the second, and the third if there is room and network for it
 #
 # Presupposes bash and python3. Does nothing, at once, when nothing has changed since the last time. PYTHON=python3.12
 # chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+say() { echo "set-up: $*"; }
+fail() { echo "set-up: $*" >&2; exit 1; }
+
 extra=${1:-core}
 case $extra in
     core) wanted=. ;;
     test | vla) wanted=".[$extra]" ;;
-    *) echo "set-up: unknown part \"$extra\" (core, test or vla)" >&2; exit 2 ;;
+    demo | all)
+        if [ "$extra" = all ]; then "$0" test; else "$0" core; fi
+        "$0" vla || say "going on without the neural policies; \`make vla\` tries again"
+        exit 0
+        ;;
+    *) echo "set-up: unknown part \"$extra\" (core, test, vla, demo or all)" >&2; exit 2 ;;
 esac
-
-say() { echo "set-up: $*"; }
-fail() { echo "set-up: $*" >&2; exit 1; }
 
 # Two set-ups at once would spoil each other; the second waits.
 exec 9<"$0"
@@ -85,9 +92,34 @@ make_venv() {
     "$python" -m venv --clear .venv
 }
 
+# PyTorch's own index has a build without NVIDIA's libraries, a tenth of the size; PyPI has only the large one.
+TORCH_CPU=https://download.pytorch.org/whl/cpu
+
+# Where torch comes from, and whether there is room for it. Its price is said before it is paid.
+torch_source() {
+    source=()
+    if .venv/bin/python -c 'import torch' 2>/dev/null; then return; fi
+    local gigabytes=9 free
+    if ! command -v nvidia-smi >/dev/null && .venv/bin/python - "$TORCH_CPU" 2>/dev/null <<'END'
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1] + "/torch/", timeout=5)
+END
+    then
+        source=(--extra-index-url "$TORCH_CPU")
+        gigabytes=2
+        say "adding torch and transformers: about 0.4 GB to download, 2 GB of disk"
+    else
+        say "adding torch and transformers: up to 3 GB to download and 9 GB of disk (less if pip finds a build for the CPU)"
+    fi
+    free=$(($(df --output=avail -k . | tail -n 1) / 1024 / 1024))
+    [ "$free" -ge "$gigabytes" ] || fail "torch needs $gigabytes GB of disk and only $free GB are free here"
+}
+
 install_packages() {
+    source=()
+    if [ "$extra" = vla ]; then torch_source; fi
     say "installing the pinned packages into .venv (the first time downloads some hundred megabytes)"
-    .venv/bin/python -m pip install --no-input --disable-pip-version-check -c constraints.txt -e "$wanted" \
+    .venv/bin/python -m pip install --no-input --disable-pip-version-check "${source[@]}" -c constraints.txt -e "$wanted" \
         | sed -u -n -E 's/^ *(Downloading|Using cached) ([^ ]+) \((.*[MG]B)\).*/set-up:   \2 (\3)/p; /^(Installing|Successfully)/p' \
         | cut -c 1-120 \
         || fail "pip could not install the packages; mend what it says above and run this again"

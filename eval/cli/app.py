@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eval.cli import checking, looking, running
+from eval.cli import assets, checking, demonstrating, looking, reproducing, running
 from eval.errors import UserError
 
 app = typer.Typer(
@@ -20,11 +20,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Evaluate vision-language-action policies on SIMPLER scenes: one command, a table and rollout videos.\n\n"
-    "Start with `simpler-eval run` (a demonstration that needs nothing) or `simpler-eval doctor`.",
+    "Start with `simpler-eval demo` (it needs nothing) or `simpler-eval doctor`.",
 )
+demonstrating.add_to(app)
 running.add_to(app)
+reproducing.add_to(app)
 looking.add_to(app)
 checking.add_to(app)
+assets.add_to(app)
 
 # typer carries its own copy of click in some versions; this is the base of its usage errors in all of them
 _UsageProblem: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +13,12 @@ import typer
 from rich.console import Console
 
 from eval.cli.options import AssetsOption, Json
+from eval.errors import UserError
 
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
 
-parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare the world with recordings of the original.")
+parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
 
 
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
@@ -54,6 +57,26 @@ def parity_images_verb(
     _tell(compare_images(folder, _patterns(only), assets), as_json)
 
 
+@parity.command("model")
+def parity_model_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
+    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """The VLA model's tokens, pictures, logits and actions against recordings; exit 1 if a check misses its limit."""
+    _tell(_comparison("model")(folder, _patterns(only)), as_json)
+
+
+@parity.command("trace")
+def parity_trace_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
+    only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Trace processor, drawing and tracker against recorded runs; exit 1 if a check misses its limit."""
+    _tell(_comparison("trace")(folder, _patterns(only)), as_json)
+
+
 @bench.command("sim")
 def bench_sim_verb(
     workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to so many workers; default: the cores.", min=1)] = 0,
@@ -72,6 +95,42 @@ def bench_sim_verb(
         typer.echo(
             f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
         )
+
+
+@bench.command("policy")
+def bench_policy_verb(
+    policy: Annotated[str, typer.Argument(help="As for run --policy.")],
+    policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
+    episodes: Annotated[int, typer.Option(help="Episodes, half of each robot.", min=2)] = 16,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1)] = None,
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
+    from eval.bench.policy import measure_policy
+    from eval.cli.options import policy_args_of
+
+    found = measure_policy(policy, policy_args_of(policy_arg), episodes, workers, max_steps, assets)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, default=str))
+        return
+    typer.echo(f"{policy}: loaded in {found.load_seconds:.1f} s, first batch {found.first_batch_ms:.0f} ms")
+    typer.echo(f"{found.batches} batches of {found.mean_batch:.1f}: {found.ms_per_batch:.1f} ms a batch (median), "
+               f"{found.ms_per_observation:.1f} ms an observation")  # fmt: skip
+    typer.echo(f"{found.steps_per_second:.1f} control steps/s, the policy busy {found.policy_share:.0%} of the time")
+
+
+def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
+    """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
+    points = list(entry_points(group="simpler_eval.parity", name=name))
+    if not points:
+        raise UserError(f'this installation knows no comparison "{name}". Install simpler-eval again (make setup).')
+    try:
+        compare: Callable[[Path, Sequence[str]], ParityReport] = points[0].load()
+    except ModuleNotFoundError as error:
+        raise UserError(f'parity {name} needs the package "{error.name}", which is not installed; run `make vla`.') from error
+    return compare
 
 
 def _patterns(text: str) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 
-PLAN, PLAY = "What is run", "How it is run"
+PLAN, PLAY, MODEL = "What is run", "How it is run", "The model of a policy that is a neural network"
 
 Suite = Annotated[str | None, typer.Option(help="Suite by name, or the path of a suite file.", rich_help_panel=PLAN)]
 Tasks = Annotated[
@@ -25,6 +25,12 @@ Setting = Annotated[
         rich_help_panel=PLAN,
     ),
 ]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant", help="Only variants of the tasks that match, such as 'standing/*'; may be repeated.", rich_help_panel=PLAN
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(help="Seed of the first prepackaged scene, and of --sample.", rich_help_panel=PLAN),
@@ -34,6 +40,10 @@ Sample = Annotated[
     float | None, typer.Option(help="This share (0..1] of the grid, evenly, drawn by --seed.", rich_help_panel=PLAN)
 ]
 MaxSteps = Annotated[int | None, typer.Option(help="Step limit instead of the task's own.", rich_help_panel=PLAN)]
+Shard = Annotated[
+    str | None,
+    typer.Option(help="Only this part, such as 2/8; `report` puts the parts together.", rich_help_panel=PLAN),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 AssetsOption = Annotated[
     str | None,
@@ -43,13 +53,21 @@ AssetsOption = Annotated[
         help="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",
     ),
 ]
-RunPath = Annotated[Path, typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle.")]
+AssetsFallback = Annotated[
+    bool,
+    typer.Option(help="Where a pack's file is broken, take the next pack or the stand-in; the run records which."),
+]
+RunPaths = Annotated[
+    list[Path],
+    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; several are reported as one."),
+]
 
 
 def plan_of(
     suite: str | None,
     tasks: list[str] | None,
     setting: str,
+    variant: list[str] | None,
     seed: int | None,
     limit: int | None,
     sample: float | None,
@@ -58,7 +76,16 @@ def plan_of(
     """The plan that the options describe."""
     from eval.planning import make_plan
 
-    return make_plan(suite, tuple(tasks or ()), setting, seed=seed, limit=limit, sample=sample, max_steps=max_steps)
+    return make_plan(
+        suite,
+        tuple(tasks or ()),
+        setting,
+        variants=tuple(variant or ()),
+        seed=seed,
+        limit=limit,
+        sample=sample,
+        max_steps=max_steps,
+    )
 
 
 def policy_args_of(texts: list[str] | None) -> dict[str, str]:

@@ -14,8 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from eval.asset_options import assets_text
 from eval.cli.options import (
+    MODEL,
     PLAY,
+    AssetsFallback,
     AssetsOption,
     Json,
     Limit,
@@ -23,8 +26,10 @@ from eval.cli.options import (
     Sample,
     Seed,
     Setting,
+    Shard,
     Suite,
     Tasks,
+    Variants,
     plan_of,
     policy_args_of,
 )
@@ -32,6 +37,7 @@ from eval.errors import UserError
 from eval.records.folder import RunData, load_run
 from eval.records.results import EpisodeRecord
 from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
+from eval.shards import take_shard
 
 PolicyName = Annotated[
     str | None,
@@ -44,6 +50,27 @@ PolicyArgs = Annotated[
     list[str] | None,
     typer.Option("--policy-arg", help="NAME=VALUE for the policy, may be repeated.", rich_help_panel=PLAY),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        help="For a neural network: a folder, owner/name[@revision] on the Hugging Face hub, or tiny-random.",
+        rich_help_panel=MODEL,
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="auto (default), cpu, cuda or cuda:N.", rich_help_panel=MODEL)]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="auto (default: bfloat16 on a GPU, else float32), float32, bfloat16 or float16.", rich_help_panel=MODEL),
+]
+Generation = Annotated[
+    str | None,
+    typer.Option(help="restricted (default: the likeliest action) or full (the likeliest token).", rich_help_panel=MODEL),
+]
+TracePreset = Annotated[str | None, typer.Option(help="released (default) or paper.", rich_help_panel=MODEL)]
+Tracker = Annotated[
+    str | None, typer.Option(help="auto (default), cotracker or lucas_kanade (optical flow).", rich_help_panel=MODEL)
+]
+TrackerCheckpoint = Annotated[str | None, typer.Option(help="CoTracker's scaled_offline.pth.", rich_help_panel=MODEL)]
 Out = Annotated[
     Path | None,
     typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
@@ -52,7 +79,11 @@ Resume = Annotated[Path | None, typer.Option(help="Continue the run in this fold
 Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", rich_help_panel=PLAY)]
 Video = Annotated[
     str | None,
-    typer.Option(help="all, failures, first:N (of each task) or none (default; demo: all).", rich_help_panel=PLAY),
+    typer.Option(
+        help="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of them "
+        "and a comma, also shows what the policy saw and meant.",
+        rich_help_panel=PLAY,
+    ),
 ]
 Watchdog = Annotated[
     float | None,
@@ -75,13 +106,23 @@ def run_verb(
     suite: Suite = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
+    variant: Variants = None,
     seed: Seed = None,
     limit: Limit = None,
     sample: Sample = None,
     max_steps: MaxSteps = None,
+    shard: Shard = None,
     policy: PolicyName = None,
     policy_arg: PolicyArgs = None,
+    checkpoint: Checkpoint = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    generation: Generation = None,
+    trace_preset: TracePreset = None,
+    tracker: Tracker = None,
+    tracker_checkpoint: TrackerCheckpoint = None,
     assets: AssetsOption = None,
+    assets_fallback: AssetsFallback = False,
     out: Out = None,
     resume: Resume = None,
     workers: Workers = None,
@@ -101,14 +142,20 @@ def run_verb(
 
       simpler-eval run --policy my_policy.py:MyPolicy --suite coke_can_and_carrot --out results/mine
 
+      simpler-eval run --policy openvla_phi3 --checkpoint tiny-random --task widowx_carrot_on_plate --limit 2
+
       simpler-eval run --resume results/mine
     """
+    policy_args = all_policy_args(
+        policy_arg, checkpoint=checkpoint, device=device, dtype=dtype, generation=generation,
+        trace_preset=trace_preset, tracker=tracker, tracker_checkpoint=tracker_checkpoint,
+    )  # fmt: skip
     options: dict[str, Any] = {
         "workers": workers, "video": video, "watchdog": watchdog,
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or policy or policy_arg or out or limit or sample or max_steps:
+        if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
         plan, saved, path = found.plan, found.header["options"], resume
@@ -117,34 +164,42 @@ def run_verb(
         name = identity["policy"]
     else:
         name = policy or "oracle"
-        plan = tuple(plan_of(suite, task, setting, seed, limit, sample, max_steps))
+        plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        options |= {"policy_args": policy_args_of(policy_arg), "assets": assets}
+        options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
     for key in ("workers", "video", "watchdog"):
         if options[key] is None:
             options[key] = saved.get(key)
     options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
-    data = _play_with_progress(plan, name, path, options)
+    data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
 
 
-def _play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+def all_policy_args(texts: list[str] | None, **model: str | None) -> dict[str, str]:
+    """What goes to the policy: ``--policy-arg``, and those of the model's own options that were given."""
+    return policy_args_of(texts) | {key: value for key, value in model.items() if value is not None}
+
+
+def play_with_progress(plan: Any, name: str, path: Path, options: dict[str, Any]) -> RunData:
+    """``eval.run`` with a bar on stderr; Ctrl-C and ``kill`` say how to go on."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
+    shard = options.get("shard")
+    episodes = len(take_shard(plan, shard) if shard else plan)
     try:
-        with RunProgress(Console(stderr=True), name, len(plan)) as progress:
+        with RunProgress(Console(stderr=True), name, episodes) as progress:
             return run(plan, name, out=path, on_start=progress.begin, listener=progress.episode, **options)
     except KeyboardInterrupt:
         done = len(load_run(path).records) if (path / "run.json").is_file() else 0
         command = shlex.join(["simpler-eval", "run", "--resume", str(path)])
-        typer.echo(f"Stopped; {done} of {len(plan)} episodes are done. Continue with: {command}", err=True)
+        typer.echo(f"Stopped; {done} of {episodes} episodes are done. Continue with: {command}", err=True)
         raise typer.Exit(130) from None
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:
     from eval.cli.looking import print_table
 
-    print_table(data, as_json, partial)
+    print_table(data, as_json, partial, data.path / "tables")
     errored = sum(record.status == "errored" for record in data.records.values())
     if errored:
         typer.echo(f"{errored} episodes have no verdict; their errors are in {data.path}/episodes.jsonl", err=True)

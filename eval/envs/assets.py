@@ -2,7 +2,8 @@
 
 A pack is a folder in the layout of the original asset repository (``data/...``, ``mani_skill2_real2sim/assets/...``).
 Packs are searched in order. A pack that holds a ``standins.json`` is made of stand-ins: whatever is taken from it
-counts as one, file by file.
+counts as one, file by file. A file that is broken is an error, unless the user asked to go on with the next pack or the
+stand-in.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from eval.asset_options import ENVIRONMENT_VARIABLE, FALLBACK
+from eval.envs.asset_health import problem
 from eval.envs.standins import cache_folder, standin_path
 from eval.errors import UserError
 
-ENVIRONMENT_VARIABLE = "SIMPLER_EVAL_ASSETS"
 VISUAL_NAMES = ("textured.obj", "textured.dae", "textured.glb")
 DESCRIPTIONS = "mani_skill2_real2sim/assets/descriptions"
 ROBOT_FOLDERS = {"google_robot": "googlerobot_description", "widowx": "widowx_description"}
@@ -31,23 +33,33 @@ class Assets:
     Names are relative to a pack (``data/custom/models/apple/collision.obj``); a leading ``data/`` may be left out.
     """
 
-    def __init__(self, packs: Sequence[Path]) -> None:
-        """packs: folders, searched in order. Raises UserError if one is missing or is no pack."""
+    def __init__(self, packs: Sequence[Path], fallback: bool = False) -> None:
+        """packs: folders, searched in order; ``fallback``: a broken file in one counts as absent there.
+
+        Raises UserError if a pack is missing or is none.
+        """
         self.packs = tuple(_checked_pack(Path(pack)) for pack in packs)
+        self.fallback = fallback
         self._originals: set[str] = set()
         self._standins: set[str] = set()
+        self._broken: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
 
     @classmethod
     def from_option(cls, text: str | None) -> Assets:
-        """From ``--assets`` (folders separated by commas), else SIMPLER_EVAL_ASSETS, else the built-in stand-ins."""
+        """From ``--assets`` (folders separated by commas), else SIMPLER_EVAL_ASSETS, else the built-in stand-ins.
+
+        The word ``else-standins`` among the folders is what ``--assets-fallback`` adds.
+        """
         chosen = text if text is not None else os.environ.get(ENVIRONMENT_VARIABLE, "")
-        return cls([Path(part.strip()).expanduser() for part in chosen.split(",") if part.strip()])
+        parts = [part.strip() for part in chosen.split(",") if part.strip()]
+        return cls([Path(part).expanduser() for part in parts if part != FALLBACK], FALLBACK in parts)
 
     def path(self, relative: str) -> Path:
         """The first pack's file, else the built-in stand-in. Raises UserError if there is neither."""
         name = _canonical(relative)
         for pack in self.packs:
-            if _holds(pack, name):
+            if self._usable(pack, name):
                 self._remember(name, pack)
                 return pack / name
         return self._standin(name)
@@ -55,15 +67,15 @@ class Assets:
     def is_original(self, relative: str) -> bool:
         """True if the file comes from a pack that is not itself made of stand-ins; nothing is remembered."""
         name = _canonical(relative)
-        pack = next((pack for pack in self.packs if _holds(pack, name)), None)
-        return pack is not None and not _is_standin_pack(pack)
+        pack = next((pack for pack in self.packs if holds(pack, name)), None)
+        return pack is not None and not is_standin_pack(pack)
 
     def visual(self, model: str) -> Path:
         """Picture mesh of an object: per pack textured.obj before .dae before .glb (spec Q51)."""
         folder = f"data/custom/models/{model}"
         for pack in self.packs:
             for name in VISUAL_NAMES:
-                if _holds(pack, f"{folder}/{name}"):
+                if self._usable(pack, f"{folder}/{name}"):
                     self._remember(f"{folder}/{name}", pack)
                     return pack / folder / name
         return self._standin(f"{folder}/{VISUAL_NAMES[-1]}")
@@ -74,7 +86,7 @@ class Assets:
 
     def collision_is_builtin(self, model: str) -> bool:
         """True if the collision mesh is our own stand-in, so that recorded masses do not apply to it."""
-        return not any(_holds(pack, f"data/custom/models/{model}/collision.obj") for pack in self.packs)
+        return not any(self._usable(pack, f"data/custom/models/{model}/collision.obj") for pack in self.packs)
 
     def robot_urdf(self, family: str, urdf_version: str = "") -> Path:
         """Robot file with absolute mesh paths, written to the cache.
@@ -100,20 +112,47 @@ class Assets:
         return _write_cached(ElementTree.tostring(root))
 
     def record(self) -> dict[str, Any]:
-        """What this process used: ``packs``, ``standins`` (sorted names), ``kind`` original, stand-ins or mixed."""
+        """What this process used: ``packs``, ``standins`` (sorted names), ``kind`` original, stand-ins or mixed.
+
+        ``files`` has the BLAKE2b hash (16 hex digits) of every file that came from a pack; ``broken``, if there are
+        any, the files of the packs that were passed over, with the reason.
+        """
         if self._originals and self._standins:
             kind = "mixed"
-        elif self._standins or (not self._originals and all(map(_is_standin_pack, self.packs))):
+        elif self._standins or (not self._originals and all(map(is_standin_pack, self.packs))):
             kind = "stand-ins"
         else:
             kind = "original"
-        return {"packs": [str(pack) for pack in self.packs], "standins": sorted(self._standins), "kind": kind}
+        found = {
+            "packs": [str(pack) for pack in self.packs],
+            "standins": sorted(self._standins),
+            "kind": kind,
+            "files": dict(sorted(self._hashes.items())),
+        }
+        return found | ({"broken": dict(sorted(self._broken.items()))} if self._broken else {})
+
+    def _usable(self, pack: Path, name: str) -> bool:
+        """Whether a pack holds a file that is not broken. Raises UserError for a broken one without ``fallback``."""
+        if not holds(pack, name):
+            return False
+        found = problem(pack / name)
+        if found is None:
+            return True
+        file, reason = found
+        broken = str(file.relative_to(pack)) if file.is_relative_to(pack) else str(file)
+        if not self.fallback:
+            raise UserError(
+                f"asset {broken} in {pack} is broken: {reason}. Mend the pack, or go on with the next one or the "
+                f"stand-in by --assets-fallback."
+            )
+        self._broken[broken] = reason
+        return False
 
     def _absolute_meshes(self, link: ElementTree.Element, kind: str, folder: str) -> bool:
         """Make the link's mesh paths absolute; False if one of the files is in no pack."""
         for mesh in link.findall(f"{kind}/geometry/mesh"):
             name = os.path.normpath(f"{folder}/{mesh.get('filename', '').removeprefix('package://')}")
-            pack = next((pack for pack in self.packs if _holds(pack, name)), None)
+            pack = next((pack for pack in self.packs if self._usable(pack, name)), None)
             if pack is None:
                 self._standins.add(name)
                 return False
@@ -122,7 +161,9 @@ class Assets:
         return True
 
     def _remember(self, name: str, pack: Path) -> None:
-        (self._standins if _is_standin_pack(pack) else self._originals).add(name)
+        (self._standins if is_standin_pack(pack) else self._originals).add(name)
+        if name not in self._hashes:
+            self._hashes[name] = hashlib.blake2b((pack / name).read_bytes(), digest_size=8).hexdigest()
 
     def _standin(self, name: str) -> Path:
         path = standin_path(name)
@@ -158,7 +199,7 @@ def _checked_pack(pack: Path) -> Path:
     )
 
 
-def _holds(pack: Path, name: str) -> bool:
+def holds(pack: Path, name: str) -> bool:
     """Whether the file itself is there; a Git LFS pointer that stands for it does not count (spec 12)."""
     path = pack / name
     if not path.is_file():
@@ -167,7 +208,8 @@ def _holds(pack: Path, name: str) -> bool:
         return file.read(23) != b"version https://git-lfs"
 
 
-def _is_standin_pack(pack: Path) -> bool:
+def is_standin_pack(pack: Path) -> bool:
+    """Whether whatever is taken from the pack counts as a stand-in."""
     return (pack / "standins.json").is_file()
 
 

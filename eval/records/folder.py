@@ -51,7 +51,7 @@ def load_run(path: Path) -> RunData:
         raise UserError(f"{path} is not a folder; give the folder of a run (it holds {RUN_FILE}).")
     if not (path / RUN_FILE).is_file():
         raise UserError(f"{path} holds no {RUN_FILE}; give the folder of a run.")
-    with _disk_errors(path):
+    with disk_errors(path):
         try:
             header = json.loads((path / RUN_FILE).read_text())
         except ValueError as error:
@@ -74,12 +74,12 @@ class RunFolder:
         self.path = path
         self.plan = tuple(plan)
         self.records: dict[str, EpisodeRecord] = {}
-        with _disk_errors(path):
+        with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._take_lock()
-            with _disk_errors(path):
+            with disk_errors(path):
                 self.header = self._start(header)
                 self.records = self._continue()
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -123,12 +123,12 @@ class RunFolder:
     def write_header(self, header: dict[str, Any]) -> None:
         """Replace ``run.json``, all or nothing."""
         self.header = header
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             write_atomically(self.path / RUN_FILE, json.dumps(header, indent=2, default=str) + "\n")
 
     def append(self, record: EpisodeRecord) -> None:
         """Make one finished episode durable. Raises ``UserError`` when the disk is full or gone."""
-        with _disk_errors(self.path):
+        with disk_errors(self.path):
             data = (record.model_dump_json() + "\n").encode()
             if os.write(self._episodes, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -211,7 +211,7 @@ def _refuse_another_run(path: Path, found: dict[str, Any], wanted: dict[str, Any
 
 
 @contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn what a disk refuses into one line."""
     try:
         yield

@@ -1,13 +1,58 @@
-"""Statistics of success counts."""
+"""Statistics of success counts, and of simulated against real success rates."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % Wilson interval of a success rate, each end in 0..1; (0, 1) when nothing was tried."""
+import numpy as np
+
+
+def wilson(successes: float, n: int) -> tuple[float, float]:
+    """95 % Wilson interval of a success rate, each end in 0..1; (0, 1) when nothing was tried.
+
+    ``successes`` need not be whole: a mean over variants of unequal length stands for ``rate * n`` of them.
+    """
     if n == 0:
         return 0.0, 1.0
     from statsmodels.stats.proportion import proportion_confint  # seconds to import: only who counts pays
 
     low, high = proportion_confint(successes, n, alpha=0.05, method="wilson")
     return float(low), float(high)
+
+
+def mean_maximum_rank_violation(simulated: Sequence[float], real: Sequence[float]) -> float:
+    """MMRV: how much real success two policies differ by where simulation orders them wrongly; 0 is best.
+
+    The rates of the same policies in the same order. Not symmetric: the size of a violation is taken from ``real``.
+    """
+    s, t = np.asarray(simulated, float), np.asarray(real, float)
+    violated = (s[:, None] > s[None, :]) != (t[:, None] > t[None, :])
+    return float(np.mean(np.max(np.abs(t[:, None] - t[None, :]) * violated, axis=1)))
+
+
+def pearson(simulated: Sequence[float], real: Sequence[float]) -> float:
+    """Pearson correlation as SIMPLER computes it: 0 for a constant input, and 1 if both differ by a constant."""
+    s, t = np.asarray(simulated, float), np.asarray(real, float)
+    s, t = s - s.mean(), t - t.mean()
+    if np.all(s == t):
+        return 1.0
+    return float(np.sum(s * t) / (np.sqrt(np.sum(s**2) * np.sum(t**2)) + 1e-8))
+
+
+class Kruskal(NamedTuple):
+    """H statistic and p value."""
+
+    statistic: float
+    pvalue: float
+
+
+def kruskal(simulated: float, real: float, trials: int) -> Kruskal | None:
+    """Kruskal-Wallis test of two success rates, each taken as ``trials`` trials; None if they are the same trials."""
+    from scipy import stats
+
+    counts = [0 if np.isnan(rate) else round(trials * rate) for rate in (simulated, real)]
+    if counts[0] == counts[1]:
+        return None
+    found = stats.kruskal(*([1] * count + [0] * (trials - count) for count in counts))
+    return Kruskal(float(found.statistic), float(found.pvalue))

@@ -7,62 +7,50 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
-from eval.records.folder import RunData, write_atomically
+from eval.records.aggregation import NOTHING, Key, Tally, counts, macro_mean, tally_variants
+from eval.records.cell_tables import cell_table, cells_latex, cells_markdown
+from eval.records.folder import RunData, disk_errors, write_atomically
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
+from eval.records.titles import title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing"]
+COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing", "counted"]
 TOTAL = "all"
+
+__all__ = ["COLUMNS", "TOTAL", "markdown", "summary", "title", "write_tables"]
 
 
 def summary(plan: Sequence[EpisodeSpec], records: Mapping[str, EpisodeRecord], partial: bool = False) -> pd.DataFrame:
     """Count successes over the plan; columns as in ``COLUMNS``.
 
     ``n`` counts episodes with a verdict; ``rate`` is successes / n in 0..1, ``low`` and ``high`` its 95 % Wilson
-    interval. ``errored`` and ``missing`` episodes are in neither. A total (variant ``all``) with errored or missing
-    episodes has no rate unless ``partial``.
+    interval. ``errored`` and ``missing`` episodes are in neither. The total (variant ``all``) is over the variants that
+    count in the published average (``counted``), its rate the mean of theirs; with errored or missing episodes it has no
+    rate unless ``partial``.
     """
     import pandas as pd  # here, because every worker process imports what the command imports
 
-    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for spec in plan:
-        groups.setdefault((spec.task, spec.setting), {}).setdefault(spec.variant, []).append(spec.id)
+    groups: dict[tuple[str, str], dict[Key, Tally]] = {}
+    for key, tally in tally_variants(plan, records).items():
+        groups.setdefault(key[:2], {})[key] = tally
     rows = []
     for (task, setting), variants in groups.items():
-        for variant, ids in variants.items():
-            rows.append({"task": task, "setting": setting, "variant": variant, **_count(ids, records, True)})
-        everything = [i for ids in variants.values() for i in ids]
-        rows.append({"task": task, "setting": setting, "variant": TOTAL, **_count(everything, records, partial)})
+        for key, tally in variants.items():
+            rate = tally.successes / tally.n if tally.n else None
+            rows.append([task, setting, key[2], *_numbers(tally, rate), counts(key)])
+        counted = [tally for key, tally in variants.items() if counts(key)]
+        total = sum(counted, NOTHING)
+        rows.append([task, setting, TOTAL, *_numbers(total, macro_mean(counted, partial)), bool(counted)])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _count(ids: Sequence[str], records: Mapping[str, EpisodeRecord], partial: bool) -> dict[str, Any]:
-    found = [records[i].status for i in ids if i in records]
-    successes, errored = found.count("success"), found.count("errored")
-    n, missing = len(found) - errored, len(ids) - len(found)
-    row: dict[str, Any] = {"n": n, "successes": successes, "rate": None, "low": None, "high": None}
-    if n and (partial or not (errored or missing)):
-        low, high = wilson(successes, n)
-        row |= {"rate": successes / n, "low": low, "high": high}
-    return row | {"errored": errored, "missing": missing}
-
-
-def title(header: Mapping[str, Any]) -> str:
-    """What a table must say of itself: the policy, the world, and whether any file was a stand-in."""
-    policy = header.get("identity", {}).get("policy", "?")
-    world = header.get("world", {})
-    standins = (world.get("assets") or {}).get("standins")
-    if standins:
-        number = len(standins) if isinstance(standins, (list, dict)) else standins
-        files = f"STAND-INS for {number} asset files: not comparable with published numbers"
-    elif standins is None:
-        files = "assets not recorded"
-    else:
-        files = "original assets"
-    return f"{policy} in {world.get('name', 'an unrecorded world')} ({files})"
+def _numbers(tally: Tally, rate: float | None) -> list[Any]:
+    """Columns ``n`` to ``missing``."""
+    low, high = (None, None) if rate is None else wilson(rate * tally.n, tally.n)
+    return [tally.n, tally.successes, rate, low, high, tally.errored, tally.missing]
 
 
 def markdown(table: pd.DataFrame, heading: str) -> str:
@@ -70,16 +58,32 @@ def markdown(table: pd.DataFrame, heading: str) -> str:
     shown = table.astype(object).where(table.notna(), "")
     for column in ("rate", "low", "high"):
         shown[column] = [f"{value:.3f}" if value != "" else "" for value in shown[column]]
-    lines = [f"# {heading}", "", "| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    if "counted" in shown:
+        shown["counted"] = ["yes" if value else "no" for value in shown["counted"]]
+    names = list(map(str, table.columns))
+    lines = [f"# {heading}", "", "| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in shown.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
 
-def write_tables(run: RunData, partial: bool = False) -> pd.DataFrame:
-    """Write ``tables/summary.csv`` and ``tables/summary.md`` of a run and return the table."""
-    table = summary(run.plan, run.records, partial)
-    folder: Path = run.path / "tables"
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / "summary.csv", table.to_csv(index=False))
-    write_atomically(folder / "summary.md", markdown(table, title(run.header)))
+def write_tables(run: RunData, partial: bool = False, folder: Path | None = None) -> pd.DataFrame:
+    """Write the tables of a run and return the one by variant.
+
+    ``summary.csv`` and ``.md`` have a row a variant; ``cells.csv``, ``.md`` and ``.tex`` the cells of published tables,
+    if the run has episodes of one. They go into ``folder``, by default ``tables/`` of the run.
+    """
+    table, cells = summary(run.plan, run.records, partial), cell_table(run.plan, run.records, partial)
+    heading = title(run.header, run.plan)
+    files = {"summary.csv": table.to_csv(index=False), "summary.md": markdown(table, heading)}
+    if len(cells):
+        files |= {
+            "cells.csv": cells.to_csv(index=False),
+            "cells.md": cells_markdown(cells, heading),
+            "cells.tex": cells_latex(cells, heading),
+        }
+    folder = folder or run.path / "tables"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(folder / name, text)
     return table

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.records.policy_view import panel_width, policy_panel
 from eval.records.results import EpisodeRecord
 
 FPS = 5.0
@@ -26,19 +28,30 @@ GREEN, RED, WHITE, GREY = (90, 220, 110), (255, 110, 90), (240, 240, 240), (170,
 
 @dataclass(frozen=True)
 class VideoRule:
-    """Which episodes are filmed: ``all``, ``failures``, ``first:N`` (of each task) or ``none``."""
+    """Which episodes are filmed: ``all``, ``failures``, ``first:N`` (of each task) or ``none``.
+
+    ``policy-view`` beside one of them (alone: beside ``all``) also shows what the policy saw and meant.
+    """
 
     kind: str
     first: int = 0
+    policy_view: bool = False
 
     @classmethod
     def parse(cls, text: str) -> VideoRule:
         """Raises ``UserError`` for anything else."""
-        if text in ("all", "failures", "none"):
-            return cls(text)
-        if match := re.fullmatch(r"first:(\d+)", text):
-            return cls("first", int(match[1]))
-        raise UserError(f'--video "{text}" is not known; use all, failures, first:N (such as first:3) or none.')
+        words = [word.strip() for word in text.split(",")]
+        view = "policy-view" in words
+        left = [word for word in words if word != "policy-view"] or ["all"]
+        match = re.fullmatch(r"first:(\d+)", left[0])
+        if len(left) == 1 and left[0] in ("all", "failures", "none"):
+            return cls(left[0], policy_view=view)
+        if len(left) == 1 and match:
+            return cls("first", int(match[1]), policy_view=view)
+        raise UserError(
+            f'--video "{text}" is not known; use all, failures, first:N (such as first:3) or none, '
+            "and policy-view beside one of them (failures,policy-view) or alone."
+        )
 
     def film(self, plan: Sequence[EpisodeSpec]) -> set[str]:
         """Ids of the episodes whose pictures must be kept until they end."""
@@ -76,23 +89,44 @@ def caption(frame: NDArray[np.uint8], instruction: str, step: str, outcome: str,
     return canvas
 
 
-def write_video(path: Path, frames: NDArray[np.uint8], flags: Sequence[bool], record: EpisodeRecord) -> None:
-    """Encode one episode (T, H, W, 3) at ``FPS`` into ``path``; the file appears only when it is whole."""
+@dataclass(frozen=True)
+class Film:
+    """What a video shows."""
+
+    spec: EpisodeSpec
+    record: EpisodeRecord
+    frames: NDArray[np.uint8]
+    """(T, H, W, 3), the last T pictures of the episode; the last one belongs to its last step."""
+    flags: Sequence[bool]
+    """Success flag after the reset and after each step."""
+    notes: Sequence[Mapping[str, Any]] = ()
+    """``Action.notes`` of the last steps; empty without policy view."""
+
+
+def write_video(path: Path, film: Film) -> None:
+    """Encode one episode at ``FPS`` into ``path``; the file appears only when it is whole."""
     import imageio_ffmpeg  # here, because every worker process imports what the command imports
     import mediapy
 
     mediapy.set_ffmpeg(imageio_ffmpeg.get_ffmpeg_exe())
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.part.mp4")
-    last = len(frames) - 1
-    shape = (frames.shape[1] // 2 * 2 + BAR, frames.shape[2] // 2 * 2)
+    last = len(film.flags) - 1
+    width = film.frames.shape[2] + (panel_width(film.frames.shape[1]) if film.notes else 0)
+    shape = (film.frames.shape[1] // 2 * 2 + BAR, width // 2 * 2)
+    success = film.record.status == "success"
     try:
         with mediapy.VideoWriter(part, shape=shape, fps=FPS, codec="h264", crf=23) as writer:
-            for step, frame in enumerate(frames):
-                outcome, color = ("success so far", GREEN) if flags[step] else ("", GREY)
+            for place, frame in enumerate(film.frames):
+                step = last + 1 - len(film.frames) + place
+                outcome, color = ("success so far", GREEN) if film.flags[step] else ("", GREY)
                 if step == last:
-                    outcome, color = record.status.upper(), GREEN if record.status == "success" else RED
-                writer.add_image(caption(frame, record.instruction, f"step {step}/{last}", outcome, color))
+                    outcome, color = film.record.status.upper(), GREEN if success else RED
+                if film.notes:
+                    noted = step - (last - len(film.notes))  # the notes of step k belong to the picture before it
+                    note = film.notes[noted] if 0 <= noted < len(film.notes) else {}
+                    frame = np.hstack([frame, policy_panel(note, frame.shape[0])])
+                writer.add_image(caption(frame, film.record.instruction, f"step {step}/{last}", outcome, color))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -106,22 +140,20 @@ class VideoQueue:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="video")
         self._waiting: list[Future[EpisodeRecord]] = []
 
-    def submit(self, spec: EpisodeSpec, record: EpisodeRecord, frames: NDArray[np.uint8], flags: Sequence[bool]) -> None:
+    def submit(self, film: Film) -> None:
         """Queue an episode; blocks while ``BACKLOG`` others wait."""
         if len(self._waiting) >= BACKLOG:
             self._waiting[0].exception()
-        self._waiting.append(self._pool.submit(self._encode, spec, record, frames, flags))
+        self._waiting.append(self._pool.submit(self._encode, film))
 
-    def _encode(
-        self, spec: EpisodeSpec, record: EpisodeRecord, frames: NDArray[np.uint8], flags: Sequence[bool]
-    ) -> EpisodeRecord:
-        name = video_path(spec, record)
+    def _encode(self, film: Film) -> EpisodeRecord:
+        name = video_path(film.spec, film.record)
         try:
-            write_video(self.folder / name, frames, flags, record)
+            write_video(self.folder / name, film)
         except Exception as error:  # a result is worth more than its video
             text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-            return record.model_copy(update={"video_error": text})
-        return record.model_copy(update={"video": name})
+            return film.record.model_copy(update={"video_error": text})
+        return film.record.model_copy(update={"video": name})
 
     def collect(self, wait: bool = False) -> list[EpisodeRecord]:
         """Records whose videos are done; with ``wait`` all of them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Answers:
     """(7 finite numbers, terminate)."""
     faults: dict[str, str]
     """Why an episode cannot go on."""
+    notes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """``Action.notes`` of every action."""
     spoiled: tuple[str, ...] = ()
     """Episodes that must begin again, each in batches of its own: their batch broke, so whose fault it was and what
     the policy now remembers of the others cannot be known."""
@@ -39,15 +42,17 @@ def ask(policy: Policy, observations: Sequence[Observation]) -> Answers:
     except Exception as error:
         if len(observations) == 1:
             return Answers({}, {observations[0].episode: one_line(error)})
-        return Answers({}, {}, tuple(o.episode for o in observations))
+        return Answers({}, {}, spoiled=tuple(o.episode for o in observations))
     actions: dict[str, tuple[tuple[float, ...], bool]] = {}
     faults: dict[str, str] = {}
+    notes: dict[str, Mapping[str, Any]] = {}
     for observation, answer in zip(observations, answers, strict=True):
         try:
             actions[observation.episode] = _checked(answer)
+            notes[observation.episode] = getattr(answer, "notes", {})
         except PolicyFault as fault:
             faults[observation.episode] = one_line(fault)
-    return Answers(actions, faults)
+    return Answers(actions, faults, notes)
 
 
 def _checked(answer: Action) -> tuple[tuple[float, ...], bool]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.records.folder import RunData, RunFolder, load_run
+from eval.records.folder import RunData, RunFolder, load_run, plan_hash
 from eval.records.provenance import provenance
 from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
-from eval.records.videos import VideoQueue, VideoRule
+from eval.records.videos import Film, VideoQueue, VideoRule
+from eval.records.worlds import merge_worlds
 from eval.rollout.loop import Finished, Rollout
 from eval.rollout.pool import WorkerSettings
+from eval.shards import shard_record, take_shard
 from policies.base import Policy
 from policies.registry import load_policy
 
@@ -40,17 +43,21 @@ class FolderRecorder:
         """Whether the pictures of this episode may be needed when it ends."""
         return spec.id in self.filmed
 
+    def wants_policy_view(self) -> bool:
+        """Whether a film shows what the policy noted, too."""
+        return self.rule.policy_view
+
     def world(self, record: dict[str, Any]) -> None:
         """Complete ``run.json`` with what only a worker knows; stand-ins of all scenes are gathered."""
         before = self.folder.header.get("world")
-        merged = record if before is None else _merge_worlds(before, record)
+        merged = merge_worlds(before, record)
         if merged != before:
             self.folder.write_header({**self.folder.header, "world": merged})
 
     def finished(self, episode: Finished) -> None:
         """Make the episode durable, after its video if it gets one."""
         if episode.frames is not None and self.rule.keep(episode.record):
-            self.videos.submit(episode.spec, episode.record, episode.frames, episode.flags)
+            self.videos.submit(Film(episode.spec, episode.record, episode.frames, episode.flags, episode.notes))
         else:
             self._append(episode.record)
 
@@ -68,22 +75,6 @@ class FolderRecorder:
         self.folder.append(record)
         if self.listener is not None:
             self.listener(record)
-
-
-def _merge_worlds(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """One record of what several workers and scenes used: lists are joined, disagreeing texts say ``mixed``."""
-    merged = {**before, **{key: value for key, value in record.items() if value is not None}}
-    old, new = before.get("assets"), record.get("assets")
-    if isinstance(old, dict) and isinstance(new, dict):
-        merged["assets"] = assets = {**old, **new}
-        for key in old.keys() & new.keys():
-            if isinstance(old[key], list) and isinstance(new[key], list):
-                assets[key] = sorted({*old[key], *new[key]})
-            elif isinstance(old[key], int) and isinstance(new[key], int):
-                assets[key] = max(old[key], new[key])
-            elif old[key] != new[key]:
-                assets[key] = "mixed"
-    return merged
 
 
 def default_out(policy: str) -> Path:
@@ -113,6 +104,7 @@ def run(
     watchdog: float = WATCHDOG_SECONDS,
     retry_errored: bool = False,
     partial: bool = False,
+    shard: str | None = None,
     world: str = SAPIEN_WORLD,
     on_start: Callable[[Path, list[EpisodeRecord]], None] | None = None,
     listener: Listener | None = None,
@@ -122,8 +114,9 @@ def run(
     ``policy`` is a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes);
     ``policy_args`` go to its constructor. ``assets`` are pack folders separated by commas, None for the built-in
     stand-ins. ``out`` holding a part of the same run continues it. ``watchdog`` are the seconds a simulator process
-    may be silent. ``on_start`` is told the folder and what is already done, once the input is known to be usable;
-    ``listener`` every new record. ``world`` is a module as described in :mod:`eval.rollout.worker`.
+    may be silent. ``shard``, such as ``"2/8"``, plays only that part of the plan. ``on_start`` is told the folder and
+    what is already done, once the input is known to be usable; ``listener`` every new record. ``world`` is a module as
+    described in :mod:`eval.rollout.worker`.
 
     Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
     is on disk in both cases.
@@ -137,16 +130,25 @@ def run(
 
         Assets.from_option(assets)
     rule = VideoRule.parse(video)
+    whole = plan
+    if shard is not None:
+        plan = take_shard(whole, shard)
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
     options = {"workers": workers, "video": video, "watchdog": watchdog}
+    described = dict(player.describe())
+    identity = {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets}
+    if "fingerprint" in described:
+        identity["fingerprint"] = described["fingerprint"]
     header = {
-        "identity": {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets},
-        "policy": dict(player.describe()),
+        "identity": identity,
+        "policy": described,
         "seeds": sorted({spec.seed for spec in plan}),
         "options": options,
         "sessions": [provenance() | {"options": options}],
     }
+    if shard is not None:
+        header["shard"] = shard_record(whole, shard, plan_hash(whole))
     try:
         with RunFolder(out or default_out(name), plan, header) as folder:
             recorder = FolderRecorder(folder, rule, listener)
@@ -156,11 +158,19 @@ def run(
             settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog)
             try:
                 Rollout(left, player, settings, recorder).play()
-                recorder.drain()
             finally:
+                recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
                 recorder.videos.close()
+                ending = sys.exception()
+                folder.write_header({**folder.header, "policy": dict(player.describe())})  # it may have counted things
                 data = RunData(folder.path, folder.header, folder.plan, dict(folder.records))
-                write_tables(data, partial)
+                try:
+                    write_tables(data, partial)
+                except OSError as error:
+                    if ending is not None:
+                        raise ending from error  # what stopped the run matters more
+                    hint = f"make them later: simpler-eval report {data.path}"
+                    raise UserError(f"Tables cannot be written ({error}); {hint}") from error
     finally:
         if isinstance(policy, str):
             player.close()

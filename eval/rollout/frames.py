@@ -30,6 +30,14 @@ class Frames:
         view: NDArray[np.uint8] = self.array[step % self.shape[0]]
         return view
 
+    def last(self, pictures: int) -> NDArray[np.uint8]:
+        """(T, H, W, 3) a copy of the last of ``pictures`` pictures, in order; T is at most ``slots``."""
+        slots = self.shape[0]
+        if pictures <= slots:
+            return self.array[:pictures].copy()
+        begin = pictures % slots
+        return np.concatenate([self.array[begin:], self.array[:begin]])
+
 
 def share(connection: Connection, peer: int, slots: int, height: int, width: int) -> Frames:
     """Make frames and hand them to the process ``peer`` at the other end, which calls :func:`receive`."""

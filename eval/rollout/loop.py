@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.episode import EpisodeSpec
+from eval.errors import UserError
 from eval.records.results import EpisodeRecord
 from eval.rollout.actions import Answers, ask, one_line
 from eval.rollout.pool import Pool, Worker, WorkerLost, WorkerSettings
@@ -19,6 +20,10 @@ from eval.rollout.queue import EpisodeQueue, look_of
 from policies.base import EpisodeInfo, Observation, Policy, Proprio
 
 MAX_ATTEMPTS = 2
+FILM_SLOTS = 500
+"""Pictures kept of a filmed episode at most (about 0.5 GB a worker); of a longer one the last are shown."""
+LOST_IN_A_ROW = 8
+"""Workers lost without an episode coming to an end between them: it is the machine, not an episode."""
 
 
 @dataclass
@@ -36,6 +41,8 @@ class Job:
     """Success flag after each control step; the first entry belongs to the reset."""
     instruction: str = ""
     stats: dict[str, Any] = field(default_factory=dict)
+    notes: list[Mapping[str, Any]] = field(default_factory=list)
+    """The policy's ``Action.notes``, one a step, if its view is filmed; those of the last ``FILM_SLOTS`` steps."""
 
     def record(self, error: str | None = None) -> EpisodeRecord:
         """What is known of the episode now; with ``error`` it has no verdict."""
@@ -66,8 +73,11 @@ class Finished:
     spec: EpisodeSpec
     record: EpisodeRecord
     frames: NDArray[np.uint8] | None = None
-    """(steps + 1, H, W, 3), a copy."""
+    """(T, H, W, 3), a copy of the last T pictures; the last one belongs to the last step."""
     flags: tuple[bool, ...] = ()
+    """Success flag after the reset and after each step."""
+    notes: tuple[Mapping[str, Any], ...] = ()
+    """What the policy noted at each of the last steps."""
 
 
 class Recorder(Protocol):
@@ -75,6 +85,9 @@ class Recorder(Protocol):
 
     def wants_film(self, spec: EpisodeSpec) -> bool:
         """Whether the pictures of this episode may be needed when it ends."""
+
+    def wants_policy_view(self) -> bool:
+        """Whether a film shows what the policy noted, too."""
 
     def world(self, record: dict[str, Any]) -> None:
         """What a worker says about its world; may come once a worker."""
@@ -93,6 +106,7 @@ class Rollout:
         self.queue = EpisodeQueue(specs)
         self.policy, self.settings, self.recorder = policy, settings, recorder
         self.left = len(specs)
+        self.lost_in_a_row = 0
 
     def play(self) -> None:
         """Run until every episode ended. Raises ``UserError`` if the run cannot go on; Ctrl-C passes through."""
@@ -146,7 +160,7 @@ class Rollout:
             return
         worker.job = job
         render = job.film or getattr(self.policy, "needs_image", True)
-        slots = spec.max_steps + 1 if job.film else 2
+        slots = min(spec.max_steps + 1, FILM_SLOTS) if job.film else 2
         privileged = getattr(self.policy, "needs_privileged", False)
         self.pool.send(worker, ("episode", spec.model_dump_json(), slots, render, privileged))
 
@@ -156,9 +170,9 @@ class Rollout:
         job.flags.append(success)
         job.instruction, job.stats = instruction, json.loads(stats)
         if done:
-            worker.job = None
-            frames = worker.frames.array[: step + 1].copy() if job.film and worker.frames else None
-            self._finish(Finished(job.spec, job.record(), frames, tuple(job.flags)))
+            worker.job, self.lost_in_a_row = None, 0
+            frames = worker.frames.last(step + 1) if job.film and worker.frames else None
+            self._finish(Finished(job.spec, job.record(), frames, tuple(job.flags), tuple(job.notes)))
             return None
         image = None
         if getattr(self.policy, "needs_image", True) and worker.frames is not None:
@@ -183,6 +197,10 @@ class Rollout:
     def _answer(self, answers: Answers, players: dict[str, Worker]) -> None:
         for episode, (action, terminate) in answers.actions.items():
             self.pool.send(players[episode], ("step", action, terminate))
+            job = players[episode].job
+            if job.film and self.recorder.wants_policy_view():
+                job.notes.append(answers.notes[episode])
+                del job.notes[:-FILM_SLOTS]
         for episode, fault in answers.faults.items():
             worker, job = players[episode], players[episode].job
             worker.job = None
@@ -198,6 +216,12 @@ class Rollout:
             self.queue.put_back(job.spec, job.attempt + 1)
         elif job is not None:
             self._finish(Finished(job.spec, job.record(f"{reason} (attempt {job.attempt})")))
+        self.lost_in_a_row += 1
+        if self.lost_in_a_row >= LOST_IN_A_ROW:
+            raise UserError(
+                f"{self.lost_in_a_row} simulator processes were lost one after the other (the last: {reason}); what is done "
+                "is kept. `simpler-eval doctor` looks for the cause; afterwards --resume --retry-errored goes on."
+            )
         self.pool.replace(worker)
 
     def _finish(self, episode: Finished) -> None:

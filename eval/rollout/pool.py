@@ -63,7 +63,9 @@ class Pool:
         ours, theirs = self._context.Pipe(duplex=True)
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
         process = self._context.Process(
-            target=worker_main, args=(theirs, self.settings.world, self.settings.assets, threads), daemon=True
+            target=worker_main,
+            args=(theirs, self.settings.world, self.settings.assets, threads, os.getpid()),
+            daemon=True,
         )
         process.start()
         theirs.close()

@@ -23,6 +23,7 @@ and ``refusal(error)``: one line if an exception means that no episode can be pl
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -36,12 +37,22 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.rollout.frames import Frames, share
 
+PR_SET_PDEATHSIG = 1
 
-def worker_main(connection: Connection, world_module: str, assets: str | None, render_threads: int) -> None:
-    """Serve episodes until told to stop or until the parent is gone."""
+
+def die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when ``parent`` ends, however it ends, even while this one hangs in a driver."""
+    with contextlib.suppress(OSError, AttributeError):  # another system: the pipe's end still tells an idle worker
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before the request
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def worker_main(connection: Connection, world_module: str, assets: str | None, render_threads: int, parent: int) -> None:
+    """Serve episodes until told to stop or until the process ``parent`` is gone."""
+    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent alone decides
     os.environ.setdefault("LP_NUM_THREADS", str(render_threads))  # lavapipe would start one a core in every worker
-    parent = os.getppid()
     module: Any = None
     try:
         module = importlib.import_module(world_module)

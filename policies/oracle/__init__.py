@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from policies.base import Action, EpisodeInfo, Observation
@@ -46,7 +47,8 @@ class OraclePolicy:
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
-        return [self._script(observation).act(observation) for observation in observations]
+        actions = [self._script(observation).act(observation) for observation in observations]
+        return [replace(action, notes={"values": action.world}) for action in actions]
 
     def _script(self, observation: Observation) -> Script:
         if observation.episode not in self._scripts:

@@ -55,6 +55,10 @@ def test_list_names_what_can_be_chosen(cli):
         (["run", "--policy", "no/such/file.py:Mine"], "does not exist"),
         (["run", "--policy", "random", "--policy-arg", "sead=3"], "It takes: seed, scale"),
         (["run", "--policy", "random", "--policy-arg", "seed"], "is not NAME=VALUE"),
+        (["run", "--policy", "random", "--checkpoint", "somewhere"], "It takes: seed, scale"),
+        (["run", "--policy", "openvla_phi3"], "needs --checkpoint"),
+        (["run", "--policy", "openvla_phi3", "--checkpoint", "a", "--tracker", "auto"], "It takes: checkpoint, device, dtype"),
+        (["run", "--resume", "gone", "--device", "cpu"], "leave those options out"),
         (["run", "--policy", "replay", "--policy-arg", "path=gone.npz"], "Cannot read actions from gone.npz"),
         (["run", "--policy", "random", "--video", "some"], "use all, failures, first:N"),
         (["run", "--policy", "random", "--workers", "0"], "give 1 or more"),
@@ -63,6 +67,11 @@ def test_list_names_what_can_be_chosen(cli):
         (["run", "--resume", "gone"], "gone is not a folder"),
         (["report", "."], "holds no run.json"),
         (["plan", "--task", "widowx_carrot_on_plate", "--limit", "-1"], "at least 1"),
+        (["run", "--shard", "9/8"], "shard 9/8 is out of range"),
+        (["plan", "--shard", "2of8"], "is not NUMBER/OF"),
+        (["reproduce", "oracle", "google_robot_pick_coke"], 'Did you mean "google_robot_pick_coke_can"?'),
+        (["reproduce", "orakle", "widowx_carrot_on_plate"], 'Did you mean "oracle"?'),
+        (["assets", "check", "--suite", "dem"], 'Did you mean "demo"?'),
         (["rum"], "rum"),
     ],
 )
@@ -73,7 +82,7 @@ def test_bad_input_is_one_line(cli, tmp_path, monkeypatch, arguments, words):
 
 
 def test_help_of_every_verb(cli):
-    for verb in ("run", "list", "plan", "report", "smoke", "doctor", "parity"):
+    for verb in ("run", "list", "plan", "report", "smoke", "doctor", "parity", "reproduce", "assets"):
         code, out, _ = cli(verb, "--help")
         assert code == 0
         assert len(out.splitlines()) > 5

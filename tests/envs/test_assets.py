@@ -14,12 +14,19 @@ from eval.errors import UserError
 COKE = "data/custom/models/opened_coke_can"
 GOOGLE = "mani_skill2_real2sim/assets/descriptions/googlerobot_description"
 
+CONTENTS = {
+    ".obj": "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
+    ".dae": "<COLLADA><geometry/></COLLADA>",
+    ".glb": "glTF\x02\0\0\0\x18\0\0\0\x02\0\0\0JSON{}  ",
+}
+"""The least that is not broken."""
+
 
 def make_pack(folder: Path, *files: str, standins: bool = False) -> Path:
     (folder / "data").mkdir(parents=True)
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(file)
+        (folder / file).write_text(CONTENTS[Path(file).suffix])
     if standins:
         (folder / "standins.json").write_text(json.dumps({"files": []}))
     return folder
@@ -45,7 +52,13 @@ def test_the_first_pack_that_has_a_file_wins(tmp_path):
     assert assets.collision("opened_coke_can") == first / f"{COKE}/collision.obj"
     assert assets.collision("apple").is_relative_to(second)
     assert not assets.collision_is_builtin("apple")
-    assert assets.record() == {"packs": [str(first), str(second)], "standins": [], "kind": "original"}
+    record = assets.record()
+    assert (record["packs"], record["standins"], record["kind"]) == ([str(first), str(second)], [], "original")
+    assert list(record["files"]) == ["data/custom/models/apple/collision.obj", f"{COKE}/collision.obj"]
+    (first / f"{COKE}/collision.obj").write_text(CONTENTS[".obj"] + "v 1 1 1\n")
+    other = Assets([first])
+    other.collision("opened_coke_can")
+    assert other.record()["files"][f"{COKE}/collision.obj"] != record["files"][f"{COKE}/collision.obj"]
 
 
 def test_obj_before_dae_before_glb_and_one_pack_before_the_next(tmp_path):

@@ -141,6 +141,12 @@ def test_a_limit_is_spread_and_holds_what_a_smaller_one_holds() -> None:
     assert len(places) >= 12
 
 
+def test_variants_are_chosen_by_patterns() -> None:
+    plan = make_plan(tasks=[CAN], variants=["horizontal/*", "*/urdf=none"])
+    assert len(counts(plan)) == 4 + 2
+    assert {spec.id for spec in plan} < {spec.id for spec in make_plan(tasks=[CAN])}
+
+
 def test_a_limit_beyond_the_grid_takes_all() -> None:
     assert len(make_plan(tasks=[CARROT], limit=1000)) == 24
 
@@ -176,6 +182,9 @@ def test_another_step_limit_is_another_episode() -> None:
         ({"tasks": [CAN], "setting": "visual_maching"}, 'Did you mean "visual_matching"?'),
         ({"tasks": [CARROT], "setting": "robot_ablation"}, "Known: prepackaged, visual_matching"),
         ({"suite": "demo", "tasks": [CAN]}, "either a suite or tasks"),
+        ({"tasks": [CAN], "variants": ["horizontal/urdf=nine"]}, 'Did you mean "horizontal/urdf=none"?'),
+        ({"tasks": [CAN], "variants": ["horizontal/*", "sitting/*"]}, "matches 'sitting/*'"),
+        ({"variants": ["*"]}, "give tasks with them"),
         ({"limit": 0}, "at least 1"),
         ({"sample": 1.5}, "at most 1"),
         ({"max_steps": 0}, "at least 1"),

@@ -74,3 +74,15 @@ class Terminates(Still):
 
     def act(self, observations):
         return [Action(np.zeros(7), terminate=o.step % 2 == 1) for o in observations]
+
+
+class Notes(Still):
+    """Shows a red and a blue input and says what it meant."""
+
+    needs_image = True
+
+    def act(self, observations):
+        red, blue = np.zeros((2, 40, 40, 3), np.uint8)
+        red[..., 0] = blue[..., 2] = 255
+        notes = {"pictures": (red, blue), "labels": ("plain", "trace"), "values": np.arange(7) / 10}
+        return [Action(np.zeros(7), notes=notes) for _ in observations]

@@ -1,4 +1,4 @@
-"""A run in a process of its own, to be killed: ``python interrupted_run.py OUT``."""
+"""A run in a process of its own, to be killed: ``python interrupted_run.py OUT PLAN VIDEO [ASSETS]``."""
 
 from __future__ import annotations
 
@@ -13,4 +13,5 @@ from eval.rollout.api import run
 if __name__ == "__main__":
     out, plan_file, video = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     plan = [EpisodeSpec.model_validate_json(line) for line in plan_file.read_text().splitlines()]
-    run(plan, Still(), out=out, world="fake_world", workers=2, video=video)
+    assets = sys.argv[4] if len(sys.argv) > 4 else None
+    run(plan, Still(), out=out, world="fake_world", workers=2, video=video, assets=assets)

@@ -77,3 +77,61 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, make_spec, monkeyp
         main(["run", "--resume", str(tmp_path / "run")])
     assert end.value.code == 0
     assert len(load_run(tmp_path / "run").records) == 8
+
+
+def test_a_hanging_worker_does_not_outlive_a_killed_run(tmp_path, make_spec):
+    plan, marks = tmp_path / "plan", tmp_path / "marks"
+    plan.write_text(make_spec(0, variant="hang_always").model_dump_json() + "\n")
+    marks.mkdir()
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "run"), str(plan), "none", str(marks)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _wait_for(lambda: list(marks.glob("*.hang")))
+    worker = int((marks / "built").read_text().split()[0])
+    process.kill()
+    process.wait()
+    _wait_for(lambda: not _is_running(worker))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_disk_that_is_really_full_is_one_line_and_the_run_goes_on_later(tmp_path, command):
+    disk, run = tmp_path / "disk", tmp_path / "disk/run"
+    disk.mkdir()
+    room = (tmp_path / "plan").stat().st_size + 18_000  # for the plan, run.json and some of the episodes
+    inside = f"""
+set -e
+mount -t tmpfs -o size=400k tmpfs {disk}
+head -c {400 * 1024 - room} /dev/zero >{disk}/filler
+set +e
+"$@" 2>{tmp_path}/full.txt
+echo $? >{tmp_path}/code
+set -e
+cp {run}/episodes.jsonl {tmp_path}/kept.jsonl
+rm {disk}/filler
+"$@"
+cp -r {run} {tmp_path}/whole
+"""
+    maker = ["unshare", "--mount", "--map-root-user", "bash", "-c", inside, "bash"]
+    if subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a small disk to fill")
+    subprocess.run([*maker, *command(run)], check=True)
+    said = (tmp_path / "full.txt").read_text()
+    assert (tmp_path / "code").read_text().strip() == "1"
+    assert "No space left on device; free some space" in said.splitlines()[-1]
+    kept = (tmp_path / "kept.jsonl").read_text().splitlines()
+    data = load_run(tmp_path / "whole")
+    assert 0 < len(kept) < EPISODES == len(data.records)
+    for line in kept[:-1]:  # the last one may be torn
+        assert line in (tmp_path / "whole/episodes.jsonl").read_text()

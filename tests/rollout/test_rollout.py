@@ -5,10 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from fake_policies import Answers, Counts, Looks, Still, Terminates
+from fake_policies import Answers, Counts, Looks, Notes, Still, Terminates
 
 import eval.records.videos
+import eval.rollout.loop
 from eval.errors import UserError
+from eval.records.folder import load_run
 from eval.rollout.api import run
 
 
@@ -128,3 +130,53 @@ def test_errored_episodes_are_run_again_only_when_asked(play, make_spec, tmp_pat
     assert statuses(play(plan, bad)) == statuses(data) == ["errored", "success"]
     assert resets.read_text() == before
     assert statuses(play(plan, bad, retry_errored=True)) == ["success", "success"]
+
+
+def read_video(path):
+    video = cv2.VideoCapture(str(path))
+    frames = []
+    while (answer := video.read())[0]:
+        frames.append(answer[1][..., ::-1])
+    return np.array(frames)
+
+
+def test_workers_lost_one_after_the_other_end_the_run_and_nothing_is_lost(play, make_spec, tmp_path):
+    plan = [make_spec(2 * i, variant="base" if i == 0 else "die_always") for i in range(20)]
+    with pytest.raises(UserError, match=r"8 simulator processes were lost .* killed by signal 9.*is kept"):
+        play(plan, Still(), workers=1)
+    records = load_run(tmp_path / "run").records
+    assert records[plan[0].id].status == "success"
+    assert sum(record.status == "errored" for record in records.values()) == 4
+
+
+def test_a_long_film_shows_its_last_steps(play, make_spec, monkeypatch):
+    monkeypatch.setattr(eval.rollout.loop, "FILM_SLOTS", 4)
+    spec = make_spec(0, max_steps=9)
+    data = play([spec], Looks(), workers=1, video="all")
+    frames = read_video(data.path / data.records[spec.id].video)
+    assert [frame[:32].mean() for frame in frames] == pytest.approx([6, 7, 8, 9], abs=1.5)
+
+
+def test_policy_view_lies_beside_the_camera_picture(play, make_spec):
+    spec = make_spec(0)
+    data = play([spec], Notes(), workers=1, video="policy-view")
+    assert data.records[spec.id].video_error is None
+    frames = read_video(data.path / data.records[spec.id].video)
+    assert frames.shape == (6, 32 + eval.records.videos.BAR, 48 + 16, 3)
+
+
+def test_a_run_is_not_continued_with_other_weights(play, make_spec):
+    class Weights(Still):
+        fingerprint = "one"
+
+        def describe(self):
+            return {"fingerprint": self.fingerprint, "remarks": ["RANDOM WEIGHTS"]}
+
+    plan = [make_spec(0), make_spec(1)]
+    data = play(plan, Weights())
+    assert "[RANDOM WEIGHTS]" in (data.path / "tables/summary.md").read_text() or "(RANDOM WEIGHTS)" in (
+        data.path / "tables/summary.md"
+    ).read_text()
+    Weights.fingerprint = "two"
+    with pytest.raises(UserError, match=r"fingerprint 'one', this one has 'two'"):
+        play(plan, Weights())

@@ -1,0 +1,18 @@
+"""How the user names asset packs; apart from what reads them, so that a command line needs no simulator."""
+
+from __future__ import annotations
+
+import os
+
+ENVIRONMENT_VARIABLE = "SIMPLER_EVAL_ASSETS"
+FALLBACK = "else-standins"
+"""Word among the folders of ``--assets``: a broken file is passed over. Part of that text, so that workers, ``run.json``
+and a resumed run all know of it."""
+
+
+def assets_text(assets: str | None, fallback: bool) -> str | None:
+    """``--assets`` with ``--assets-fallback`` taken in."""
+    if not fallback:
+        return assets
+    chosen = assets if assets is not None else os.environ.get(ENVIRONMENT_VARIABLE, "")
+    return ",".join(part for part in (chosen, FALLBACK) if part)

@@ -1,0 +1,65 @@
+"""What the policy saw and meant, as a panel beside the camera picture.
+
+Read from ``Action.notes``; every key may be missing:
+``pictures`` the model's input pictures, (H, W, 3) uint8 each; ``labels`` one word or two for each of them;
+``values`` the action as the model meant it, before it becomes a robot action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+VALUE_NAMES = ("dx", "dy", "dz", "roll", "pitch", "yaw", "grip")
+MARGIN = 4
+TEXT_ROW = 20
+"""Height of a line of text, pixels."""
+SMALLEST = 8
+"""Pixels; a smaller picture shows nothing."""
+WHITE, GREY = (240, 240, 240), (170, 170, 170)
+
+
+def panel_width(height: int) -> int:
+    """Width of the panel beside a camera picture of ``height`` rows: two square pictures fit one above the other."""
+    return height // 2
+
+
+def policy_panel(notes: Mapping[str, Any], height: int) -> NDArray[np.uint8]:
+    """(height, panel_width(height), 3): up to two input pictures with their labels, then the action values."""
+    width = panel_width(height)
+    panel = np.zeros((height, width, 3), np.uint8)
+    pictures = [np.asarray(picture, dtype=np.uint8) for picture in notes.get("pictures", ())][:2]
+    labels = list(notes.get("labels", ()))
+    values = notes.get("values")
+    lines = _value_lines(values) if values is not None else []
+    free = height - len(lines) * TEXT_ROW - len(pictures) * TEXT_ROW
+    side = min(width - 2 * MARGIN, free // max(len(pictures), 1))
+    row = 0
+    for number, picture in enumerate(pictures):
+        label = labels[number] if number < len(labels) else f"input {number + 1}"
+        _write(panel, label, row, GREY)
+        row += TEXT_ROW
+        if side < SMALLEST:
+            continue
+        left = (width - side) // 2
+        panel[row : row + side, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+        row += side
+    for line in lines:
+        _write(panel, line, row, WHITE)
+        row += TEXT_ROW
+    return panel
+
+
+def _value_lines(values: Any) -> list[str]:
+    """The seven numbers in three lines: translation, rotation, gripper."""
+    parts = [f"{name} {float(value):+.3f}" for name, value in zip(VALUE_NAMES, values, strict=False)]
+    return ["  ".join(part) for part in (parts[:3], parts[3:6], parts[6:]) if part]
+
+
+def _write(panel: NDArray[np.uint8], text: str, row: int, color: tuple[int, int, int]) -> None:
+    scale = min(0.42, panel.shape[1] / 620)
+    cv2.putText(panel, text, (MARGIN, row + TEXT_ROW - 6), cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)

@@ -1,0 +1,5 @@
+"""OpenVLA on Phi-3-vision: one picture, one sentence, seven action tokens."""
+
+from policies.openvla_phi3.policy import OpenVLAPhi3
+
+__all__ = ["OpenVLAPhi3"]

@@ -1,0 +1,86 @@
+"""Where the model runs and with which numbers, and what is said when there is no room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from eval.errors import UserError
+
+DTYPES = {
+    "float32": torch.float32, "fp32": torch.float32,
+    "bfloat16": torch.bfloat16, "bf16": torch.bfloat16,
+    "float16": torch.float16, "fp16": torch.float16,
+}  # fmt: skip
+
+
+def choose_device(text: str) -> torch.device:
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
+    there = torch.cuda.is_available()
+    if text == "auto":
+        return torch.device("cuda" if there else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise UserError(f'--device "{text}" is unknown; use auto, cpu, cuda or cuda:N.')
+    device = torch.device(text)
+    if device.type == "cuda":
+        if not there:
+            why = "this torch was built without CUDA" if torch.version.cuda is None else "torch finds no GPU or no driver"
+            raise UserError(f"--device {text} is not possible: {why}. Use --device cpu, or see `nvidia-smi`.")
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            raise UserError(f"--device {text} is not possible: there are {count} GPUs, from cuda:0 to cuda:{count - 1}.")
+    return device
+
+
+def choose_dtype(text: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 on a GPU, float32 on the CPU."""
+    if text == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if text not in DTYPES:
+        raise UserError(f'--dtype "{text}" is unknown; use auto, float32, bfloat16 or float16.')
+    return DTYPES[text]
+
+
+def device_name(device: torch.device) -> str:
+    """``cpu``, or the GPU with its model."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def check_room(device: torch.device, needed: int) -> None:
+    """``UserError`` if the GPU has not ``needed`` bytes left."""
+    if device.type != "cuda":
+        return
+    free, total = torch.cuda.mem_get_info(device)
+    if needed > free:
+        raise UserError(
+            f"The weights need {needed / 1e9:.1f} GB, but {device} has {free / 1e9:.1f} of {total / 1e9:.1f} GB free. {_REMEDY}"
+        )
+
+
+@contextmanager
+def told_when_full(device: torch.device) -> Iterator[None]:
+    """Turns running out of memory into one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"There is not enough memory on {device} for this batch. {_REMEDY}") from error
+
+
+@contextmanager
+def threads_for(numbers: int, device: torch.device) -> Iterator[None]:
+    """One thread for a small model on the CPU: its steps are so short that threads wait for each other, and where
+    simulators use the cores as well, they wait twentyfold. ``numbers``: how many weights it has."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and numbers < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+SMALL = 50_000_000
+_REMEDY = "Free the GPU, use fewer --workers (smaller batches), --dtype bfloat16, another --device cuda:N, or --device cpu."

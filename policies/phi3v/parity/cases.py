@@ -1,0 +1,235 @@
+"""Recorded passes through the model: one file of cases a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from eval.errors import UserError
+from policies.phi3v.actions import action_ids
+from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
+from policies.phi3v.device import threads_for
+from policies.phi3v.drawn import draw, shapes
+from policies.phi3v.generation import Generated, Rule, generate
+from policies.phi3v.images import Pictures, prepare
+from policies.phi3v.inputs import Inputs, pad_left
+from policies.phi3v.model import Phi3V
+from policies.phi3v.parity.checks import FEATURES, LOGITS, TEXT_LOGITS, Checks, stride
+from policies.phi3v.tokenizer import PromptTokenizer
+from policies.phi3v.weights import load_model, model_of
+
+CPU = torch.device("cpu")
+LOGIT_STRIDES = (97, 193)
+"""Every so many ids were recorded of some logits."""
+
+
+class ModelFile:
+    """``model_<name>.json`` and the arrays beside it. The model is loaded when the first case is replayed."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem.removeprefix("model_")
+        self.folder = path.parent
+        self.facts = read_json(path)
+        if not isinstance(self.facts.get("cases"), dict) or not path.with_suffix(".npz").is_file():
+            raise UserError(f"{path} has no cases, or {path.with_suffix('.npz').name} is not beside it.")
+
+    @property
+    def drawn(self) -> bool:
+        """No folder holds the weights: they are drawn by the recipe, and the model is big."""
+        return not self.facts.get("checkpoint_folder")
+
+    def replays(self) -> dict[str, Callable[[Checks], None]]:
+        """One key a case, and one for the drawn weights."""
+        found: dict[str, Callable[[Checks], None]] = {}
+        if self.drawn:
+            found[f"{self.name}/weights"] = self._compare_weights
+        for case, fact in self.facts["cases"].items():
+            compare = self._compare_batch if "prompts" in fact else self._compare_case
+            found[f"{self.name}/{case}"] = partial(compare, case, fact)
+        return found
+
+    # ---- what the cases need -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        with np.load(self.folder / f"model_{self.name}.npz") as file:
+            return {name: file[name] for name in file.files}
+
+    @cached_property
+    def _tensors(self) -> dict[str, Any]:
+        own = self.folder / f"{self.name}_tensors.json"
+        return read_json(own if own.is_file() else self.folder / "fullclip_tensors.json")
+
+    @cached_property
+    def _config(self) -> Phi3VConfig:
+        facts = self._tensors
+        content = {**facts["text_config"], "rope_scaling": {"type": "su", **facts["rope_scaling"]}}
+        content["img_processor"] = {**content["img_processor"], "clip_config": facts["clip_config"]}
+        return parse_config(content)
+
+    def _draw(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        return draw(name, shape, int(self._tensors["seed"]), self._config.hidden).float()
+
+    @cached_property
+    def model(self) -> Phi3V:
+        """The model in float32 on the CPU."""
+        if self.drawn:
+            wanted = shapes(self._config)
+            return model_of(self._config, {name: self._draw(name, shape) for name, shape in wanted.items()})
+        place = self.folder / self.facts["checkpoint_folder"]
+        return load_model(place, read_config(place), CPU, torch.float32)
+
+    @cached_property
+    def tokenizer(self) -> PromptTokenizer:
+        """The tokenizer of its checkpoint."""
+        return PromptTokenizer(self.folder / (self.facts.get("checkpoint_folder") or self.facts["tokenizer_folder"]))
+
+    @cached_property
+    def _numbers(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _pictures(self, names: list[str], num_crops: int) -> Pictures:
+        files = [self.folder / "model_pictures" / f"{name}.png" for name in names]
+        return prepare([np.asarray(Image.open(file).convert("RGB")) for file in files], num_crops)
+
+    def _of(self, case: str) -> dict[str, Any]:
+        return {name.split("/", 1)[1]: array for name, array in self._arrays.items() if name.split("/", 1)[0] == case}
+
+    def _made(self, inputs: Inputs, rule: Rule) -> Generated:
+        return generate(self.model, inputs, action_ids(self.tokenizer.vocab_size), rule)
+
+    # ---- comparisons ---------------------------------------------------------------------------------------------
+
+    def _compare_weights(self, checks: Checks) -> None:
+        facts = self._tensors["tensors"]
+        drawn = (self._draw(name, tuple(fact["shape"])).numpy().tobytes() for name, fact in facts.items())
+        sums = [hashlib.sha256(data).hexdigest() for data in drawn]
+        checks.same(f"{self.name}/weights", "tensors", sums, [fact["sha256_float32"] for fact in facts.values()])
+
+    def _compare_case(self, case: str, fact: dict[str, Any], checks: Checks) -> None:
+        key, recorded = f"{self.name}/{case}", self._of(case)
+        with torch.inference_mode(), threads_for(self._numbers, CPU):
+            if "prompt" in fact:
+                pictures = self._pictures(fact["images"], fact.get("num_crops", 1))
+                ids = self.tokenizer.encode(fact["prompt"], pictures.tokens)
+                checks.same(key, "token ids", ids, recorded["input_ids"])
+                checks.same(key, "picture sizes", pictures.sizes, recorded["image_sizes"])
+                inputs = Inputs(*pad_left([ids]), pictures)
+                vectors = self._compare_eyes(key, inputs, recorded, checks)
+            else:
+                inputs = Inputs(*pad_left([recorded["input_ids"].tolist()]), None)
+                vectors = self.model.embed(inputs.ids, None, None, ())
+            limit = LOGITS if inputs.pictures else TEXT_LOGITS
+            self._compare_language(key, self.model.hidden(vectors)[0], recorded, checks, limit)
+            for rule in ("full", "restricted"):
+                if f"greedy_{rule}_ids" in recorded:
+                    self._compare_greedy(key, self._made(inputs, rule), rule, recorded, checks, limit)
+
+    def _compare_eyes(self, key: str, inputs: Inputs, recorded: dict[str, Any], checks: Checks) -> torch.Tensor:
+        """What the pictures become; the embeddings of the whole prompt are returned."""
+        pictures, model = inputs.pictures, self.model
+        assert pictures is not None
+        features = model.features(pictures.crops)[pictures.rows]
+        tokens = torch.cat([model.image_tokens(each, size) for each, size in zip(features, pictures.sizes, strict=True)])
+        vectors = model.embed(inputs.ids, pictures.crops, pictures.rows, pictures.sizes)
+        made = {
+            "vision_features": features.flatten(0, 1), "hd_merged": tokens,
+            "projected": model.project(tokens), "inputs_embeds": vectors[0],
+        }  # fmt: skip
+        for name, array in made.items():
+            if name not in recorded:
+                continue
+            every = int(recorded.get(f"{'vision_features' if name == 'hd_merged' else name}_stride", 1))
+            checks.near(key, name.replace("_", " "), FEATURES, (array[..., ::every, :], recorded[name]))
+        return vectors
+
+    def _compare_language(self, key: str, hidden: torch.Tensor, recorded: dict[str, Any], checks: Checks, limit: float) -> None:
+        total = len(hidden)
+        if "final_hidden" in recorded:
+            every = int(recorded.get("final_hidden_stride", stride(total, len(recorded["final_hidden"]))))
+            checks.near(key, "last hidden states", limit, (hidden[::every], recorded["final_hidden"]))
+        pairs = []
+        if "logits_last" in recorded:
+            pairs.append((self.model.logits(hidden[-1]), recorded["logits_last"]))
+        if "logits_action_all" in recorded:
+            every = stride(total, len(recorded["logits_action_all"]))
+            pairs.append((self._action_logits(hidden[::every]), recorded["logits_action_all"]))
+        if "logits_strided" in recorded:
+            rows, kept = recorded["logits_strided"].shape
+            logits = self.model.logits(hidden[-rows:])
+            pairs.append((logits[:, :: stride(logits.shape[-1], kept, LOGIT_STRIDES)], recorded["logits_strided"]))
+        if pairs:
+            checks.near(key, "logits", limit, *pairs)
+        if "argmax_all" in recorded:
+            logits = self.model.logits(hidden)
+            chosen = logits.gather(1, torch.from_numpy(recorded["argmax_all"]).long()[:, None])[:, 0]
+            short = float((logits.max(-1).values - chosen).max())
+            checks.value(key, "recorded likeliest ids fall short by", short, limit, "1", total)
+
+    def _action_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        ids = action_ids(self.tokenizer.vocab_size)
+        return self.model.logits(hidden)[..., ids.start : ids.stop]
+
+    def _compare_greedy(
+        self, key: str, made: Generated, rule: Rule, recorded: dict[str, Any], checks: Checks, limit: float
+    ) -> None:
+        start = f"greedy_{rule}_"
+        wanted = recorded[f"{start}ids"]
+        checks.same(key, f"generated ids, {rule}", made.ids.reshape(wanted.shape), wanted)
+        ids, logits = action_ids(self.tokenizer.vocab_size), made.logits
+        actions = logits[..., ids.start : ids.stop]
+        pairs = []
+        if f"{start}logits_action" in recorded:
+            array = recorded[f"{start}logits_action"]
+            pairs.append((actions if array.ndim == 3 else actions[0], array))
+        if f"{start}logits_strided" in recorded:
+            array = recorded[f"{start}logits_strided"]
+            pairs.append((logits[0][:, :: stride(logits.shape[-1], array.shape[-1], LOGIT_STRIDES)], array))
+        if f"{start}margin" in recorded:
+            best = (actions if rule == "restricted" else logits).topk(2, dim=-1).values
+            array = recorded[f"{start}margin"]
+            pairs.append(((best[..., 0] - best[..., 1]).reshape(array.shape), array))
+        if pairs:
+            checks.near(key, f"logits and margins, {rule}", limit, *pairs)
+
+    def _compare_batch(self, case: str, fact: dict[str, Any], checks: Checks) -> None:
+        key, recorded = f"{self.name}/{case}", self._of(case)
+        num_crops = fact.get("num_crops", 1)
+        with torch.inference_mode(), threads_for(self._numbers, CPU):
+            each = [self._pictures(names, num_crops) for names in fact["images"]]
+            sequences = [self.tokenizer.encode(p, pictures.tokens) for p, pictures in zip(fact["prompts"], each, strict=True)]
+            inputs = Inputs(*pad_left(sequences), self._pictures([n for names in fact["images"] for n in names], num_crops))
+            pictures = inputs.pictures
+            assert pictures is not None
+            checks.same(key, "token ids", inputs.ids, recorded["input_ids"])
+            checks.same(key, "mask and positions", [*inputs.mask, *inputs.positions],
+                        [*recorded["attention_mask"], *recorded["position_ids"]])  # fmt: skip
+            checks.same(key, "picture sizes", pictures.sizes, recorded["image_sizes"])
+            vectors = self.model.embed(inputs.ids, pictures.crops, pictures.rows, pictures.sizes)
+            placed = self.model.hidden(vectors, inputs.mask, inputs.positions)
+            plain = self.model.hidden(vectors, inputs.mask, torch.arange(inputs.ids.shape[1])[None])
+            last = self.model.logits(placed[:, -1])
+            pairs = [(last, recorded["logits_last_with_position_ids"])]
+            if "logits_last_without_position_ids" in recorded:
+                pairs.append((self.model.logits(plain[:, -1]), recorded["logits_last_without_position_ids"]))
+            if "logits_action_tail" in recorded:
+                tail = recorded["logits_action_tail"]
+                pairs.append((self._action_logits(placed[:, -tail.shape[1] :]), tail))
+            checks.near(key, "logits", LOGITS, *pairs)
+            alone = [Inputs(*pad_left([ids]), pics) for ids, pics in zip(sequences, each, strict=True)]
+            for rule in ("full", "restricted"):
+                if f"greedy_{rule}_ids" not in recorded:
+                    continue
+                made = self._made(inputs, rule)
+                self._compare_greedy(key, made, rule, recorded, checks, LOGITS)
+                single = [self._made(one, rule) for one in alone]
+                checks.same(key, f"one by one: ids, {rule}", torch.cat([one.ids for one in single]), made.ids)
+                first = torch.cat([one.logits[:, 0] for one in single])
+                checks.near(key, f"one by one: logits, {rule}", LOGITS, (first, made.logits[:, 0]))

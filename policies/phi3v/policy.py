@@ -1,0 +1,158 @@
+"""What both policies share: episodes, the batch, and the way from a camera picture to a controller's numbers.
+
+A policy adds its prompt and its pictures. Nothing here needs torch before a checkpoint is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eval.errors import UserError
+from policies.base import Action, EpisodeInfo, Observation, RobotName
+from policies.phi3v.checkpoint import RANDOM
+from policies.phi3v.control import Gripper, world_action
+
+if TYPE_CHECKING:
+    from policies.phi3v.inputs import Question
+
+LONGEST_INSTRUCTION = 2000
+"""Characters; the benchmark's longest has about 60."""
+REMEMBERED = 256
+"""Episodes kept at most. A policy is never told that an episode ended, and runs have thousands."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question, and what its pictures are."""
+
+    question: Question
+    labels: tuple[str, ...]
+    """A word or two for each picture."""
+    trace: bool = False
+    """Whether the last picture carries a trace."""
+
+
+@dataclass
+class Episode:
+    """What is remembered of one episode."""
+
+    info: EpisodeInfo
+    instruction: str
+    gripper: Gripper = field(init=False)
+    over: bool = False
+    """Its last step was answered: it may be forgotten when the next one begins."""
+
+    def __post_init__(self) -> None:
+        self.gripper = Gripper(self.info.robot)
+
+
+class Phi3VPolicy:
+    """A policy on a Phi-3-vision checkpoint."""
+
+    needs_image = True
+    needs_privileged = False
+    name: ClassVar[str]
+    released: ClassVar[str]
+    """Where the trained checkpoint is on the hub."""
+
+    def __init__(self, checkpoint: str | None, device: str, dtype: str, generation: str) -> None:
+        if not checkpoint:
+            raise UserError(
+                f"Policy {self.name} needs --checkpoint: a folder, {self.released} (8 GB from the Hugging Face hub), "
+                "or tiny-random (random weights, to see that everything works)."
+            )
+        from policies.phi3v.vla import VLA  # torch and transformers: seconds to import
+
+        self.vla = VLA(checkpoint, device, dtype, generation)
+        self._episodes: dict[str, Episode] = {}  # the one that acted longest ago comes first
+
+    # ---- the contract --------------------------------------------------------------------------------------------
+
+    def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
+        """Begin these episodes, as if they had never been played."""
+        for info in episodes:
+            _check_instruction(info.instruction)
+        begun = {info.episode for info in episodes}
+        stale = [name for name, episode in self._episodes.items() if episode.over or name in begun]
+        kept = [name for name in self._episodes if name not in set(stale)]
+        stale += kept[: max(len(kept) + len(begun) - max(REMEMBERED, len(begun)), 0)]
+        for name in stale:
+            del self._episodes[name]
+            self._forget(name)
+        for info in episodes:
+            self._episodes[info.episode] = Episode(info, info.instruction)
+            self._begin(info)
+
+    def act(self, observations: Sequence[Observation]) -> list[Action]:
+        """One action an observation; a changed instruction starts the episode's memory anew."""
+        if not observations:
+            return []
+        episodes = [self._episode(observation) for observation in observations]
+        asks = self._ask(observations)
+        robots: list[RobotName] = [observation.robot for observation in observations]
+        answers = self.vla.answer([ask.question for ask in asks], robots)
+        actions = []
+        for observation, episode, ask, answer in zip(observations, episodes, asks, answers, strict=True):
+            episode.over = observation.step + 1 >= episode.info.max_steps
+            self._episodes[observation.episode] = self._episodes.pop(observation.episode)
+            notes = {
+                "pictures": list(ask.question.pictures),
+                "labels": ask.labels,
+                "trace": ask.trace,
+                "values": answer.values,
+                "ids": answer.ids,
+                "prompt": ask.question.content,
+            }
+            actions.append(Action(world_action(answer.values, episode.gripper), notes=notes))
+        return actions
+
+    def describe(self) -> Mapping[str, Any]:
+        """Checkpoint with its hash, numbers, device, generation rule."""
+        return {"name": self.name, "remarks": self._remarks(), **self.vla.describe()}
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        self.vla.close()
+        for name in list(self._episodes):
+            self._forget(name)
+        self._episodes.clear()
+
+    # ---- what a policy adds --------------------------------------------------------------------------------------
+
+    def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
+        """Prompt and pictures for every observation."""
+        raise NotImplementedError
+
+    def _remarks(self) -> list[str]:
+        """What makes its numbers another thing than a reader of a table expects."""
+        remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint in RANDOM else []
+        return remarks + (["full vocabulary"] if self.vla.rule == "full" else [])
+
+    def _begin(self, info: EpisodeInfo) -> None:
+        """An episode begins (again)."""
+
+    def _changed(self, episode: str) -> None:
+        """The instruction changed in mid-episode."""
+
+    def _forget(self, episode: str) -> None:
+        """An episode is over."""
+
+    def _episode(self, observation: Observation) -> Episode:
+        episode = self._episodes.get(observation.episode)
+        if episode is None:
+            raise UserError(f"Episode {observation.episode} was not begun: call reset before act.")
+        if observation.instruction != episode.instruction:
+            _check_instruction(observation.instruction)
+            episode.instruction = observation.instruction
+            episode.gripper = Gripper(episode.info.robot)
+            self._changed(observation.episode)
+        return episode
+
+
+def _check_instruction(text: str) -> None:
+    if not text.strip():
+        raise UserError("The instruction is empty; the model needs to be told what to do.")
+    if len(text) > LONGEST_INSTRUCTION:
+        raise UserError(f"The instruction has {len(text)} characters; at most {LONGEST_INSTRUCTION} are possible.")

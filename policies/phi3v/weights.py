@@ -1,0 +1,176 @@
+"""From safetensors files to a model: every tensor is accounted for, none is guessed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from eval.errors import UserError
+from policies.phi3v.config import Phi3VConfig, read_json
+from policies.phi3v.model import Phi3V
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+EMBEDDING, TWIN = "model.embed_tokens.weight", "model.vision_embed_tokens.wte.weight"
+_EYES = "model.vision_embed_tokens."
+_FLOATS = ("F16", "BF16", "F32", "F64")
+_UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint; ``UserError`` for a pickle, an unfinished copy or none at all."""
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    if (folder / INDEX).is_file():
+        names = read_json(folder / INDEX).get("weight_map")
+        if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+            raise UserError(f"{folder / INDEX} holds no weight_map.")
+        files = [folder / name for name in sorted(set(names.values()))]
+        for path in files:
+            if path.name != str(path.relative_to(folder)) or path.suffix != ".safetensors":
+                raise UserError(f'{folder / INDEX} names "{path}", which is no safetensors file of that folder.')
+        gone = [path.name for path in files if not path.is_file()]
+        if gone:
+            raise UserError(f"{folder} is incomplete: {len(gone)} of {len(files)} weight files are missing ({_some(gone)}).")
+        return files
+    unsafe = sorted(path.name for path in folder.iterdir() if path.name.endswith(_UNSAFE))
+    if unsafe:
+        many = f"*{Path(unsafe[0]).suffix}"
+        raise UserError(
+            f"{folder} has its weights as {unsafe[0]}: such a file can run code when it is opened, so it is refused. If you "
+            "trust it, convert it in its folder with: python -c 'import glob, torch; from safetensors.torch import save_file; "
+            f'save_file({{k: v.contiguous().clone() for f in glob.glob("{many}") for k, v in torch.load(f, '
+            f'weights_only=True).items()}}, "{SINGLE}")\''
+        )
+    raise UserError(f"{folder} is no checkpoint: it has neither {SINGLE} nor {INDEX}.")
+
+
+def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: torch.dtype) -> Phi3V:
+    """The model of a checkpoint folder on ``device``, its weights as ``dtype``."""
+    stored = _index(weight_files(folder))
+    with torch.device("meta"):
+        model = Phi3V(config)
+    wanted = released_names(model)
+    sources = _match(folder, {key: shape for key, (_, shape) in stored.items()}, wanted, config)
+    state: dict[str, Tensor] = {}
+    for path in sorted({stored[source][0] for source in sources.values()}):
+        with _opened(path, str(device)) as file:
+            for key, source in sources.items():
+                if stored[source][0] == path:
+                    name, parameter = wanted[key]
+                    state[name] = file.get_tensor(source).to(dtype).reshape(parameter.shape)
+            if TWIN in stored and EMBEDDING in sources and sources[EMBEDDING] == EMBEDDING and stored[TWIN][0] == path:
+                twin = file.get_tensor(TWIN).to(dtype)
+                _check_twin(folder, twin, stored[EMBEDDING][0], device, dtype)
+    return _finished(model, state, device)
+
+
+def stored_numbers(files: list[Path]) -> int:
+    """How many numbers the files hold."""
+    return sum(math.prod(shape) for _, shape in _index(files).values())
+
+
+def model_of(config: Phi3VConfig, tensors: Mapping[str, Tensor]) -> Phi3V:
+    """A model from tensors by their released names; all that are wanted, no others."""
+    with torch.device("meta"):
+        model = Phi3V(config)
+    wanted = released_names(model)
+    state = {wanted[key][0]: tensor.reshape(wanted[key][1].shape) for key, tensor in tensors.items()}
+    return _finished(model, state, next(iter(state.values())).device)
+
+
+def _finished(model: Phi3V, state: Mapping[str, Tensor], device: torch.device) -> Phi3V:
+    """Put complete weights into a model that was built without memory, and make it ready for use."""
+    model.load_state_dict(state, strict=True, assign=True)
+    model.make_tables(device)
+    model.requires_grad_(False)
+    model.eval()
+    return model
+
+
+def released_names(model: Phi3V) -> dict[str, tuple[str, Tensor]]:
+    """Name in a released checkpoint -> (name in the model, parameter)."""
+    found = {}
+    for name, parameter in model.state_dict(keep_vars=True).items():
+        found[_released(name)] = (name, parameter)
+    return found
+
+
+def _released(name: str) -> str:
+    special = {"row_end": f"{_EYES}sub_GN", "global_mark": f"{_EYES}glb_GN"}
+    if name in special:
+        return special[name]
+    head, _, rest = name.partition(".")
+    if head == "language":
+        return rest
+    if head == "projection":
+        return f"{_EYES}img_projection.{rest}"
+    return f"{_EYES}img_processor.vision_model.{rest}"
+
+
+def released_shape(key: str, shape: torch.Size) -> tuple[int, ...]:
+    """The shape in a checkpoint: the two marks carry leading ones there."""
+    leading = {f"{_EYES}sub_GN": 3, f"{_EYES}glb_GN": 2}.get(key, 0)
+    return (1,) * leading + tuple(shape)
+
+
+def _index(files: list[Path]) -> dict[str, tuple[Path, tuple[int, ...]]]:
+    """Stored key -> (file, shape); only the headers are read."""
+    stored: dict[str, tuple[Path, tuple[int, ...]]] = {}
+    for path in files:
+        with _opened(path, "cpu") as file:
+            for key in file.keys():  # noqa: SIM118 - no dict
+                if key in stored:
+                    raise UserError(f"{path} holds {key} a second time (first in {stored[key][0].name}).")
+                piece = file.get_slice(key)
+                if piece.get_dtype() not in _FLOATS:
+                    raise UserError(f"{path}: {key} is stored as {piece.get_dtype()}; only {', '.join(_FLOATS)} are supported.")
+                stored[key] = path, tuple(piece.get_shape())
+    return stored
+
+
+def _opened(path: Path, device: str) -> Any:
+    try:
+        return safe_open(path, framework="pt", device=device)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} cannot be read; is it half a file? ({error})") from error
+
+
+def _match(
+    folder: Path, stored: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[str, Tensor]], config: Phi3VConfig
+) -> dict[str, str]:
+    """Wanted key -> stored key. The embedding may be stored under its other name; nothing else may differ."""
+    sources = {key: key for key in wanted}
+    if EMBEDDING not in stored and TWIN in stored:
+        sources[EMBEDDING] = TWIN
+    missing = sorted(key for key, source in sources.items() if source not in stored)
+    if missing:
+        raise UserError(f"{folder} is incomplete: {len(missing)} of {len(wanted)} tensors are missing ({_some(missing)}).")
+    never_used = re.compile(  # the last vision layer and the norm after it
+        rf"{re.escape(_EYES)}img_processor\.vision_model\."
+        rf"(encoder\.layers\.{config.vision['num_hidden_layers'] - 1}|post_layernorm)\."
+    )
+    strange = sorted(key for key in stored if key not in wanted and key != TWIN and not never_used.match(key))
+    if strange:
+        raise UserError(f"{folder} holds {len(strange)} unexpected tensors ({_some(strange)}).")
+    for key, source in {**sources, **({TWIN: TWIN} if TWIN in stored else {})}.items():
+        here = released_shape(key, wanted[EMBEDDING if key == TWIN else key][1].shape)
+        if stored[source] != here:
+            raise UserError(f"{folder}: {source} has shape {list(stored[source])}, but config.json makes it {list(here)}.")
+    return sources
+
+
+def _check_twin(folder: Path, twin: Tensor, path: Path, device: torch.device, dtype: torch.dtype) -> None:
+    with _opened(path, str(device)) as file:
+        if not torch.equal(twin, file.get_tensor(EMBEDDING).to(dtype)):
+            raise UserError(f"{folder}: {TWIN} and {EMBEDDING} must be the same matrix, but differ.")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

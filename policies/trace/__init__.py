@@ -1,0 +1,19 @@
+"""Visual trace prompting: the way of moving points, drawn on the picture that a policy sees.
+
+Imports no torch: only the tracker ``cotracker`` needs it, and loads it when it is made.
+"""
+
+from policies.trace.presets import PRESETS, TracePreset
+from policies.trace.processor import TraceProcessors, TraceResult
+from policies.trace.trackers import Clip, GridTracks, Tracker, make_tracker
+
+__all__ = [
+    "PRESETS",
+    "Clip",
+    "GridTracks",
+    "TracePreset",
+    "TraceProcessors",
+    "TraceResult",
+    "Tracker",
+    "make_tracker",
+]

@@ -1,0 +1,133 @@
+"""The built-in tracker on known motion, and the choice between trackers."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eval.errors import UserError
+from policies.trace import PRESETS, Clip, TraceProcessors, make_tracker
+from policies.trace.synthetic import KINDS, centres, picture
+from policies.trace.trackers import grid_points
+
+GRID = 30
+
+
+def clip(kind: str, seed: int, first: int = 0) -> Clip:
+    return Clip("a", first, tuple(picture(kind, seed, t) for t in range(first, first + 10)))
+
+
+def well_inside(kind: str, disc: int, points: NDArray[np.float32], t: int) -> NDArray[np.bool_]:
+    """Points at least 6 px inside a disc of picture ``t``."""
+    distance = np.linalg.norm(points - np.array(centres(kind, t)[disc]), axis=1)
+    inside: NDArray[np.bool_] = distance < KINDS[kind][0][disc] - 6
+    return inside
+
+
+@pytest.mark.parametrize(("kind", "disc"), [("three", 0), ("two", 0), ("two", 1), ("leave", 0), ("leave", 1)])
+def test_grid_points_go_where_the_thing_below_them_goes(kind: str, disc: int) -> None:
+    """3 to 6 px a picture, over nine steps."""
+    found = make_tracker("lucas_kanade", None, "cpu").grid([clip(kind, 21)], GRID)[0]
+    assert found.tracks.shape == (10, GRID * GRID, 2)
+    on = well_inside(kind, disc, found.tracks[0], 0) & found.usable
+    way = np.subtract(centres(kind, 9)[disc], centres(kind, 0)[disc])
+    missed = np.linalg.norm(found.tracks[9] - found.tracks[0] - way, axis=1)[on]
+    assert on.sum() >= 0.8 * well_inside(kind, disc, found.tracks[0], 0).sum() > 0
+    assert np.median(missed) < 0.05
+    assert missed.max() < 0.2
+
+
+def test_what_stands_still_is_not_taken_for_moving() -> None:
+    found = make_tracker("lucas_kanade", None, "cpu").grid([clip("still", 13)], GRID)[0]
+    assert found.usable.all()
+    assert np.abs(found.tracks - found.tracks[0]).max() < 0.01
+
+
+def test_points_are_followed_from_the_picture_before_the_last() -> None:
+    pictures = clip("leave", 21)
+    start = np.array(centres("leave", 8), np.float32)
+    queries = np.concatenate([np.full((2, 1), 8, np.float32), start], axis=1)
+    found = make_tracker("lucas_kanade", None, "cpu").points([pictures], [queries])[0]
+    assert np.abs(found - np.array(centres("leave", 9))).max() < 0.05
+
+
+def test_a_point_that_is_lost_keeps_its_place() -> None:
+    """Outside the picture, and covered by something else in the last picture."""
+    pictures = clip("leave", 21)
+    covered = pictures.pictures[-1].copy()
+    covered[:, :80] = picture("two", 99, 0)[:, 100:180]
+    cut = Clip("a", 0, (*pictures.pictures[:9], covered))
+    queries = np.array([[8, -40, 300], [8, 50, 60]], np.float32)
+    found = make_tracker("lucas_kanade", None, "cpu").points([cut], [queries])[0]
+    assert np.array_equal(found, queries[:, 1:])
+
+
+def test_a_whole_episode_gets_a_trace_on_the_moving_things() -> None:
+    processors = TraceProcessors(make_tracker("lucas_kanade", None, "cpu"), PRESETS["released"])
+    processors.begin("a", 1, 15)
+    ends = []
+    for t in range(40):
+        result = processors.step({"a": picture("two", 12, t)})["a"]
+        assert result.has_trace == (t >= 9)
+        if result.has_trace:
+            ends.append(min(_to_a_disc("two", t, end) for end in processors.episodes["a"].rows[-1]))
+    assert max(ends) < 1.0
+
+
+def _to_a_disc(kind: str, t: int, point: NDArray[np.float32]) -> float:
+    """Pixels from a point to the nearest disc, 0 inside."""
+    radii, _ = KINDS[kind]
+    both = zip(radii, centres(kind, t), strict=True)
+    return min(max(0.0, float(np.linalg.norm(point - np.array(centre))) - radius) for radius, centre in both)
+
+
+def test_the_grid_is_cotrackers_grid() -> None:
+    points = grid_points(30)
+    assert points.shape == (900, 2)
+    np.testing.assert_allclose(points[0], [3.992, 5.326], atol=1e-3)
+    np.testing.assert_allclose(points[-1], [251.507, 250.339], atol=1e-3)
+    assert points[0, 1] == points[29, 1]  # row by row
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Pretend that the package is, or is not, there."""
+    real = importlib.util.find_spec
+
+    def pretend(there: bool) -> None:
+        def find(name: str, package: str | None = None) -> object:
+            return (object() if there else None) if name == "cotracker" else real(name, package)
+
+        monkeypatch.setattr(importlib.util, "find_spec", find)
+
+    return pretend
+
+
+def test_auto_falls_back_and_says_why(installed: Callable[[bool], None], tmp_path: Path) -> None:
+    checkpoint = tmp_path / "scaled_offline.pth"
+    checkpoint.touch()
+    installed(True)
+    assert make_tracker("auto", None, "cpu").describe()["why"] == "no tracker checkpoint was given"
+    installed(False)
+    described = make_tracker("auto", checkpoint, "cpu").describe()
+    assert described["name"] == "lucas_kanade"
+    assert described["why"] == "the package cotracker is not installed"
+    assert "not CoTracker's" in described["note"]
+
+
+def test_what_is_missing_is_one_line(installed: Callable[[bool], None], tmp_path: Path) -> None:
+    installed(False)
+    with pytest.raises(UserError, match=r"pip install git\+https.*CC-BY-NC"):
+        make_tracker("cotracker", None, "cpu")
+    installed(True)
+    with pytest.raises(UserError, match="needs its checkpoint"):
+        make_tracker("cotracker", None, "cpu")
+    with pytest.raises(UserError, match="does not exist"):
+        make_tracker("auto", tmp_path / "nowhere.pth", "cpu")
+    with pytest.raises(UserError, match='Unknown tracker "raft"'):
+        make_tracker("raft", None, "cpu")  # type: ignore[arg-type]

@@ -1,0 +1,186 @@
+"""Cells of published tables: means of means, cameras left out, every convention of average under its own name."""
+
+from __future__ import annotations
+
+import pytest
+
+from eval.planning import make_plan
+from eval.records.aggregation import Tally, aggregate, macro_mean
+from eval.records.cell_tables import cell_table, cells_latex, cells_markdown, conventions
+from eval.records.folder import RunData
+from eval.records.results import EpisodeRecord
+from eval.records.tables import summary, write_tables
+from eval.records.titles import title
+from task_configs import suite_names
+
+CAN = "google_robot_pick_coke_can"
+DRAWERS = [f"google_robot_{do}_{which}_drawer" for do in ("open", "close") for which in ("top", "middle", "bottom")]
+FOUR = [CAN, "google_robot_move_near", *DRAWERS, "google_robot_place_apple_in_closed_top_drawer"]
+
+
+def played(plan, success=lambda spec: True, stats=None):
+    return {
+        spec.id: EpisodeRecord(
+            id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant,
+            status="success" if success(spec) else "failure", episode_stats=stats or {},
+        )
+        for spec in plan
+    }  # fmt: skip
+
+
+@pytest.fixture
+def specs(make_spec):
+    """Two episodes of each variant of the Google robot's tasks, in both settings."""
+
+    def specs(tasks=FOUR, setting="visual_matching"):
+        orientations = ["horizontal", "standing", "vertical"]
+        return [
+            make_spec(index, task=task, variant=variant).model_copy(update={"setting": setting})
+            for task in tasks
+            for variant in ([f"{o}/urdf=none" for o in orientations] if task == CAN else ["urdf=none"])
+            for index in range(2)
+        ]
+
+    return specs
+
+
+def rates(rows):
+    return {row.name: row.rate for row in rows}
+
+
+def test_a_mean_of_means_gives_every_variant_the_same_weight():
+    small, large = Tally(2, 2, 2, 0), Tally(100, 100, 0, 0)
+    assert macro_mean([small, large]) == 0.5
+    assert macro_mean([small, Tally(2, 1, 1, 1)]) is None
+    assert macro_mean([small, Tally(2, 1, 0, 1), Tally(3, 0, 0, 0)], partial=True) == 0.5
+    assert macro_mean([], partial=True) is None
+
+
+def test_the_three_conventions_and_the_overall_mean_have_names_of_their_own(specs):
+    # coke 1/3 (horizontal only), near 1, drawer 1/2 (open only), apple 0
+    plan = specs() + specs(setting="variant_aggregation")
+    good = {CAN, "google_robot_move_near", *DRAWERS[:3]}
+    records = played(plan, lambda s: s.task in good and (s.task != CAN or s.variant.startswith("horizontal")))
+    found = {(row.name, row.setting): row.rate for row in aggregate(plan, records)}
+    vm = "visual_matching"
+    assert found[CAN, vm] == pytest.approx(1 / 3)
+    assert found["google_robot_open_close_drawer", vm] == 0.5
+    assert found["google_four_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 4)
+    assert found["google_three_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
+    assert found["google_six_sub_cells", vm] == pytest.approx((1 + 0 + 0 + 1 + 1 + 0) / 6)
+    both = "visual_matching+variant_aggregation"
+    assert found["google_both_settings", both] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
+    assert len(conventions(cell_table(plan, records))) == 4
+
+
+def test_what_is_missing_or_errored_takes_the_rate_away(specs):
+    plan = specs()
+    records = played(plan)
+    lost = next(spec for spec in plan if spec.task == DRAWERS[0])
+    records[lost.id] = records[lost.id].model_copy(update={"status": "errored"})
+    found = rates(aggregate(plan, records))
+    assert found["google_robot_open_drawer"] is None
+    assert found["google_robot_open_close_drawer"] is None
+    assert found["google_robot_close_drawer"] == 1.0
+    assert found["google_four_tasks"] is None
+    assert rates(aggregate(plan, records, partial=True))["google_four_tasks"] == 1.0
+    assert rates(aggregate(plan, {}))[CAN] is None
+
+
+def test_half_a_cell_is_not_the_cell(specs):
+    plan = specs(DRAWERS[:3])
+    found = rates(aggregate(plan, played(plan)))
+    assert found == {"google_robot_open_drawer": 1.0, "google_robot_open_close_drawer": None}
+    plan = specs(DRAWERS[:1])
+    assert rates(aggregate(plan, played(plan)))["google_robot_open_drawer"] is None
+
+
+def test_an_average_is_there_only_with_all_its_cells(specs):
+    plan = specs([*FOUR[:-1]])
+    names = {row.name for row in aggregate(plan, played(plan))}
+    assert {"google_three_tasks", "google_six_sub_cells"} <= names
+    assert "google_four_tasks" not in names
+
+
+def test_cameras_are_played_and_left_out_of_the_mean():
+    plan = make_plan(tasks=[CAN], setting="variant_aggregation")
+    records = played(plan, lambda spec: "camera" not in spec.variant)
+    (cell,) = [row for row in aggregate(plan, records) if row.kind == "cell"]
+    assert (cell.rate, cell.tally.n, cell.of) == (1.0, 675, 675)
+    table = summary(plan, records).set_index("variant")
+    assert not table.loc["standing/camera=alt_1", "counted"]
+    assert table.loc["standing/camera=alt_1", ["n", "rate"]].tolist() == [25, 0.0]
+    assert table.loc["all", ["n", "rate"]].tolist() == [675, 1.0]
+
+
+def test_the_grasp_of_the_widowx_tasks_is_a_cell_of_its_own(make_spec):
+    plan = [make_spec(i, task="widowx_carrot_on_plate", variant="default") for i in range(4)]
+    rows = aggregate(plan, played(plan, lambda spec: spec.index == 0, {"is_src_obj_grasped": True}))
+    assert rates(rows) == {"widowx_carrot_on_plate": 0.25, "widowx_carrot_on_plate.partial": 1.0}
+
+
+def test_a_sample_says_so():
+    plan = make_plan(tasks=[CAN], sample=0.1, max_steps=5)
+    said = title({"identity": {"policy": "mine"}}, plan)
+    assert "max_steps 5 instead of 80" in said
+    assert "30 of 300 episodes" in said
+    assert title({"identity": {"policy": "mine"}}, make_plan(tasks=[CAN])).endswith("(assets not recorded)")
+    (cell,) = [row for row in aggregate(plan, played(plan)) if row.kind == "cell"]
+    assert (cell.tally.n, cell.of) == (30, 300)
+
+
+def test_drawing_otherwise_than_the_task_says_so():
+    plan = [spec.model_copy(update={"shader": "rt"}) for spec in make_plan(tasks=[CAN])]
+    assert "drawn with rt instead of default" in title({}, plan)
+
+
+def test_the_files_of_a_run(tmp_path, specs):
+    plan = specs()
+    run = RunData(tmp_path, {"identity": {"policy": "my_policy"}}, tuple(plan), played(plan, lambda s: s.index == 0))
+    write_tables(run)
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
+        "summary.csv", "summary.md", "cells.csv", "cells.md", "cells.tex",
+    }  # fmt: skip
+    text = (tmp_path / "tables/cells.md").read_text()
+    assert "| visual_matching | Average of four tasks | 50.0 |" in text
+    assert "- Average of four tasks: plain mean of four tasks" in text
+    latex = (tmp_path / "tables/cells.tex").read_text()
+    assert r"Success (\%) & Pick Coke Can & Move Near & Open/Close Drawer & Place Apple in Drawer" in latex
+    assert r"Visual Matching & $50.0_{18.8}^{81.2}$" in latex  # 3 of 6; interval from the formula by hand
+    assert latex.count(r"\begin{tabular}") == 1
+    assert latex.count("{") == latex.count("}")
+
+
+def test_a_run_without_published_cells_has_no_such_files(tmp_path, make_spec):
+    plan = [make_spec(0)]
+    write_tables(RunData(tmp_path, {}, tuple(plan), played(plan)))
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"summary.csv", "summary.md"}
+    assert cells_markdown(cell_table(plan, {}), "x").startswith("# x")
+    assert "tabular" not in cells_latex(cell_table(plan, {}), "x")
+
+
+def test_drawers_may_be_one_task_or_three(make_spec):
+    plan = [make_spec(0, task=f"google_robot_{do}_drawer", variant="top/urdf=none") for do in ("open", "close")]
+    found = rates(aggregate(plan, played(plan)))
+    assert found["google_robot_open_close_drawer"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("suite", "counted"),
+    [
+        ("google_robot_visual_matching", 864),
+        ("google_robot_variant_aggregation", 1722),
+        ("widowx_visual_matching", 96),
+        ("alt_urdf", 1533),
+        ("tracevla_table1", 756 + 1533),
+    ],
+)
+def test_a_suite_is_all_of_its_cells(suite, counted):
+    if suite not in suite_names():
+        pytest.skip("this suite is not built yet")
+    plan = make_plan(suite=suite)
+    rows = aggregate(plan, played(plan))
+    found = [row for row in rows if row.kind == "cell"]
+    assert sum(row.tally.n for row in found) == sum(row.of for row in found) == counted
+    assert {row.rate for row in rows} == {1.0}
+    assert title({}, plan).endswith("(assets not recorded)")  # nothing departs from the protocol
