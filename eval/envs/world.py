@@ -16,8 +16,9 @@ from eval.envs.objects import body_of
 from eval.envs.robots.base import pose_array
 from eval.envs.settling import Settled, settle
 from eval.envs.stage_set import StageSet, build_furniture, build_stage_set
-from eval.envs.tasks.base import Facts, TaskResult, make_rule
+from eval.envs.tasks.base import Facts, TaskResult
 from eval.envs.tasks.grasp_test import is_grasped
+from eval.envs.tasks.rules import make_rule
 from eval.episode import EpisodeSpec
 from eval.ray_tracing import RASTER
 from task_configs import load_task, robots

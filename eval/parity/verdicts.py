@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from eval.envs.objects import mass_properties
-from eval.envs.tasks.base import Facts, make_rule
+from eval.envs.tasks.base import Facts
+from eval.envs.tasks.rules import make_rule
 from eval.episode import DRAWERS, EpisodeSpec
 from task_configs import MoveNearTask, PutOnTask, Task, load_task
 

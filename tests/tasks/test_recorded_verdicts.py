@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.envs.tasks.base import Facts, make_rule
+from eval.envs.tasks.base import Facts
 from eval.envs.tasks.grasp_test import is_grasped
+from eval.envs.tasks.rules import make_rule
 from eval.episode import DRAWERS
 from eval.initial import SeedChain, spec_from_reset
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from eval.envs.tasks.base import Facts, TaskRule, make_rule
+from eval.envs.tasks.base import Facts, TaskRule
 from eval.envs.tasks.grasp_test import is_grasped
+from eval.envs.tasks.rules import make_rule
 from eval.initial import SeedChain, spec_from_reset
 
 CAN, CARROT, PLATE = "opened_coke_can", "bridge_carrot_generated_modified", "bridge_plate_objaverse_larger"

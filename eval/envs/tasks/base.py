@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.episode import EpisodeSpec
-from task_configs import DrawerTask, GraspTask, MoveNearTask, PlaceTask, PutOnTask, load_task, objects
+from task_configs import MoveNearTask, PutOnTask, objects
 
 Array = NDArray[np.floating[Any]]
 Stat = bool | int | float | str
@@ -102,26 +102,6 @@ class SingleInstruction:
 
     def advance(self) -> None:
         """There is no other subtask."""
-
-
-def make_rule(spec: EpisodeSpec) -> TaskRule:
-    """The rule of the episode's task."""
-    from eval.envs.tasks.drawer import DrawerRule  # these modules stand on this one
-    from eval.envs.tasks.grasp import GraspRule
-    from eval.envs.tasks.move_near import MoveNearRule
-    from eval.envs.tasks.place import PlaceRule
-    from eval.envs.tasks.put_on import PutOnRule
-
-    task = load_task(spec.task)
-    if isinstance(task, GraspTask):
-        return GraspRule(spec)
-    if isinstance(task, MoveNearTask):
-        return MoveNearRule(spec, task)
-    if isinstance(task, DrawerTask):
-        return DrawerRule(spec, task)
-    if isinstance(task, PlaceTask):
-        return PlaceRule(spec)
-    return PutOnRule(spec, task)
 
 
 def model_with_role(spec: EpisodeSpec, role: str) -> str:
