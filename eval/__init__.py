@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eval.reproduction import reproduce as reproduce
     from eval.rollout.api import run as run
     from eval.rollout.smoke import run_smoke as run_smoke
+    from eval.simpler_env.making import make as make
 
 _PUBLIC = {
     "check_assets": "eval.assets.check",
@@ -28,6 +29,7 @@ _PUBLIC = {
     "fetch_assets": "eval.assets.fetch",
     "load_run": "eval.records.folder",
     "load_runs": "eval.records.merging",
+    "make": "eval.simpler_env.making",
     "make_plan": "eval.planning",
     "reproduce": "eval.reproduction",
     "run": "eval.rollout.api",
@@ -42,6 +44,7 @@ __all__ = [
     "fetch_assets",
     "load_run",
     "load_runs",
+    "make",
     "make_plan",
     "reproduce",
     "run",

@@ -195,6 +195,16 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         axes = np.array([[0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
         return intrinsic, axes @ pose
 
+    @property
+    def instruction(self) -> str:
+        """What the policy is told to do now."""
+        return self._rule.instruction
+
+    @property
+    def is_final_subtask(self) -> bool:
+        """Whether no subtask follows the present one."""
+        return self._rule.is_final_subtask
+
     def advance_to_next_subtask(self) -> None:
         """Begin the next subtask of a long-horizon task."""
         self._rule.advance()

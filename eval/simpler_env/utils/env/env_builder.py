@@ -1,0 +1,29 @@
+"""Environments as the original's sweeps build them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.errors import did_you_mean
+from eval.initial import NotSupported
+from eval.simpler_env.environment import SimplerEnv
+from eval.simpler_env.making import make
+from task_configs import robots
+
+
+def build_maniskill2_env(env_name: str, **kwargs: Any) -> SimplerEnv:
+    """An environment by its id; a photo is laid over the picture of the robot's policy camera."""
+    if kwargs.get("rgb_overlay_path") is not None and kwargs.get("rgb_overlay_cameras") is None:
+        kwargs["rgb_overlay_cameras"] = [_robot(kwargs["robot"]).camera.uid]
+    return make(env_name, **kwargs)
+
+
+def get_robot_control_mode(robot_name: str, policy_name: str | None = None) -> str:
+    """The controller that the original's evaluation uses with this robot, whatever the policy."""
+    return str(_robot(robot_name).control_mode)
+
+
+def _robot(name: str) -> Any:
+    if name not in robots():
+        raise NotSupported(f'Robot "{name}" is not built.{did_you_mean(name, robots())}')
+    return robots()[name]
