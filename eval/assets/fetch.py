@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eval.assets.manifest import Manifest, differing, original_assets
-from eval.envs.standins import cache_folder
+from eval.cache import cache_folder
 from eval.errors import UserError
 
 BATCH = 24

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from eval.asset_options import ENVIRONMENT_VARIABLE, FALLBACK
+from eval.cache import cache_folder, write_whole
 from eval.envs.asset_health import problem
-from eval.envs.standins import cache_folder, standin_path
+from eval.envs.standins import standin_path
 from eval.errors import UserError
 
 VISUAL_NAMES = ("textured.obj", "textured.dae", "textured.glb")
@@ -226,12 +226,7 @@ def _replace_shapes(link: ElementTree.Element, kind: str, ours: Path) -> None:
 
 def _write_cached(content: bytes) -> Path:
     """Store under a name made of the content; safe when several processes write the same file at once."""
-    folder = cache_folder() / "urdf"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{hashlib.blake2b(content, digest_size=8).hexdigest()}.urdf"
+    target = cache_folder() / "urdf" / f"{hashlib.blake2b(content, digest_size=8).hexdigest()}.urdf"
     if not target.exists():
-        handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(part, target)
+        write_whole(target, content)
     return target

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import sapien
 from sapien import physx
@@ -62,7 +63,20 @@ def new_system(timestep: float, solver: Solver, contact_offset: float) -> physx.
 
 def new_scene(system: physx.PhysxCpuSystem, render: bool) -> sapien.Scene:
     """A scene on ``system``; without ``render`` it has no render system, and nothing visual may be built in it."""
-    return sapien.Scene([system, sapien.render.RenderSystem()] if render else [system])
+    if not render:
+        return sapien.Scene([system])
+    _kept_renderer()
+    return sapien.Scene([system, sapien.render.RenderSystem()])
+
+
+@cache
+def _kept_renderer() -> sapien.render.RenderSystem:
+    """One render system that lives as long as the process.
+
+    With the last one SAPIEN closes the Vulkan device. The next scene would open it again and compile every shader anew,
+    which takes seconds, and after some fifty times NVIDIA's driver refuses.
+    """
+    return sapien.render.RenderSystem()
 
 
 def drive_scale(damping: float, inertia: float, timestep: float, solver: Solver = CONTROL) -> float:

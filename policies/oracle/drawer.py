@@ -60,7 +60,7 @@ class Drawer:
         if self._phase == "before":
             return self._towards(state, edge + BEFORE, HOOK, "above", 0.05, 0.25, FREELY)
         if self._phase == "above":
-            return self._towards(state, edge + ABOVE, HOOK, "behind", 0.012, 0.3)
+            return self._towards(state, edge + ABOVE, HOOK, "behind", 0.012, 0.3, patience=20)
         if self._phase == "behind":
             return self._towards(state, edge + BEHIND, HOOK, "pull", 0.008, 0.3, patience=7)
         if self.done(state):

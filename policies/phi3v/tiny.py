@@ -16,6 +16,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
+from eval.cache import cache_folder
 from policies.phi3v.drawn import write_weights
 from policies.phi3v.tokenizer import PAD
 
@@ -83,7 +84,7 @@ _RANGES = {  # steps of about a centimetre and a few degrees; invented
 def random_checkpoint(kind: str) -> Path:
     """The folder of one of ``KINDS``, made if need be; any number of processes may ask at once."""
     version = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
-    target = _cache() / kind / version
+    target = cache_folder() / kind / version
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -143,16 +144,3 @@ def make_tokenizer() -> Tokenizer:
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in ("<unk>", "<s>")])
     tokenizer.add_tokens([AddedToken("</s>", rstrip=True, normalized=False)])
     return tokenizer
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "simpler-eval"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"simpler-eval-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder

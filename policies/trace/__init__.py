@@ -3,9 +3,10 @@
 Imports no torch: only the tracker ``cotracker`` needs it, and loads it when it is made.
 """
 
+from policies.trace.choice import make_tracker
 from policies.trace.presets import PRESETS, TracePreset
 from policies.trace.processor import TraceProcessors, TraceResult
-from policies.trace.trackers import Clip, GridTracks, Tracker, make_tracker
+from policies.trace.trackers import Clip, GridTracks, Tracker
 
 __all__ = [
     "PRESETS",

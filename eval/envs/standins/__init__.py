@@ -14,23 +14,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from eval.cache import cache_folder
+
 SUMS = "sums.json"
 """Checksums of everything in the folder."""
-
-
-@cache
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/simpler-eval``, or a private temporary folder where home cannot be written."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "simpler-eval"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"simpler-eval-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.cache import cache_folder
 from eval.errors import UserError
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
@@ -204,6 +205,7 @@ def test_a_full_gpu_is_one_line(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_tiny_checkpoint_is_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("policies.phi3v.tiny.cache_folder", cache_folder.__wrapped__)
     folder = find_checkpoint("tiny-random")
     assert folder.is_relative_to(tmp_path)
     assert find_checkpoint("tiny-random") == folder

@@ -6,13 +6,11 @@ Unlike the tables' they are made one by one, when a world first asks for them.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from eval.envs.standins import cache_folder
+from eval.cache import cache_folder, write_whole
 
 CUSTOM, MODELS = PurePosixPath("data/custom"), PurePosixPath("data/custom/models")
 STAGES, PHOTOS = PurePosixPath("data/hab2_bench_assets/stages"), PurePosixPath("data/real_inpainting")
@@ -63,11 +61,7 @@ def _cached(relative: str, maker: Callable[[], bytes]) -> Path:
         pass
     data = maker()
     for target, content in ((path, data), (sums, _checksum(data))):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(part, target)
+        write_whole(target, content)
     return path
 
 
