@@ -42,17 +42,18 @@ def table(settings: Iterable[SettingInfo]) -> str:
         by_task.setdefault(info.task, {})[info.setting] = info
     lines = ["| task | " + " | ".join(", ".join(column) for column in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for task, found in by_task.items():
-        cells = ["<br>".join(_cell(found[name]) for name in column if name in found) for column in COLUMNS]
+        cells = ["<br>".join(_cell(found[name], len(column) > 1) for name in column if name in found) for column in COLUMNS]
         about = next(iter(found.values())).about
         lines.append(f"| `{task}`<br>{about} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(info: SettingInfo) -> str:
+def _cell(info: SettingInfo, named: bool) -> str:
     file = f"docs/pictures/{picture_name(info.task, info.setting)}"
     count = "any number, by seed" if info.setting == "prepackaged" else f"{info.episodes} episodes"
     variants = f", {info.variants} variants" if info.variants > 1 else ""
-    return f'<img src="{file}" width="{SHOWN_WIDTH}" alt="{info.setting}"><br>{count}{variants}'
+    name = f"{info.setting}: " if named else ""
+    return f'<img src="{file}" width="{SHOWN_WIDTH}" alt="{info.setting}"><br>{name}{count}{variants}'
 
 
 def with_table(readme: str, new: str) -> str:
