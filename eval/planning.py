@@ -17,7 +17,7 @@ import numpy as np
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.initial import FRESH_ENVIRONMENT_SEED, build_spec, read_options
-from task_configs import Setup, load_suite, load_task, robot_places, suite_names, task_names
+from task_configs import Setup, load_suite, load_task, robot_places, suite_names, task_called, task_names
 from task_configs.models import Episodes, Part, Variant
 
 DEFAULT_SUITE = "demo"
@@ -39,7 +39,7 @@ def make_plan(
 
     Args:
         suite: name of a suite, or path of a suite file.
-        tasks: names of tasks; not together with a suite.
+        tasks: names of tasks, or paths of task files; not together with a suite.
         setting: which sweep of the tasks.
         variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
         seed: first seed of the seeded random scenes (``prepackaged``: episode i is what the original's
@@ -66,7 +66,8 @@ def make_plan(
     if seed is not None and not 0 <= seed < 2**32:
         raise UserError(f"seed is {seed}; it must be between 0 and 2**32 - 1.")
 
-    parts = _parts_of_tasks(tasks, setting, variants) if tasks else load_suite(suite or DEFAULT_SUITE).parts
+    names = [task_called(task) for task in tasks]
+    parts = _parts_of_tasks(names, setting, variants) if tasks else load_suite(suite or DEFAULT_SUITE).parts
     by_task: dict[str, list[EpisodeSpec]] = {}
     for part in parts:
         by_task.setdefault(part.task, []).extend(_expand(part, seed or 0, limit if sample is None else None))

@@ -7,6 +7,7 @@ from task_configs.loader import (
     load_suite,
     load_task,
     objects,
+    own_task_text,
     robot_places,
     robots,
     scenes,
@@ -14,6 +15,7 @@ from task_configs.loader import (
     task_names,
 )
 from task_configs.models import Setup, Suite, Variant
+from task_configs.own import add_own_task, own_tasks, task_called
 
 __all__ = [
     "CabinetTask",
@@ -26,14 +28,18 @@ __all__ = [
     "Suite",
     "Task",
     "Variant",
+    "add_own_task",
     "counts_in_average",
     "lights",
     "load_suite",
     "load_task",
     "objects",
+    "own_task_text",
+    "own_tasks",
     "robot_places",
     "robots",
     "scenes",
     "suite_names",
+    "task_called",
     "task_names",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 from eval.errors import UserError, did_you_mean
 from task_configs.families import FAMILIES, UNTURNED, CabinetTask, GraspTask, MoveNearTask, PutOnTask, Task
 from task_configs.models import RobotPlace, Setup, Suite
+from task_configs.own import ENDINGS, built_in_tasks, own_tasks, task_called
 from task_configs.strict import StrictModel, parse, read_yaml
 from task_configs.world_models import LightSet, ObjectModel, Robot, Scene
 
@@ -20,8 +24,8 @@ Entry = TypeVar("Entry", bound=StrictModel)
 
 
 def task_names() -> tuple[str, ...]:
-    """Names of all tasks, sorted."""
-    return tuple(sorted(path.stem for path in (HERE / "tasks").glob("*.yaml")))
+    """Names of all tasks, the user's own among them, sorted."""
+    return tuple(sorted({**built_in_tasks(), **own_tasks()}))
 
 
 def suite_names() -> tuple[str, ...]:
@@ -29,17 +33,37 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (HERE / "suites").glob("*.yaml")))
 
 
-@cache
 def load_task(name: str) -> Task:
     """A task by name. Raises UserError for an unknown name or an unusable file."""
-    if name not in task_names():
-        raise UserError(f'No task "{name}".{did_you_mean(name, task_names())}')
-    return read_task(HERE / "tasks" / f"{name}.yaml")
+    path = _task_file(name)
+    return _read_task_once(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read_task_once(path: Path, _changed: int) -> Task:
+    return read_task(path)
+
+
+def _task_file(name: str, said: str = "No task") -> Path:
+    file = own_tasks().get(name) or built_in_tasks().get(name)
+    if file is None:
+        raise UserError(f'{said} "{name}".{did_you_mean(name, task_names())}')
+    return file
+
+
+def own_task_text(name: str) -> str | None:
+    """A user's task as one file that needs no other; None for a built-in one."""
+    path = own_tasks().get(name)
+    if path is None:
+        return None
+    load_task(name)
+    plain = json.loads(json.dumps(_extended(read_yaml(path), path)))  # no anchors
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120))
 
 
 def load_suite(name: str) -> Suite:
     """A suite by name, or from a ``.yaml`` file by path. Raises UserError for an unknown name or an unusable file."""
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith(ENDINGS):
         return read_suite(Path(name))
     if name not in suite_names():
         raise UserError(f'No suite "{name}".{did_you_mean(name, suite_names())}')
@@ -57,32 +81,33 @@ def read_task(path: Path) -> Task:
     return task
 
 
-def _extended(data: Any, path: Path) -> Any:
+def _extended(data: Any, path: Path, extending: tuple[Path, ...] = ()) -> Any:
     """The content of a task file; ``extends: TASK`` takes from there what the file does not say. Of ``setup`` single
     entries may be changed; anything else is replaced as a whole.
     """
     if not isinstance(data, dict) or "extends" not in data:
         return data
-    name = str(data["extends"])
-    if name not in task_names():
-        raise UserError(f'{path}: extends: no task "{name}".{did_you_mean(name, task_names())}')
-    base_path = HERE / "tasks" / f"{name}.yaml"
-    base = _extended(read_yaml(base_path), base_path)
+    base_path = _task_file(str(data["extends"]), f"{path}: extends: no task")
+    if base_path in (chain := (*extending, path)):
+        raise UserError(f"{path}: extends: {' -> '.join(file.stem for file in (*chain, base_path))} goes round in a circle.")
+    base = _extended(read_yaml(base_path), base_path, chain)
     setup = {**base.get("setup", {}), **data["setup"]} if isinstance(data.get("setup"), dict) else base.get("setup")
     return {**base, **{key: value for key, value in data.items() if key != "extends"}, "setup": setup}
 
 
 def read_suite(path: Path) -> Suite:
-    """A suite from a file; its tasks and settings are checked."""
+    """A suite from a file; its tasks and settings are checked. A task may be a file, named relative to the suite's."""
     suite = parse(Suite, read_yaml(path), str(path))
+    parts = []
     for number, part in enumerate(suite.parts):
-        known = load_task(part.task).settings if part.task in task_names() else None
         place = f"{path}: parts.{number}"
-        if known is None:
-            raise UserError(f'{place}.task: no task "{part.task}".{did_you_mean(part.task, task_names())}')
+        name = task_called(part.task, path.parent)
+        _task_file(name, f"{place}.task: no task")
+        known = load_task(name).settings
         if part.setting not in known:
             raise UserError(f'{place}.setting: no setting "{part.setting}".{did_you_mean(part.setting, known)}')
-    return suite
+        parts.append(part.model_copy(update={"task": name}))
+    return suite.model_copy(update={"parts": tuple(parts)})
 
 
 @cache

@@ -18,9 +18,11 @@ from eval.errors import UserError
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
 
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Also write a page: checks, notes and, for images, ours beside the originals.")
+]
+
 parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
-
-
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
 
 
@@ -36,12 +38,13 @@ def parity_world_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key).")],
     only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'coke_*,carrot_*'.")] = "",
     assets: AssetsOption = None,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Kinematics, controllers, resets and replays against recordings; exit 1 if a check misses its limit."""
     from eval.parity.world import compare_world
 
-    _tell(compare_world(folder, _patterns(only), assets), as_json)
+    _tell("world", lambda: compare_world(folder, _patterns(only), assets), as_json, html)
 
 
 @parity.command("images")
@@ -49,32 +52,35 @@ def parity_images_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded pictures (with frames/).")],
     only: Annotated[str, typer.Option(help="Comma list of key patterns, such as '*coke*,*carrot*'.")] = "",
     assets: AssetsOption = None,
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Redraw recorded states and compare pictures; exit 1 if a check misses its limit."""
     from eval.parity.images import compare_images
 
-    _tell(compare_images(folder, _patterns(only), assets), as_json)
+    _tell("images", lambda: compare_images(folder, _patterns(only), assets), as_json, html)
 
 
 @parity.command("model")
 def parity_model_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
     only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """The VLA model's tokens, pictures, logits and actions against recordings; exit 1 if a check misses its limit."""
-    _tell(_comparison("model")(folder, _patterns(only)), as_json)
+    _tell("model", lambda: _comparison("model")(folder, _patterns(only)), as_json, html)
 
 
 @parity.command("trace")
 def parity_trace_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
     only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Trace processor, drawing and tracker against recorded runs; exit 1 if a check misses its limit."""
-    _tell(_comparison("trace")(folder, _patterns(only)), as_json)
+    _tell("trace", lambda: _comparison("trace")(folder, _patterns(only)), as_json, html)
 
 
 @bench.command("sim")
@@ -137,8 +143,16 @@ def _patterns(text: str) -> list[str]:
     return [pattern.strip() for pattern in text.split(",") if pattern.strip()]
 
 
-def _tell(report: ParityReport, as_json: bool) -> None:
-    """Print a report and exit with its verdict."""
+def _tell(what: str, compare: Callable[[], ParityReport], as_json: bool, html: Path | None) -> None:
+    """Compare, print the report, write its page if one is wanted, and exit with the verdict."""
+    if html is None:
+        report = compare()
+    else:
+        from eval.parity.page import prepare_page, write_page
+
+        prepare_page(html)
+        report = compare()
+        write_page(report, html, f"Parity with the original: {what}")
     content = report.to_json()
     if as_json:
         typer.echo(json.dumps(content, indent=2))
@@ -149,6 +163,8 @@ def _tell(report: ParityReport, as_json: bool) -> None:
             typer.echo(f"{verdict} {check['key']:28} {check['check']:32} {numbers}")
         for note in content.get("notes", ()):
             typer.echo(note)
+        if html is not None:
+            typer.echo(html)
     raise typer.Exit(0 if content["passed"] else 1)
 
 

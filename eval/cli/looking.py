@@ -16,7 +16,7 @@ from rich.table import Table
 
 from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suite, Tasks, Variants, plan_of
 from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
-from eval.records.folder import RunData
+from eval.records.folder import RunData, know_tasks
 from eval.records.merging import load_runs
 from eval.records.tables import COLUMNS, summary, title, write_tables
 from eval.shards import take_shard
@@ -89,6 +89,8 @@ def report_verb(
     written where --out says.
     """
     data = load_runs(runs, partial)
+    for run in runs:
+        know_tasks(run)
     print_table(data, as_json, partial, out if len(runs) > 1 else out or data.path / "tables")
 
 

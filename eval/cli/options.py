@@ -16,7 +16,9 @@ PLAN, PLAY, MODEL = "What is run", "How it is run", "The model of a policy that 
 Suite = Annotated[str | None, typer.Option(help="Suite by name, or the path of a suite file.", rich_help_panel=PLAN)]
 Tasks = Annotated[
     list[str] | None,
-    typer.Option("--task", help="Task by name, instead of a suite; may be repeated.", rich_help_panel=PLAN),
+    typer.Option(
+        "--task", help="Task by name, or the path of a task file, instead of a suite; may be repeated.", rich_help_panel=PLAN
+    ),
 ]
 Setting = Annotated[
     str,

@@ -34,7 +34,7 @@ from eval.cli.options import (
     policy_args_of,
 )
 from eval.errors import UserError
-from eval.records.folder import RunData, load_run
+from eval.records.folder import RunData, know_tasks, load_run
 from eval.records.results import EpisodeRecord
 from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
 from eval.shards import take_shard
@@ -167,6 +167,7 @@ def run_verb(
         if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
         found = load_run(resume)
+        know_tasks(resume)
         plan, saved, path = found.plan, found.header["options"], resume
         identity = found.header["identity"]
         options |= {"policy_args": identity["policy_args"], "assets": identity["assets"]}

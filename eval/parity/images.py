@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from eval.envs.world import World, picture_size
 from eval.episode import DRAWERS, EpisodeSpec
 from eval.errors import UserError
 from eval.initial import NotSupported, SeedChain, spec_from_reset
-from eval.parity.report import Check, ParityReport, select
+from eval.parity.pictures import difference, picture_pair
+from eval.parity.report import Check, ParityReport, PicturePair, select
 from eval.planning import make_plan
 from task_configs import task_names
 
@@ -42,7 +43,6 @@ BLUR = 9
 """pixels, side of the box that noise is averaged over."""
 
 Picture = NDArray[np.uint8]
-Ids = NDArray[np.int64]
 
 
 @dataclass
@@ -55,6 +55,7 @@ class _Worst:
     """Traced frames: foreground after a blur, since single pixels are noise."""
     parts: float = 0.0
     """Traced frames: mean colour of a group, the worst channel."""
+    pairs: list[PicturePair] = field(default_factory=list)
 
 
 def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
@@ -76,6 +77,7 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
         keys = [key for key in keys if key not in slow]
     world: World | None = None
     checks: list[Check] = []
+    pairs: list[PicturePair] = []
     for key in keys:
         worst = _Worst()
         try:
@@ -85,6 +87,7 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
                 if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
                     world = World(spec, files, rt=UNDENOISED)
                 _compare(world, spec, state, file, folder, worst)
+            pairs += worst.pairs
         except NotSupported:
             checks.append(Check(key, "supported", 1.0, 0.0, "unsupported", 1))
             continue
@@ -100,7 +103,7 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
             Check(key, "foreground before the overlay", worst.foreground, limits[1], "of 255", worst.frames),
             Check(key, "policy picture", worst.policy, limits[2], "of 255", worst.frames),
         ]
-    return ParityReport(tuple(checks), tuple(notes))
+    return ParityReport(tuple(checks), tuple(notes), tuple(pairs))
 
 
 def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
@@ -152,10 +155,11 @@ def _compare(
     if state["overlay"]:
         photo = _rgb((folder / state["overlay"]["overlay_u8"]).with_suffix(".webp"))
         policy = np.where(foreground[..., None], wanted, photo)
-    worst.foreground = max(worst.foreground, _difference(raw[foreground], wanted[foreground]))
+    worst.foreground = max(worst.foreground, difference(raw[foreground], wanted[foreground]))
     soft = [cv2.blur(picture.astype(np.float32), (BLUR, BLUR))[foreground] for picture in (raw, wanted)]
     worst.blurred = max(worst.blurred, float(np.abs(soft[0] - soft[1]).mean()))
-    worst.policy = max(worst.policy, _difference(own, policy))
+    worst.policy = max(worst.policy, difference(own, policy))
+    worst.pairs.append(picture_pair(file.parent.name, file.stem, own, policy))
     worst.frames += 1
 
 
@@ -196,7 +200,3 @@ def _pose(pose: Mapping[str, Any]) -> NDArray[np.float32]:
 
 def _rgb(path: Path) -> Picture:
     return np.asarray(Image.open(path).convert("RGB"))
-
-
-def _difference(a: Picture, b: Picture) -> float:
-    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) if a.size else 0.0

@@ -29,12 +29,28 @@ class Check:
 
 
 @dataclass(frozen=True)
+class PicturePair:
+    """Two pictures that should be equal, as small JPEG files for a page."""
+
+    key: str
+    frame: str
+    ours: bytes
+    original: bytes
+    difference: bytes
+    """Amplified."""
+    apart: float
+    """Mean absolute difference of the full pictures, of 255."""
+
+
+@dataclass(frozen=True)
 class ParityReport:
     """All checks of a run."""
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
     """What a number alone does not say: which sequences ended differently, what is reported without a limit."""
+    pictures: tuple[PicturePair, ...] = ()
+    """For a page; not part of the JSON."""
 
     @property
     def passed(self) -> bool:

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ from pydantic import ValidationError
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.results import EpisodeRecord
+from task_configs import add_own_task, own_tasks
 
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
+TASKS_FOLDER = "tasks"
+"""The user's own task files of a run, if it has any."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,13 @@ def load_run(path: Path) -> RunData:
         plan = _read_plan(path / PLAN_FILE)
         records, _ = _read_records(path / EPISODES_FILE)
     return RunData(path, header, plan, records)
+
+
+def know_tasks(run: Path) -> None:
+    """Make the user's tasks that a run keeps known, where no task of their name is."""
+    for file in sorted((run / TASKS_FOLDER).glob("*.yaml")):
+        if file.stem not in own_tasks():
+            add_own_task(file)
 
 
 class RunFolder:
@@ -125,6 +135,13 @@ class RunFolder:
         self.header = header
         with disk_errors(self.path):
             write_atomically(self.path / RUN_FILE, json.dumps(header, indent=2, default=str) + "\n")
+
+    def keep_tasks(self, texts: Mapping[str, str]) -> None:
+        """Keep the user's own task files beside the plan that was made with them."""
+        with disk_errors(self.path):
+            for name, text in texts.items():
+                (self.path / TASKS_FOLDER).mkdir(exist_ok=True)
+                write_atomically(self.path / TASKS_FOLDER / f"{name}.yaml", text)
 
     def append(self, record: EpisodeRecord) -> None:
         """Make one finished episode durable. Raises ``UserError`` when the disk is full or gone."""

@@ -37,6 +37,7 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False) -> RunData:
     for run in runs[1:]:
         _same_policy(first, run)
         _same_world(first, run)
+        _same_tasks(first, run)
     plan = _union_of_plans(runs)
     missing = _missing_shards(runs)
     if missing and not partial:
@@ -65,6 +66,13 @@ def _same_world(a: RunData, b: RunData) -> None:
     ours, theirs = (run.header.get("world", {}).get("name") for run in (a, b))
     if ours and theirs and ours != theirs:
         raise UserError(f"{a.path} was played in {ours}, {b.path} in {theirs}; report them apart.")
+
+
+def _same_tasks(a: RunData, b: RunData) -> None:
+    ours, theirs = (run.header.get("identity", {}).get("tasks", {}) for run in (a, b))
+    for name in sorted({*ours} & {*theirs}):
+        if ours[name] != theirs[name]:
+            raise UserError(f"{a.path} and {b.path} were played with different files of the task {name}; report them apart.")
 
 
 def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from eval.rollout.pool import WorkerSettings
 from eval.shards import shard_record, take_shard
 from policies.base import Policy
 from policies.registry import load_policy
+from task_configs import own_task_text
 
 SAPIEN_WORLD = "eval.rollout.sapien_world"
 WATCHDOG_SECONDS = 300.0
@@ -146,6 +148,9 @@ def run(
     identity = {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets}
     if "fingerprint" in described:
         identity["fingerprint"] = described["fingerprint"]
+    own = {name: text for name in sorted({spec.task for spec in plan}) if (text := own_task_text(name)) is not None}
+    if own:  # they may change, and a run does not go on with another task
+        identity["tasks"] = {name: hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for name, text in own.items()}
     header = {
         "identity": identity,
         "policy": described,
@@ -157,6 +162,7 @@ def run(
         header["shard"] = shard_record(whole, shard, plan_hash(whole))
     try:
         with RunFolder(out or default_out(name), plan, header) as folder:
+            folder.keep_tasks(own)
             recorder = FolderRecorder(folder, rule, listener)
             left = folder.open_episodes(retry_errored)
             if on_start is not None:

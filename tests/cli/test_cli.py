@@ -51,6 +51,12 @@ def test_list_names_what_can_be_chosen(cli):
     ("arguments", "words"),
     [
         (["run", "--task", "widowx_carot_on_plate"], 'Did you mean "widowx_carrot_on_plate"?'),
+        (["run", "--suite", "demoo"], 'No suite "demoo". Did you mean "demo"?'),
+        (["run", "--suite", "google_robot_visual_maching"], 'Did you mean "google_robot_visual_matching"?'),
+        (["run", "--task", "google_robot_pick_coke_can", "--variant", "standin/*"], "Did you mean"),
+        (["run", "--task", "widowx_stack_cube", "--setting", "prepacked"], 'Did you mean "prepackaged"?'),
+        (["run", "--suite", "gone.yaml"], "gone.yaml: cannot be read"),
+        (["plan", "--task", "gone.yaml"], "gone.yaml: there is no such task file"),
         (["run", "--policy", "orakle"], 'Unknown policy "orakle". Did you mean "oracle"?'),
         (["run", "--policy", "no/such/file.py:Mine"], "does not exist"),
         (["run", "--policy", "random", "--policy-arg", "sead=3"], "It takes: seed, scale"),
@@ -78,6 +84,23 @@ def test_list_names_what_can_be_chosen(cli):
 def test_bad_input_is_one_line(cli, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert words in refused(cli(*arguments))
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("typo", "words"),
+    [
+        ("seting: visual_matching", 'mine.yaml: parts.0: unknown key "seting". Did you mean "setting"?'),
+        ("setting: visual_maching", 'mine.yaml: parts.0.setting: no setting "visual_maching". Did you mean "visual_matching"?'),
+        ("setting: visual_matching, variants: [defualt]", 'Did you mean "default"?'),
+        ("setting: visual_matching, limit: many", "mine.yaml: parts.0.limit: input should be a valid integer"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_a_typo_in_a_suite_file_is_one_line(cli, tmp_path, monkeypatch, verb, typo, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(f"about: mine\nparts:\n  - {{task: widowx_carrot_on_plate, {typo}}}\n")
+    assert words in refused(cli(verb, "--suite", "mine.yaml"))
     assert not (tmp_path / "results").exists()
 
 

@@ -89,6 +89,7 @@ def test_a_mistake_in_a_task_is_one_line(tmp_path: Path, file: Path, right: str,
             'Did you mean "widowx_carrot',
         ),
         ("about: x\nparts:\n  - {task: widowx_carrot_on_plate, setting: visual}", "parts.0.setting: no setting"),
+        ("about: x\nparts:\n  - {task: gone.yaml, setting: visual_matching}", "gone.yaml: there is no such task file"),
         ("about: x\nparts: []", "parts: "),
         ("about: x\nparts:\n\t- a", "line 3, column 1: broken YAML"),
         ("about: x\nparts:\n  - {task: a, seting: b}", 'parts.0: unknown key "seting". Did you mean "setting"?'),
@@ -102,7 +103,7 @@ def test_a_mistake_in_a_suite_is_one_line(tmp_path: Path, text: str, said: str) 
     with pytest.raises(UserError) as caught:
         read_suite(file)
     message = str(caught.value)
-    assert message.startswith(str(file))
+    assert message.startswith((str(file), str(tmp_path / "gone.yaml")))
     assert said in message
     assert "\n" not in message
 

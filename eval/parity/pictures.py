@@ -1,0 +1,41 @@
+"""Pictures that should be equal, made small enough for a page."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eval.parity.report import PicturePair
+
+WIDTH = 320
+"""pixels on the page."""
+AMPLIFIED = 8
+"""Factor; a difference of 32 of 255 and more is white."""
+QUALITY = 85
+
+Picture = NDArray[np.uint8]
+
+
+def difference(a: Picture, b: Picture) -> float:
+    """Mean absolute difference, of 255; 0 for empty pictures."""
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) if a.size else 0.0
+
+
+def picture_pair(key: str, frame: str, ours: Picture, original: Picture) -> PicturePair:
+    """A pair with its difference, from two pictures (H, W, 3) of the same size."""
+    apart = np.abs(ours.astype(np.int16) - original.astype(np.int16))
+    amplified = np.clip(apart * AMPLIFIED, 0, 255).astype(np.uint8)
+    small = [small_jpeg(picture) for picture in (ours, original, amplified)]
+    return PicturePair(key, frame, small[0], small[1], small[2], difference(ours, original))
+
+
+def small_jpeg(picture: Picture, width: int = WIDTH, quality: int = QUALITY) -> bytes:
+    """A picture (H, W, 3) as a JPEG file of this width."""
+    height = round(picture.shape[0] * width / picture.shape[1])
+    file = io.BytesIO()
+    Image.fromarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
