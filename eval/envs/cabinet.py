@@ -49,8 +49,8 @@ class Cabinet:
         """The floor inside a drawer."""
         return self.links[f"{drawer}_drawer"].collision_shapes[FLOOR_SHAPE]
 
-    def front_pose(self, drawer: str) -> sapien.Pose:
-        """World pose of a drawer's frame: its front panel lies 0.305 m along x from there."""
+    def frame(self, drawer: str) -> sapien.Pose:
+        """World pose of a drawer's frame: its front panel stands 0.305 m along x from there."""
         return self.links[f"{drawer}_drawer"].entity_pose
 
 

@@ -23,12 +23,10 @@ from eval.envs.robots.kinematics import KinematicModel
 from eval.envs.robots.widowx import WidowXController
 from eval.envs.scenery import build_lights, build_stage
 from eval.envs.settling import LOCK_ALL, Settled
-from eval.episode import EpisodeSpec, ObjectSpec
+from eval.episode import SHADERS_BUILT, EpisodeSpec, ObjectSpec
 from task_configs import lights, load_task, robots, scenes
 from task_configs.world_models import Robot as RobotConfig
 
-RASTER = "default"
-"""SAPIEN's shader of the original's raster pictures; also drawn where an episode asks for ray tracing, not built yet."""
 AWAY = sapien.Pose([-10.0, 0.0, 0.0])
 TASK_OBJECT_DAMPING = 0.1
 UNDAMPED = ("distractor", "fixture")
@@ -145,7 +143,7 @@ def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool) -> StageSet
     system = new_system(timestep, CONTROL, task.contact_offset)
     scene = new_scene(system, render)
     if render:
-        sapien.render.set_camera_shader_dir(RASTER)
+        sapien.render.set_camera_shader_dir(spec.shader if spec.shader in SHADERS_BUILT else "default")
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(scene, urdf, geometry, link_materials(config), render)

@@ -166,14 +166,22 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         return Facts(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
 
     def privileged(self) -> dict[str, Any]:
-        """State for scripted policies: world poses (7,) of objects, tool and robot base, roles, table height."""
-        made = self.stage_set
-        return {
+        """State for scripted policies: family of the task, world poses (7,) of objects, tool and robot base, roles; with
+        a cabinet also the opening [m] and the frame (7,) of the task's drawer.
+        """
+        made, spec = self.stage_set, self.spec_of_episode
+        state: dict[str, Any] = {
+            "family": load_task(spec.task).family,
             "objects": {name: pose_array(entity.pose) for name, entity in made.objects.items()},
-            "roles": {o.role: o.model for o in self.spec_of_episode.objects if o.role != "distractor"},
+            "roles": {o.role: o.model for o in spec.objects if o.role != "distractor"},
             "tcp": pose_array(made.robot.tool.entity_pose),
             "base": pose_array(made.robot.articulation.root_pose),
         }
+        if made.cabinet is not None and spec.cabinet is not None:
+            drawer = spec.cabinet.drawer
+            frame = pose_array(made.cabinet.frame(drawer))
+            state["drawer"] = {"opening": made.cabinet.openings[drawer], "frame": frame}
+        return state
 
     def camera_matrices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(3, 3) intrinsic and (4, 4) extrinsic matrix (world to OpenCV camera frame) of the policy camera."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from eval.episode import EpisodeSpec
+from eval.episode import SHADERS_BUILT, EpisodeSpec
 from eval.records.aggregation import counts
 from task_configs import load_task, task_names
 
@@ -49,6 +49,8 @@ def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
         said.append(f"max_steps {ours} instead of {theirs}")
     drawn = {(spec.shader, wanted[1]) for spec in specs if (wanted := _wanted(spec)) and spec.shader != wanted[1]}
     said += [f"drawn with {ours} instead of {theirs}" for ours, theirs in sorted(drawn)]
+    missing = sorted({spec.shader for spec in specs} - SHADERS_BUILT)
+    said += [f"drawn with default where {shader} is wanted" for shader in missing]
     whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
     counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
     if counted < whole:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from policies.base import Action, EpisodeInfo, Observation
+from policies.oracle.drawer import Drawer
+from policies.oracle.move_near import MoveNear
 from policies.oracle.pick import Pick
+from policies.oracle.place import Place
 from policies.oracle.put_on import PutOn
 
 
@@ -18,8 +21,18 @@ class Script(Protocol):
         """Next action; the observation carries the privileged state."""
 
 
+SCRIPTS: Mapping[str, Callable[[], Script]] = {
+    "grasp": Pick,
+    "put_on": PutOn,
+    "move_near": MoveNear,
+    "drawer": Drawer,
+    "place": Place,
+}
+"""By task family."""
+
+
 class OraclePolicy:
-    """Chooses a script by the roles of the objects in the scene; one script per episode."""
+    """Chooses a script by the family of the task; one script per episode."""
 
     needs_image = False
     needs_privileged = True
@@ -41,8 +54,7 @@ class OraclePolicy:
         if observation.episode not in self._scripts:
             if observation.privileged is None:
                 raise ValueError("the oracle needs the privileged state")
-            roles = observation.privileged["roles"]
-            self._scripts[observation.episode] = PutOn() if "goal" in roles else Pick()
+            self._scripts[observation.episode] = SCRIPTS[observation.privileged["family"]]()
         return self._scripts[observation.episode]
 
     def describe(self) -> Mapping[str, Any]:

@@ -16,8 +16,11 @@ GRASP_HEIGHT = 0.003
 """m, tool above the source's origin when the fingers close."""
 CLOSING_STEPS = 4
 RELEASE_STEPS = 3
+TABLE_HEIGHT = 0.87
 DROP_GAP = 0.012
-"""m, tool above where it would stand if the source lay on the goal."""
+"""m, of the source above where it will lie on the goal."""
+BASKET_GAP = 0.03
+"""m, of the source's origin above the goal's where the goal is the floor of a basket."""
 
 
 class PutOn:
@@ -31,14 +34,26 @@ class PutOn:
         """Next action."""
         state: Any = observation.privileged
         hand = hand_of(observation.robot)
-        source, goal = (state["objects"][state["roles"][role]] for role in ("source", "goal"))
+        source = state["objects"][state["roles"]["source"]]
         self._steps += 1
         if self._phase in ("hover", "descend", "close"):
             return self._take(hand, state, source)
-        return self._bring(hand, state, source, goal)
+        return self._bring(hand, state, source[:3], self.destination(state))
+
+    def destination(self, state: Any) -> NDArray[np.float64]:
+        """(3,) where the source's origin is to be let go, world."""
+        goal = state["objects"][state["roles"]["goal"]]
+        if "fixture" in state["roles"]:  # the floor of the basket stands above everything around it
+            return np.array([*goal[:2], goal[2] + BASKET_GAP])
+        thickness = 2.0 * max(0.0, float(goal[2]) - TABLE_HEIGHT)
+        return np.array([*goal[:2], self._source_height + thickness + DROP_GAP])
+
+    def closing_direction(self, source: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Along which the fingers meet; its sign does not matter."""
+        return np.asarray(rotation(source).as_matrix()[:, 1])
 
     def _take(self, hand: Hand, state: Any, source: NDArray[np.float64]) -> Action:
-        wanted = grasp_rotation(hand, state, source[:3], rotation(source).as_matrix()[:, 1])
+        wanted = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
         grasp = raised(source[:3], GRASP_HEIGHT)
         if self._phase == "hover":
             above = raised(grasp, HOVER)
@@ -49,15 +64,19 @@ class PutOn:
             if distance(state, grasp) < 0.005 or self._steps > 12:
                 self._go("close")
             return Action(steer(hand, state, grasp, wanted, hand.open_command))
+        if self._steps == 1:
+            self._source_height = float(source[2])
         if self._steps >= CLOSING_STEPS:
             self._go("lift")
         self._height = float(state["tcp"][2])
         self._turned = rotation(state["tcp"])
         return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
 
-    def _bring(self, hand: Hand, state: Any, source: NDArray[np.float64], goal: NDArray[np.float64]) -> Action:
+    def _bring(
+        self, hand: Hand, state: Any, source: NDArray[np.float64], goal: NDArray[np.float64]
+    ) -> Action:
         tool = state["tcp"][:3]
-        carry = self._height + HOVER
+        carry = max(self._height, self._height + float(goal[2]) - self._source_height) + HOVER
         if self._phase == "lift":
             if tool[2] > carry - 0.02:
                 self._go("carry")
@@ -68,7 +87,7 @@ class PutOn:
                 self._go("lower")
             return Action(steer(hand, state, over, self._turned, hand.close_command))
         if self._phase == "lower":
-            low = np.array([over[0], over[1], self._height + DROP_GAP])
+            low = np.array([over[0], over[1], tool[2] + goal[2] - source[2]])
             if abs(tool[2] - low[2]) < 0.005 or self._steps > 10:
                 self._go("release")
             return Action(steer(hand, state, low, self._turned, hand.close_command))
