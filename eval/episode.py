@@ -14,10 +14,6 @@ DRAWERS = ("top", "middle", "bottom")
 """In the order of the cabinet's joints."""
 
 
-SHADERS_BUILT = frozenset({"default"})
-"""An episode that asks for another shader is drawn with ``default``, and its table says so."""
-
-
 class ObjectSpec(BaseModel):
     """An object and where it starts to fall from."""
 

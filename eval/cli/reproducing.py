@@ -21,6 +21,7 @@ from eval.cli.running import (
     Out,
     Partial,
     PolicyArgs,
+    RayTracing,
     RetryErrored,
     TracePreset,
     Tracker,
@@ -84,6 +85,7 @@ def reproduce_verb(
     from_runs: From = None,
     workers: Workers = None,
     video: Video = None,
+    rt: RayTracing = None,
     watchdog: Watchdog = None,
     retry_errored: RetryErrored = False,
     partial: Partial = False,
@@ -120,6 +122,7 @@ def reproduce_verb(
         options: dict[str, Any] = {
             "policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard,
             "workers": workers, "video": video or "none", "watchdog": watchdog or WATCHDOG_SECONDS,
+            "rt": rt or "auto",
             "retry_errored": retry_errored, "partial": partial,
         }  # fmt: skip
         data = play_with_progress(plan, policy, out or default_out(f"{policy}-{task}"), options)

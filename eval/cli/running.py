@@ -92,6 +92,14 @@ Watchdog = Annotated[
         rich_help_panel=PLAY,
     ),
 ]
+RayTracing = Annotated[
+    str | None,
+    typer.Option(
+        help="How drawer episodes are drawn, for which the original traces rays: trace, raster (the table says so), or auto "
+        "(default): trace where a GPU draws. On a CPU a traced picture takes minutes.",
+        rich_help_panel=PLAY,
+    ),
+]
 RetryErrored = Annotated[bool, typer.Option(help="Run errored episodes of a continued run again.")]
 Partial = Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")]
 
@@ -127,6 +135,7 @@ def run_verb(
     resume: Resume = None,
     workers: Workers = None,
     video: Video = None,
+    rt: RayTracing = None,
     watchdog: Watchdog = None,
     retry_errored: RetryErrored = False,
     partial: Partial = False,
@@ -151,7 +160,7 @@ def run_verb(
         trace_preset=trace_preset, tracker=tracker, tracker_checkpoint=tracker_checkpoint,
     )  # fmt: skip
     options: dict[str, Any] = {
-        "workers": workers, "video": video, "watchdog": watchdog,
+        "workers": workers, "video": video, "watchdog": watchdog, "rt": rt,
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
@@ -168,10 +177,11 @@ def run_verb(
         saved = {"video": "none" if suite or task else "all"}
         options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
-    for key in ("workers", "video", "watchdog"):
+    for key in ("workers", "video", "watchdog", "rt"):
         if options[key] is None:
             options[key] = saved.get(key)
     options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
+    options["rt"] = options["rt"] or "auto"
     data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
 

@@ -10,6 +10,7 @@ import numpy as np
 import sapien
 from numpy.typing import NDArray
 
+from eval import ray_tracing
 from eval.envs.assets import Assets
 from eval.envs.cabinet import Cabinet, load_cabinet
 from eval.envs.objects import body_of, build_object, make_matte, mass_properties
@@ -23,7 +24,7 @@ from eval.envs.robots.kinematics import KinematicModel
 from eval.envs.robots.widowx import WidowXController
 from eval.envs.scenery import build_lights, build_stage
 from eval.envs.settling import LOCK_ALL, Settled
-from eval.episode import SHADERS_BUILT, EpisodeSpec, ObjectSpec
+from eval.episode import EpisodeSpec, ObjectSpec
 from task_configs import lights, load_task, robots, scenes
 from task_configs.world_models import Robot as RobotConfig
 
@@ -135,15 +136,15 @@ class StageSet:
         return [link.entity for link in links] + [e for name, e in self.objects.items() if name not in self.hidden]
 
 
-def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool) -> StageSet:
-    """Build the scene of an episode."""
+def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool, rt: str = ray_tracing.RASTER) -> StageSet:
+    """Build the scene of an episode; ``rt``: how ray-traced episodes are drawn (:mod:`eval.ray_tracing`)."""
     task = load_task(spec.task)
     config = robots()[spec.robot]
     timestep = 1.0 / spec.sim_freq
     system = new_system(timestep, CONTROL, task.contact_offset)
     scene = new_scene(system, render)
     if render:
-        sapien.render.set_camera_shader_dir(spec.shader if spec.shader in SHADERS_BUILT else "default")
+        ray_tracing.apply(rt if spec.shader == "rt" else ray_tracing.RASTER)
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(scene, urdf, geometry, link_materials(config), render)

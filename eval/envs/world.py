@@ -19,6 +19,7 @@ from eval.envs.stage_set import StageSet, build_furniture, build_stage_set
 from eval.envs.tasks.base import Facts, TaskResult, make_rule
 from eval.envs.tasks.grasp_test import is_grasped
 from eval.episode import EpisodeSpec
+from eval.ray_tracing import RASTER
 from task_configs import load_task, robots
 
 ACTION_LENGTH = 7
@@ -40,10 +41,10 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
 
-    def __init__(self, spec: EpisodeSpec, assets: Assets, render: bool = True) -> None:
+    def __init__(self, spec: EpisodeSpec, assets: Assets, render: bool = True, rt: str = RASTER) -> None:
         self.render_mode = "rgb_array" if render else None
         self.spec_of_episode = spec
-        self._assets, self._render = assets, render
+        self._assets, self._render, self._rt = assets, render, rt
         self._set: StageSet | None = None
         self._settled: dict[str, list[Settled]] = {}
         self.image_out: NDArray[np.uint8] | None = None
@@ -82,7 +83,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         self._set = None  # free the old scene first
         # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
         # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
-        self._set = build_stage_set(spec, self._assets, self._render)
+        self._set = build_stage_set(spec, self._assets, self._render, self._rt)
         self._set.start(spec, settled)
         self._rule = make_rule(spec)
         self._rule.reset(self._facts(settled))

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import sapien
 from numpy.typing import NDArray
 from PIL import Image
 
+from eval import ray_tracing
 from eval.envs.assets import Assets
 from eval.envs.objects import body_of
 from eval.envs.settling import Settled
@@ -32,6 +34,10 @@ from task_configs import task_names
 SMALL_GROUP = 200
 """pixels; smaller objects are not judged by overlap."""
 ROBOT, CABINET = "robot", "cabinet"
+TRACED = "_rt"
+UNDENOISED = "trace:none"
+BLUR = 9
+"""pixels, side of the box that noise is averaged over."""
 
 Picture = NDArray[np.uint8]
 Ids = NDArray[np.int64]
@@ -43,14 +49,27 @@ class _Worst:
     foreground: float = 0.0
     policy: float = 0.0
     frames: int = 0
+    blurred: float = 0.0
+    """Traced frames: foreground after a blur, since single pixels are noise."""
+    parts: float = 0.0
+    """Traced frames: mean colour of a group, the worst channel."""
 
 
 def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
-    """Redraw every selected key; ``only``: name patterns, ``assets``: as for ``run``."""
+    """Redraw every selected key; ``only``: name patterns, ``assets``: as for ``run``.
+
+    Ray-traced keys (their names end in ``_rt``) are traced with the original's samples and without a denoiser, as they
+    were recorded. On a CPU that takes minutes a frame, so there only a pattern that ends in ``_rt`` selects them.
+    """
     if not (folder / "frames").is_dir():
         raise UserError(f"{folder} holds no frames/. Give a folder of recorded pictures.")
     keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
     files = Assets.from_option(assets)
+    notes = []
+    slow = [key for key in keys if key.endswith(TRACED)]
+    if slow and not any(pattern.endswith(TRACED) for pattern in only) and ray_tracing.choose("auto") == ray_tracing.RASTER:
+        notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' redraws them.")
+        keys = [key for key in keys if key not in slow]
     world: World | None = None
     checks: list[Check] = []
     for key in keys:
@@ -60,24 +79,29 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
                 state = json.loads(file.read_text())
                 spec = _spec(state)
                 if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
-                    world = World(spec, files)
+                    world = World(spec, files, rt=UNDENOISED)
                 _compare(world, spec, state, file, folder, worst)
         except NotSupported:
             checks.append(Check(key, "supported", 1.0, 0.0, "unsupported", 1))
+            continue
+        if key.endswith(TRACED):
+            checks += [
+                Check(key, "segmentation: overlap missing in the worst group", worst.overlap, 1e-2, "1 - IoU", worst.frames),
+                Check(key, "foreground after a 9x9 blur", worst.blurred, 1.0, "of 255", worst.frames),
+                Check(key, "mean colour of the worst group", worst.parts, 2.0, "of 255", worst.frames),
+            ]
             continue
         checks += [
             Check(key, "segmentation: overlap missing in the worst group", worst.overlap, 1e-3, "1 - IoU", worst.frames),
             Check(key, "foreground before the overlay", worst.foreground, 0.5, "of 255", worst.frames),
             Check(key, "policy picture", worst.policy, 0.1, "of 255", worst.frames),
         ]
-    return ParityReport(tuple(checks))
+    return ParityReport(tuple(checks), tuple(notes))
 
 
 def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
     """The episode whose scene was recorded; poses are set afterwards."""
     asked = state["spec"]
-    if state["renderer"]["shader_dir"] != "ibl":
-        raise NotSupported("ray-traced frames are not supported yet")
     if "prepackaged" in asked:
         if asked["prepackaged"] not in task_names():
             raise NotSupported(f"the task {asked['prepackaged']} is not built")
@@ -89,7 +113,8 @@ def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
         if asked.get("overlay"):
             kwargs["rgb_overlay_path"] = f"real_inpainting/{asked['overlay']}"
         spec = spec_from_reset(asked["env"], kwargs, state["seed"], dict(state["reset_options"] or {}), SeedChain())
-    return spec.model_copy(update={"urdf_version": state["urdf_version"] or ""})
+    shader = "rt" if state["renderer"]["shader_dir"] == "rt" else "default"
+    return spec.model_copy(update={"urdf_version": state["urdf_version"] or "", "shader": shader})
 
 
 def _compare(
@@ -117,11 +142,15 @@ def _compare(
         ours = np.isin(ids, _own_ids(made, group))
         if theirs.sum() >= SMALL_GROUP:
             worst.overlap = max(worst.overlap, 1.0 - float((theirs & ours).sum() / (theirs | ours).sum()))
+            apart = np.abs(raw[theirs].mean(axis=0) - wanted[theirs].mean(axis=0)).max()
+            worst.parts = max(worst.parts, float(apart))
     policy = wanted
     if state["overlay"]:
         photo = _rgb((folder / state["overlay"]["overlay_u8"]).with_suffix(".webp"))
         policy = np.where(foreground[..., None], wanted, photo)
     worst.foreground = max(worst.foreground, _difference(raw[foreground], wanted[foreground]))
+    soft = [cv2.blur(picture.astype(np.float32), (BLUR, BLUR))[foreground] for picture in (raw, wanted)]
+    worst.blurred = max(worst.blurred, float(np.abs(soft[0] - soft[1]).mean()))
     worst.policy = max(worst.policy, _difference(own, policy))
     worst.frames += 1
 

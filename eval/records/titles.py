@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from eval.episode import SHADERS_BUILT, EpisodeSpec
+from eval.episode import EpisodeSpec
 from eval.records.aggregation import counts
 from task_configs import load_task, task_names
 
@@ -16,7 +16,7 @@ def title(header: Mapping[str, Any], plan: Sequence[EpisodeSpec] = ()) -> str:
     policy = header.get("identity", {}).get("policy", "?")
     remarks = header.get("policy", {}).get("remarks") or ()
     world = header.get("world", {})
-    inside = [_files(world), *departures(plan)]
+    inside = [_files(world), *departures(plan), *_drawing(world, plan)]
     if shard := header.get("shard"):
         inside.append(f"shard {shard['shard']}: {len(plan)} of {shard['episodes']} episodes")
     inside += header.get("merged", [])
@@ -39,6 +39,16 @@ def _files(world: Mapping[str, Any]) -> str:
     return text
 
 
+def _drawing(world: Mapping[str, Any], plan: Sequence[EpisodeSpec]) -> list[str]:
+    """How the episodes were drawn for which the original traces rays; nothing if no picture was drawn."""
+    drawing = world.get("drawing")
+    if not drawing or not any(spec.shader == "rt" for spec in plan):
+        return []
+    if drawing["rt"] == "raster":
+        return ["RASTER pictures where the original traces rays"]
+    return [f"rays traced with {drawing['samples']} samples, denoiser {drawing['denoiser']}"]
+
+
 def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
     """Where a plan leaves its tasks' own settings: step limit, drawing, number of episodes."""
     specs = list(plan)
@@ -49,8 +59,6 @@ def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
         said.append(f"max_steps {ours} instead of {theirs}")
     drawn = {(spec.shader, wanted[1]) for spec in specs if (wanted := _wanted(spec)) and spec.shader != wanted[1]}
     said += [f"drawn with {ours} instead of {theirs}" for ours, theirs in sorted(drawn)]
-    missing = sorted({spec.shader for spec in specs} - SHADERS_BUILT)
-    said += [f"drawn with default where {shader} is wanted" for shader in missing]
     whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
     counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
     if counted < whole:

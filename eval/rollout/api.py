@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval import ray_tracing
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.folder import RunData, RunFolder, load_run, plan_hash
@@ -105,6 +106,7 @@ def run(
     retry_errored: bool = False,
     partial: bool = False,
     shard: str | None = None,
+    rt: str = "auto",
     world: str = SAPIEN_WORLD,
     on_start: Callable[[Path, list[EpisodeRecord]], None] | None = None,
     listener: Listener | None = None,
@@ -114,9 +116,10 @@ def run(
     ``policy`` is a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes);
     ``policy_args`` go to its constructor. ``assets`` are pack folders separated by commas, None for the built-in
     stand-ins. ``out`` holding a part of the same run continues it. ``watchdog`` are the seconds a simulator process
-    may be silent. ``shard``, such as ``"2/8"``, plays only that part of the plan. ``on_start`` is told the folder and
-    what is already done, once the input is known to be usable; ``listener`` every new record. ``world`` is a module as
-    described in :mod:`eval.rollout.worker`.
+    may be silent. ``shard``, such as ``"2/8"``, plays only that part of the plan. ``rt`` says how the episodes are
+    drawn for which the original traces rays: ``trace``, ``raster``, or ``auto`` (trace where a GPU draws). ``on_start``
+    is told the folder and what is already done, once the input is known to be usable; ``listener`` every new record.
+    ``world`` is a module as described in :mod:`eval.rollout.worker`.
 
     Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
     is on disk in both cases.
@@ -135,7 +138,10 @@ def run(
         plan = take_shard(whole, shard)
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
-    options = {"workers": workers, "video": video, "watchdog": watchdog}
+    options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt}
+    drawn = rule.kind != "none" or getattr(player, "needs_image", True)
+    traced = world == SAPIEN_WORLD and drawn and any(spec.shader == "rt" for spec in plan)
+    drawing = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
     described = dict(player.describe())
     identity = {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets}
     if "fingerprint" in described:
@@ -155,7 +161,7 @@ def run(
             left = folder.open_episodes(retry_errored)
             if on_start is not None:
                 on_start(folder.path, list(folder.records.values()))
-            settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog)
+            settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog, drawing)
             try:
                 Rollout(left, player, settings, recorder).play()
             finally:

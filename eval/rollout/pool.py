@@ -29,6 +29,8 @@ class WorkerSettings:
     workers: int
     watchdog: float
     """Seconds a worker may take for one message before it counts as hanging."""
+    rt: str = "raster"
+    """How ray-traced episodes are drawn (:mod:`eval.ray_tracing`)."""
 
 
 @dataclass(eq=False)
@@ -64,7 +66,7 @@ class Pool:
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
         process = self._context.Process(
             target=worker_main,
-            args=(theirs, self.settings.world, self.settings.assets, threads, os.getpid()),
+            args=(theirs, self.settings.world, self.settings.assets, self.settings.rt, threads, os.getpid()),
             daemon=True,
         )
         process.start()

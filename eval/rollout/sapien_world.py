@@ -5,14 +5,37 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from eval.envs import make_world, scene_key
+import gymnasium
+
+from eval import ray_tracing
+from eval.envs import make_world as make_drawn_world
+from eval.envs import scene_key
 from eval.envs.assets import Assets
+from eval.episode import EpisodeSpec
 from eval.vulkan import NO_DEVICE, vulkan_devices
 
 NAME = "simpler-eval's world on SAPIEN 3"
 open_assets = Assets.from_option
 
-__all__ = ["NAME", "drivers", "make_world", "open_assets", "refusal", "scene_key"]
+__all__ = ["NAME", "drawing", "drivers", "make_world", "open_assets", "refusal", "scene_key", "set_drawing"]
+
+_rt = ray_tracing.RASTER
+
+
+def set_drawing(rt: str) -> None:
+    """How ray-traced episodes are drawn from now on (:mod:`eval.ray_tracing`)."""
+    global _rt
+    _rt = rt
+
+
+def drawing() -> dict[str, Any]:
+    """The same for the record."""
+    return dict(ray_tracing.record(_rt))
+
+
+def make_world(spec: EpisodeSpec, assets: Assets, render: bool) -> gymnasium.Env[Any, Any]:
+    """The world of an episode."""
+    return make_drawn_world(spec, assets, render, rt=_rt)
 
 
 @functools.cache

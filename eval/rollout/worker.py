@@ -16,7 +16,8 @@ worker -> parent
 
 A world is named by a module with ``make_world(spec, assets, render)``, ``scene_key(spec)`` and ``open_assets(text)``.
 The world is a ``gymnasium.Env``; the picture's size is read from its observation space, and ``image_out`` may be set to
-the array that the next picture shall be written into. Optional in the module: ``NAME``, ``drivers()`` for the record,
+the array that the next picture shall be written into. Optional in the module: ``NAME``, ``drivers()`` and ``drawing()`` for the
+record, ``set_drawing(text)`` with the choice of :mod:`eval.ray_tracing`,
 and ``refusal(error)``: one line if an exception means that no episode can be played.
 """
 
@@ -48,7 +49,9 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def worker_main(connection: Connection, world_module: str, assets: str | None, render_threads: int, parent: int) -> None:
+def worker_main(
+    connection: Connection, world_module: str, assets: str | None, rt: str, render_threads: int, parent: int
+) -> None:
     """Serve episodes until told to stop or until the process ``parent`` is gone."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent alone decides
@@ -56,6 +59,8 @@ def worker_main(connection: Connection, world_module: str, assets: str | None, r
     module: Any = None
     try:
         module = importlib.import_module(world_module)
+        if hasattr(module, "set_drawing"):
+            module.set_drawing(rt)
         session = _Session(connection, parent, module, module.open_assets(assets))
         connection.send(("ready",))
         while (message := connection.recv())[0] != "stop":
@@ -170,6 +175,8 @@ def _world_record(module: Any, world: Any, rendering: bool) -> dict[str, Any]:
     if rendering and hasattr(world, "device_summary"):
         with contextlib.suppress(Exception):  # a run does not fail for want of a line about its GPU
             record["device"] = str(world.device_summary)
+    if rendering and hasattr(module, "drawing"):
+        record["drawing"] = module.drawing()
     if rendering and hasattr(module, "drivers"):
         record["drivers"] = module.drivers()
     return record

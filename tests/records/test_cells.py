@@ -135,9 +135,13 @@ def test_drawing_otherwise_than_the_task_says_so():
 
 
 def test_a_table_says_where_ray_tracing_is_missing():
-    said = title({}, make_plan(tasks=["google_robot_open_drawer"]))
-    assert "drawn with default where rt is wanted" in said
-    assert "wanted" not in title({}, make_plan(tasks=[CAN]))
+    plan = make_plan(tasks=["google_robot_open_drawer"])
+    raster = {"world": {"drawing": {"rt": "raster"}}}
+    traced = {"world": {"drawing": {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn"}}}
+    assert "RASTER pictures where the original traces rays" in title(raster, plan)
+    assert "rays traced with 32 samples, denoiser oidn" in title(traced, plan)
+    assert "rays" not in title({}, plan)  # nothing was drawn
+    assert "rays" not in title(raster, make_plan(tasks=[CAN]))
 
 
 def test_the_files_of_a_run(tmp_path, specs):
@@ -189,5 +193,4 @@ def test_a_suite_is_all_of_its_cells(suite, counted):
     found = [row for row in rows if row.kind == "cell"]
     assert sum(row.tally.n for row in found) == sum(row.of for row in found) == counted
     assert {row.rate for row in rows} == {1.0}
-    missing = "; drawn with default where rt is wanted"
-    assert title({}, plan).replace(missing, "").endswith("(assets not recorded)")  # nothing else departs from the protocol
+    assert title({}, plan).endswith("(assets not recorded)")  # nothing else departs from the protocol
