@@ -142,6 +142,13 @@ def body_of(entity: sapien.Entity) -> physx.PhysxRigidDynamicComponent:
     return entity.find_component_by_type(physx.PhysxRigidDynamicComponent)
 
 
+def collision_box(entity: sapien.Entity) -> NDArray[np.float64]:
+    """(2, 3) m, least and greatest corner of an object's hulls along its own axes."""
+    hulls = [shape for shape in body_of(entity).collision_shapes if isinstance(shape, physx.PhysxCollisionShapeConvexMesh)]
+    corners = np.concatenate([shape.vertices for shape in hulls]).astype(np.float64)
+    return np.stack([corners.min(axis=0), corners.max(axis=0)])
+
+
 def speeds(entities: Sequence[sapien.Entity]) -> tuple[float, float]:
     """Sums over the objects of |v| [m/s] and |omega| [rad/s]."""
     bodies = [body_of(entity) for entity in entities]

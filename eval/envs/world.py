@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eval.envs.assets import Assets
 from eval.envs.contacts import ContactTable, presses_on_shape
-from eval.envs.objects import body_of
+from eval.envs.objects import body_of, collision_box
 from eval.envs.robots.base import pose_array
 from eval.envs.settling import Settled, settle
 from eval.envs.stage_set import StageSet, build_furniture, build_stage_set
@@ -86,6 +86,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
         self._set = build_stage_set(spec, self._assets, self._render, self._rt)
         self._set.start(spec, settled)
+        self._boxes = {name: collision_box(entity) for name, entity in self._set.objects.items()}
         self._rule = make_rule(spec)
         self._rule.reset(self._facts(settled))
         self._steps = 0
@@ -168,13 +169,17 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         return Facts(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
 
     def privileged(self) -> dict[str, Any]:
-        """State for scripted policies: family of the task, world poses (7,) of objects, tool and robot base, roles; with
-        a cabinet also the opening [m] and the frame (7,) of the task's drawer.
+        """State for scripted policies.
+
+        ``family`` of the task; ``objects``: world pose (7,) by name; ``boxes``: (2, 3) m, least and greatest corner of
+        an object's hulls along its own axes; ``roles``: role -> name; ``tcp``, ``base``: world poses (7,) of tool and
+        robot base; ``drawer``, with a cabinet only: ``opening`` [m] and world pose ``frame`` (7,) of the task's drawer.
         """
         made, spec = self.stage_set, self.spec_of_episode
         state: dict[str, Any] = {
             "family": load_task(spec.task).family,
             "objects": {name: pose_array(entity.pose) for name, entity in made.objects.items()},
+            "boxes": self._boxes,
             "roles": {o.role: o.model for o in spec.objects if o.role != "distractor"},
             "tcp": pose_array(made.robot.tool.entity_pose),
             "base": pose_array(made.robot.articulation.root_pose),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation
-from policies.oracle.motion import GOOGLE, Hand, angle_to, distance, steer
+from policies.oracle.motion import BRISK, GOOGLE, Hand, angle_to, distance, steer
 
 Point = NDArray[np.float64]
 
@@ -19,17 +18,17 @@ PANEL = np.array([0.305, 0.0, 0.07])
 HOOK = Rotation.from_quat([0.0, -0.93, 0.0, 0.366], scalar_first=True)
 """Tool rotation, world: fingers forward and down, so that they reach behind the panel."""
 PUSH = Rotation.from_quat([0.0, -0.955, 0.0, 0.297], scalar_first=True)
-FREELY = replace(GOOGLE, step=0.055, turn=0.2)
-"""The pace where nothing is near."""
 BEFORE, ABOVE, BEHIND = np.array([0.135, 0.0, 0.10]), np.array([-0.024, 0.0, 0.035]), np.array([-0.03, 0.0, -0.035])
 """m, from the panel's edge to where the tool waits, crosses the edge, and hooks in."""
-PULL, PRESS = 0.034, 0.022
+PULL, PRESS = 0.06, 0.03
 """m, how far the tool is sent each step: away from the cabinet, and below the edge, so that the hook does not slip off."""
 PUSH_FROM = np.array([0.09, 0.0, -0.07])
 FAR_ENOUGH, SHUT = 0.175, 0.015
 """m, opening at which pulling or pushing ends."""
 ASIDE = 0.5
 """Share of the robot's own offset to the side at which it works: the arm is bent least there."""
+STUCK = 0.01
+"""rad, turn in one step below which the wrist counts as stuck: the turn then comes with the way to the next point."""
 ATTEMPT = 45
 """Steps of pulling or pushing after which it begins again."""
 
@@ -41,6 +40,7 @@ class Drawer:
         """far_enough: m, opening at which pulling ends."""
         self._phase = "before"
         self._steps = 0
+        self._angle = np.inf
         self._far_enough = far_enough
 
     def act(self, observation: Observation) -> Action:
@@ -58,7 +58,7 @@ class Drawer:
     def _open(self, state: Any) -> Action:
         edge = _edge(state)
         if self._phase == "before":
-            return self._towards(state, edge + BEFORE, HOOK, "above", 0.05, 0.25, FREELY)
+            return self._towards(state, edge + BEFORE, HOOK, "above", 0.05, 0.25, BRISK)
         if self._phase == "above":
             return self._towards(state, edge + ABOVE, HOOK, "behind", 0.012, 0.3, patience=20)
         if self._phase == "behind":
@@ -73,7 +73,7 @@ class Drawer:
     def _close(self, state: Any) -> Action:
         edge = _edge(state)
         if self._phase == "before":
-            return self._towards(state, edge + PUSH_FROM, PUSH, "push", 0.03, 0.2, FREELY)
+            return self._towards(state, edge + PUSH_FROM, PUSH, "push", 0.03, 0.2, BRISK)
         if float(state["drawer"]["opening"]) <= SHUT:
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), terminate=True)
         if self._steps > ATTEMPT:
@@ -93,7 +93,9 @@ class Drawer:
         patience: int = 60,
     ) -> Action:
         """A step to a point; ``then`` is the next phase once it is ``near`` [m] and within ``angle`` [rad]."""
-        there = distance(state, point) < near and angle_to(state, turned) < angle
+        last, self._angle = self._angle, angle_to(state, turned)
+        stuck = self._steps > 3 and last - self._angle < STUCK
+        there = distance(state, point) < near and (self._angle < angle or stuck)
         if there or self._steps > patience:
             self._go(then)
         return Action(steer(hand, state, point, turned, hand.close_command))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Hand:
     """m, largest translation in one control step."""
     turn: float
     """rad, largest rotation in one control step."""
+    fingertips: float
+    """m, how far the closing fingers reach beyond the tool."""
 
 
 GOOGLE = Hand(
@@ -48,6 +50,7 @@ GOOGLE = Hand(
     close_command=1.0,
     step=0.04,
     turn=0.15,
+    fingertips=0.033,
 )
 WIDOWX = Hand(
     approach=0,
@@ -59,7 +62,11 @@ WIDOWX = Hand(
     close_command=-1.0,
     step=0.022,
     turn=0.15,
+    fingertips=0.0,
 )
+
+BRISK = replace(GOOGLE, step=0.12, turn=0.25)
+"""The pace where nothing is near."""
 
 
 def hand_of(robot: str) -> Hand:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
-from policies.oracle.motion import angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
+from policies.oracle.grasping import grasp_of
+from policies.oracle.motion import angle_to, distance, hand_of, raised, rotation, steer
 
 HOVER, LIFT = 0.13, 0.16
 """m above the object."""
-CLOSING_STEPS = 4
+CLOSING_STEPS = 5
 HELD_STEPS = 7
 """Control steps off the table after which the pick counts as done (the task wants five)."""
 LOST_STEPS = 9
@@ -31,21 +32,22 @@ class Pick:
         """Next action."""
         state: Any = observation.privileged
         hand = hand_of(observation.robot)
-        pose = state["objects"][state["roles"]["target"]]
+        name = state["roles"]["target"]
+        pose = state["objects"][name]
         if self._rest_height is None:
             self._rest_height = float(pose[2])
-        wanted = grasp_rotation(hand, state, pose[:3], _across(pose))
+        point, wanted = grasp_of(hand, state, name)
         self._held += int(pose[2] - self._rest_height > 0.03)
-        above = raised(pose[:3], HOVER)
+        above = raised(point, HOVER)
         self._steps += 1
         if self._phase == "hover":
             if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
                 self._go("descend", pose)
             return Action(steer(hand, state, above, wanted, hand.open_command if self._steps == 1 else hand.hold_command))
         if self._phase == "descend":
-            if distance(state, pose[:3]) < 0.006 or self._steps > 12:
+            if distance(state, point) < 0.006 or self._steps > 12:
                 self._go("close", pose)
-            return Action(steer(hand, state, pose[:3], wanted, hand.hold_command))
+            return Action(steer(hand, state, point, wanted, hand.hold_command))
         if self._phase == "close":
             if self._steps >= CLOSING_STEPS:
                 self._go("lift", pose)
@@ -61,9 +63,3 @@ class Pick:
     def _go(self, phase: str, pose: NDArray[np.float64]) -> None:
         self._phase, self._steps = phase, 0
         self._grasp_point = pose[:3].copy()
-
-
-def _across(pose: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Direction across a lying can (its axis is the model's y); None for a standing one."""
-    axis = rotation(pose).as_matrix()[:, 1]
-    return None if abs(axis[2]) > 0.7 else np.array([-axis[1], axis[0], 0.0])

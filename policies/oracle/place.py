@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation
-from policies.oracle.drawer import HOOK, PANEL, Drawer
-from policies.oracle.motion import GOOGLE, distance, grasp_rotation, raised, rotation, steer
+from policies.oracle.drawer import HOOK, PANEL, STUCK, Drawer
+from policies.oracle.grasping import grasp_of
+from policies.oracle.motion import BRISK, GOOGLE, angle_to, distance, raised, rotation, steer
 
-CLEAR = np.array([-0.01, 0.0, 0.22])
-"""m, from the panel's edge to where the hand goes before it turns to the target."""
+CLEAR = -0.01
+"""m along x, from the panel's edge to where the hand rises to the target's height, clear of the cabinet."""
+FREE = 0.05
+"""m above the panel's edge from which on the hand may turn."""
 HOVER, LIFT = 0.10, 0.12
 """m above the target."""
 INTO = np.array([-0.09, 0.0, 0.13])
 """m, from the panel's edge to where the target is let go: over the open part, and above what is in front of it."""
-CLOSING_STEPS = 4
+CLOSING_STEPS = 5
+TURNED_BACK = np.array([0.0, 0.0, 0.0, *(HOOK * Rotation.from_rotvec([0.0, 0.0, np.pi])).as_quat(scalar_first=True)])
+"""Pose of a hand that is turned half round against the hook's."""
+SPIN = replace(BRISK, turn=0.5)
 OPENED = 0.2
 """m, opening that leaves room to drop the target."""
 
@@ -28,6 +36,7 @@ class Place:
         self._drawer = Drawer(OPENED)
         self._phase = "open"
         self._steps = 0
+        self._angle = np.inf
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
@@ -37,30 +46,34 @@ class Place:
         if self._phase == "open":
             action = self._drawer.act(observation)
             if action.terminate:
-                self._go("rise")
+                self._go("rise")  # late, the second subtask has begun by itself, and "done" would end the episode
+                return replace(action, terminate=observation.instruction.startswith("open"))
             return action
-        if self._phase == "rise":
-            point = edge + CLEAR
-            if distance(state, point) < 0.05:
-                self._go("hover")
-            return Action(steer(GOOGLE, state, point, HOOK, GOOGLE.open_command))
         return self._carry(state, edge)
 
     def _carry(self, state: Any, edge: Any) -> Action:
-        pose = state["objects"][state["roles"]["target"]]
-        axis = rotation(pose).as_matrix()[:, 1]
-        across = None if abs(axis[2]) > 0.7 else np.array([-axis[1], axis[0], 0.0])
-        wanted = grasp_rotation(GOOGLE, state, pose[:3], across)
+        name = state["roles"]["target"]
+        pose = state["objects"][name]
+        seen_so = {**state, "tcp": TURNED_BACK}  # of the two ways round, the one that is not at the wrist's end stop
+        point, wanted = grasp_of(GOOGLE, seen_so, name)
+        if self._phase == "rise":
+            clear = np.array([edge[0] + CLEAR, edge[1], pose[2] + HOVER])
+            if distance(state, clear) < 0.08:
+                self._go("hover")
+            turned = wanted if state["tcp"][2] > edge[2] + FREE else HOOK
+            return Action(steer(SPIN, state, clear, turned, GOOGLE.open_command))
         if self._phase == "hover":
-            above = raised(pose[:3], HOVER)
-            if distance(state, above) < 0.02:
+            above = raised(point, HOVER)
+            last, self._angle = self._angle, angle_to(state, wanted)
+            stuck = self._steps > 3 and last - self._angle < STUCK
+            if distance(state, above) < 0.025 and (self._angle < 0.1 or stuck):
                 self._go("descend")
             gripper = GOOGLE.open_command if self._steps == 1 else GOOGLE.hold_command
-            return Action(steer(GOOGLE, state, above, wanted, gripper))
+            return Action(steer(SPIN, state, above, wanted, gripper))
         if self._phase == "descend":
-            if distance(state, pose[:3]) < 0.008 or self._steps > 12:
+            if distance(state, point) < 0.008 or self._steps > 12:
                 self._go("close")
-            return Action(steer(GOOGLE, state, pose[:3], wanted, GOOGLE.hold_command))
+            return Action(steer(GOOGLE, state, point, wanted, GOOGLE.hold_command))
         if self._phase == "close":
             self._turned, self._top = rotation(state["tcp"]), state["tcp"][:3] + np.array([0.0, 0.0, LIFT])
             if self._steps >= CLOSING_STEPS:
@@ -69,17 +82,17 @@ class Place:
         if self._phase == "lift":
             if distance(state, self._top) < 0.03:
                 self._go("over" if pose[2] > self._top[2] - LIFT else "hover")
-            return Action(steer(GOOGLE, state, self._top, self._turned, GOOGLE.close_command))
+            return Action(steer(BRISK, state, self._top, self._turned, GOOGLE.close_command))
         over = edge + INTO + (state["tcp"][:3] - pose[:3]) * np.array([1.0, 1.0, 0.0])
         if self._phase == "over":
             high = np.array([over[0], over[1], self._top[2]])
             if np.linalg.norm(state["tcp"][:2] - high[:2]) < 0.015:
                 self._go("lower")
-            return Action(steer(GOOGLE, state, high, self._turned, GOOGLE.close_command))
+            return Action(steer(BRISK, state, high, self._turned, GOOGLE.close_command))
         if self._phase == "lower":
-            if distance(state, over) < 0.02 or self._steps > 12:
+            if distance(state, over) < 0.02 or self._steps > 30:
                 self._go("drop")
-            return Action(steer(GOOGLE, state, over, self._turned, GOOGLE.close_command))
+            return Action(steer(BRISK, state, over, self._turned, GOOGLE.close_command))
         action = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, GOOGLE.open_command])
         return Action(action, terminate=self._steps >= 6)
 
