@@ -13,6 +13,7 @@ from eval.cli import main
 from eval.errors import UserError
 from eval.planning import make_plan
 from eval.records.folder import load_run
+from eval.records.merging import load_runs
 from eval.rollout.api import run
 from task_configs import load_task, task_names
 
@@ -95,6 +96,15 @@ def test_a_run_is_not_continued_with_a_changed_task(here):
     (here / FILE).write_text(TASK.replace("height_margin: 0.02", "height_margin: 0.03"))
     with pytest.raises(UserError, match="holds a run with tasks"):
         run(plan, "random", out=here / "run", world="fake_world", workers=1)
+
+
+def test_runs_with_different_files_of_a_task_are_not_reported_as_one(here):
+    for number, name in enumerate(("one", "two")):
+        (here / FILE).write_text(TASK.replace("height_margin: 0.02", f"height_margin: 0.0{number + 2}"))
+        plan = make_plan(tasks=[FILE], limit=2, max_steps=1)
+        run(plan[number : number + 1], "random", out=here / name, world="fake_world", workers=1)
+    with pytest.raises(UserError, match="different files of the task carrot_on_towel"):
+        load_runs([here / "one", here / "two"])
 
 
 def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
