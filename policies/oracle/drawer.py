@@ -20,7 +20,7 @@ HOOK = Rotation.from_quat([0.0, -0.93, 0.0, 0.366], scalar_first=True)
 PUSH = Rotation.from_quat([0.0, -0.955, 0.0, 0.297], scalar_first=True)
 BEFORE, ABOVE, BEHIND = np.array([0.135, 0.0, 0.10]), np.array([-0.024, 0.0, 0.035]), np.array([-0.03, 0.0, -0.035])
 """m, from the panel's edge to where the tool waits, crosses the edge, and hooks in."""
-PULL, PRESS = 0.06, 0.03
+PULL, PRESS = 0.05, 0.03
 """m, how far the tool is sent each step: away from the cabinet, and below the edge, so that the hook does not slip off."""
 PUSH_FROM = np.array([0.09, 0.0, -0.07])
 FAR_ENOUGH, SHUT = 0.175, 0.015
