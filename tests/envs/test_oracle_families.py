@@ -53,7 +53,6 @@ def test_an_episode_of_every_family_can_be_solved(task: str) -> None:
 
 
 def test_the_apple_ends_in_the_drawer_after_two_instructions() -> None:
-    # The stand-in apple slips out of most grasps, the original one out of none: an episode in which it does not.
-    success, texts = played(make_plan(tasks=["google_robot_place_apple_in_closed_top_drawer"], limit=8)[4])
+    success, texts = played(make_plan(tasks=["google_robot_place_apple_in_closed_top_drawer"], limit=1)[0])
     assert texts == ["open top drawer", "place apple into top drawer"]
     assert success
