@@ -144,20 +144,8 @@ def run(
     drawn = rule.kind != "none" or getattr(player, "needs_image", True)
     traced = world == SAPIEN_WORLD and drawn and any(spec.shader == "rt" for spec in plan)
     drawing = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
-    described = dict(player.describe())
-    identity = {"policy": name, "policy_args": dict(policy_args or {}), "assets": assets}
-    if "fingerprint" in described:
-        identity["fingerprint"] = described["fingerprint"]
-    own = {name: text for name in sorted({spec.task for spec in plan}) if (text := own_task_text(name)) is not None}
-    if own:  # they may change, and a run does not go on with another task
-        identity["tasks"] = {name: hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for name, text in own.items()}
-    header = {
-        "identity": identity,
-        "policy": described,
-        "seeds": sorted({spec.seed for spec in plan}),
-        "options": options,
-        "sessions": [provenance() | {"options": options}],
-    }
+    own = {task: text for task in sorted({spec.task for spec in plan}) if (text := own_task_text(task)) is not None}
+    header = _header(plan, name, policy_args or {}, assets, player, options, own)
     if shard is not None:
         header["shard"] = shard_record(whole, shard, plan_hash(whole))
     try:
@@ -168,22 +156,51 @@ def run(
             if on_start is not None:
                 on_start(folder.path, list(folder.records.values()))
             settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog, drawing)
-            try:
-                Rollout(left, player, settings, recorder).play()
-            finally:
-                recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
-                recorder.videos.close()
-                ending = sys.exception()
-                folder.write_header({**folder.header, "policy": dict(player.describe())})  # it may have counted things
-                data = RunData(folder.path, folder.header, folder.plan, dict(folder.records))
-                try:
-                    write_tables(data, partial)
-                except OSError as error:
-                    if ending is not None:
-                        raise ending from error  # what stopped the run matters more
-                    hint = f"make them later: simpler-eval report {data.path}"
-                    raise UserError(f"Tables cannot be written ({error}); {hint}") from error
+            _play(Rollout(left, player, settings, recorder), recorder, partial)
     finally:
         if isinstance(policy, str):
             player.close()
-    return load_run(data.path)
+    return load_run(folder.path)
+
+
+def _header(
+    plan: Sequence[EpisodeSpec],
+    policy: str,
+    policy_args: Mapping[str, str],
+    assets: str | None,
+    player: Policy,
+    options: Mapping[str, Any],
+    own_tasks: Mapping[str, str],
+) -> dict[str, Any]:
+    """``run.json`` as the run begins. A run is not continued with another ``identity``."""
+    described = dict(player.describe())
+    identity = {"policy": policy, "policy_args": dict(policy_args), "assets": assets}
+    if "fingerprint" in described:
+        identity["fingerprint"] = described["fingerprint"]
+    if own_tasks:
+        digests = {name: hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for name, text in own_tasks.items()}
+        identity["tasks"] = digests
+    return {
+        "identity": identity,
+        "policy": described,
+        "seeds": sorted({spec.seed for spec in plan}),
+        "options": options,
+        "sessions": [provenance() | {"options": options}],
+    }
+
+
+def _play(rollout: Rollout, recorder: FolderRecorder, partial: bool) -> None:
+    """Play to the end, or until something stops it; videos, record and tables are completed in both cases."""
+    folder = recorder.folder
+    try:
+        rollout.play()
+    finally:
+        recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
+        recorder.videos.close()
+        stopped = sys.exception() is not None
+        try:
+            folder.write_header({**folder.header, "policy": dict(rollout.policy.describe())})  # it may have counted things
+            write_tables(RunData(folder.path, folder.header, folder.plan, dict(folder.records)), partial)
+        except UserError:
+            if not stopped:  # otherwise what stopped the run matters more
+                raise

@@ -5,6 +5,7 @@ A policy adds its prompt and its pictures. Nothing here needs torch before a che
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,7 +49,7 @@ class Episode:
         self.gripper = Gripper(self.info.robot)
 
 
-class Phi3VPolicy:
+class Phi3VPolicy(ABC):
     """A policy on a Phi-3-vision checkpoint."""
 
     needs_image = True
@@ -121,22 +122,22 @@ class Phi3VPolicy:
 
     # ---- what a policy adds --------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
         """Prompt and pictures for every observation."""
-        raise NotImplementedError
 
     def _remarks(self) -> list[str]:
         """What makes its numbers another thing than a reader of a table expects."""
         remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint in RANDOM else []
         return remarks + (["full vocabulary"] if self.vla.rule == "full" else [])
 
-    def _begin(self, info: EpisodeInfo) -> None:
+    def _begin(self, info: EpisodeInfo) -> None:  # noqa: B027  a policy may have nothing to do here
         """An episode begins (again)."""
 
-    def _changed(self, episode: str) -> None:
+    def _changed(self, episode: str) -> None:  # noqa: B027
         """The instruction changed in mid-episode."""
 
-    def _forget(self, episode: str) -> None:
+    def _forget(self, episode: str) -> None:  # noqa: B027
         """An episode is over."""
 
     def _episode(self, observation: Observation) -> Episode:

@@ -90,6 +90,7 @@ def test_a_hanging_worker_does_not_outlive_a_killed_run(tmp_path, make_spec):
     process.kill()
     process.wait()
     _wait_for(lambda: not _is_running(worker))
+    assert not _is_running(worker)
 
 
 def _is_running(pid: int) -> bool:
