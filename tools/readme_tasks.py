@@ -1,7 +1,7 @@
 """Keeps the README's table of tasks and settings, and its pictures, in step with the data.
 
     .venv/bin/python tools/readme_tasks.py                         # the table
-    .venv/bin/python tools/readme_tasks.py --draw --assets FOLDER  # and the pictures whose episodes have changed
+    .venv/bin/python tools/readme_tasks.py --draw  # and the pictures whose episodes have changed
 
 Pictures show the first moment of an episode as the policy sees it; ``docs/pictures/index.json`` says which episode.
 """
