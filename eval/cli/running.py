@@ -33,6 +33,7 @@ from eval.cli.options import (
     plan_of,
     policy_args_of,
 )
+from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.folder import RunData, know_tasks, load_run
 from eval.records.results import EpisodeRecord
@@ -166,25 +167,27 @@ def run_verb(
     if resume is not None:
         if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard:
             raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
-        found = load_run(resume)
-        know_tasks(resume)
-        plan, saved, path = found.plan, found.header["options"], resume
-        identity = found.header["identity"]
-        options |= {"policy_args": identity["policy_args"], "assets": identity["assets"]}
-        name = identity["policy"]
+        plan, name, saved, kept = _kept_by(resume)
+        options, path = options | kept, resume
     else:
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
         options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
         path = out or default_out(name)
-    for key in ("workers", "video", "watchdog", "rt"):
-        if options[key] is None:
-            options[key] = saved.get(key)
-    options["watchdog"] = options["watchdog"] or WATCHDOG_SECONDS
-    options["rt"] = options["rt"] or "auto"
+    saved = {"watchdog": WATCHDOG_SECONDS, "rt": "auto", **saved}
+    options |= {key: saved.get(key) for key in ("workers", "video", "watchdog", "rt") if options[key] is None}
     data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
+
+
+def _kept_by(run: Path) -> tuple[tuple[EpisodeSpec, ...], str, dict[str, Any], dict[str, Any]]:
+    """Of a run to go on with: plan, policy, options of its last session, and what may not change."""
+    found = load_run(run)
+    know_tasks(run)
+    identity = found.header["identity"]
+    kept = {"policy_args": identity["policy_args"], "assets": identity["assets"]}
+    return found.plan, identity["policy"], found.header["options"], kept
 
 
 def all_policy_args(texts: list[str] | None, **model: str | None) -> dict[str, str]:
