@@ -16,8 +16,8 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
-from eval.initial import FRESH_ENVIRONMENT_SEED, build_spec, read_options
-from task_configs import Setup, load_suite, load_task, robot_places, suite_names, task_called, task_names
+from eval.initial import build_spec, read_options, resets_of
+from task_configs import load_suite, load_task, suite_names, task_called, task_names
 from task_configs.models import Episodes, Part, Variant
 
 DEFAULT_SUITE = "demo"
@@ -122,30 +122,19 @@ def _expand(part: Part, seed: int, limit: int | None) -> list[EpisodeSpec]:
 
 
 def _episodes(part: Part, variant: Variant, episodes: Episodes, seed: int) -> list[EpisodeSpec]:
-    """The episodes of one variant: seeds; or a grid of positions or a table of placements, per place of the robot."""
-
-    def spec(index: int, episode_seed: int, setup: Setup, **objects: object) -> EpisodeSpec:
-        options = read_options({"obj_init_options": objects})
-        return build_spec(
+    """The episodes of one variant."""
+    return [
+        build_spec(
             part.task,
-            setup,
-            episode_seed,
-            options,
+            reset.setup,
+            reset.seed,
+            read_options({"obj_init_options": reset.objects}),
             setting=part.setting,
             variant=variant.name,
-            index=index,
+            index=reset.index,
         )
-
-    if episodes.seeds is not None:  # filed by seed, so that the same scene has the same id in every range
-        return [spec(number, number, variant.setup) for number in range(seed, seed + episodes.seeds)]
-    targets: list[dict[str, object]] = [{}]
-    if episodes.ids is not None:
-        targets = [{"episode_id": index} for index in range(episodes.ids)]
-    elif episodes.x is not None and episodes.y is not None:
-        targets = [{"init_xy": (x, y)} for x in np.linspace(*episodes.x) for y in np.linspace(*episodes.y)]
-    setups = episodes.robot_setups(variant.setup, robot_places())
-    seen = [(setup, target) for setup in setups for target in targets]
-    return [spec(index, FRESH_ENVIRONMENT_SEED, setup, **target) for index, (setup, target) in enumerate(seen)]
+        for reset in resets_of(variant.setup, episodes, seed)
+    ]
 
 
 def _sample(specs: Sequence[EpisodeSpec], share: float, seed: int) -> list[EpisodeSpec]:

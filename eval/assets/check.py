@@ -60,8 +60,12 @@ def check_assets(assets: str | None = None, suites: Sequence[str] = ()) -> list[
 
     ``assets`` as ``--assets``; without ``suites``: all. Raises UserError for an unknown suite or an unusable pack.
     """
-    packs = Assets.from_option(assets).packs
     names = {name for suite in suites or suite_names() for name in needed_files(make_plan(suite=suite))}
+    return check_files(names, Assets.from_option(assets).packs)
+
+
+def check_files(names: Iterable[str], packs: Sequence[Path]) -> list[AssetFile]:
+    """What some packs have of these files and of those that they name, sorted by name."""
     found: dict[str, AssetFile] = {}
     queue = sorted(names, reverse=True)
     while queue:

@@ -38,6 +38,7 @@ from eval.errors import UserError
 from eval.records.folder import RunData, know_tasks, load_run
 from eval.records.results import EpisodeRecord
 from eval.rollout.api import WATCHDOG_SECONDS, default_out, run
+from eval.rollout.worlds import ORIGINAL, OWN
 from eval.shards import take_shard
 
 PolicyName = Annotated[
@@ -101,6 +102,20 @@ RayTracing = Annotated[
         rich_help_panel=PLAY,
     ),
 ]
+WorldName = Annotated[
+    str | None,
+    typer.Option(
+        help="simpler-eval (default) is our own; simpler-env is the original simulator, in an interpreter that has it.",
+        rich_help_panel=PLAY,
+    ),
+]
+WorldPython = Annotated[
+    str | None,
+    typer.Option(
+        help="Interpreter of --world simpler-env, such as env/bin/python; default: that of SIMPLER_ENV_PYTHON, else our own.",
+        rich_help_panel=PLAY,
+    ),
+]
 RetryErrored = Annotated[bool, typer.Option(help="Run errored episodes of a continued run again.")]
 Partial = Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")]
 
@@ -112,6 +127,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run_verb(
+    context: typer.Context,
     suite: Suite = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
@@ -137,6 +153,8 @@ def run_verb(
     workers: Workers = None,
     video: Video = None,
     rt: RayTracing = None,
+    world: WorldName = None,
+    world_python: WorldPython = None,
     watchdog: Watchdog = None,
     retry_errored: RetryErrored = False,
     partial: Partial = False,
@@ -161,22 +179,26 @@ def run_verb(
         trace_preset=trace_preset, tracker=tracker, tracker_checkpoint=tracker_checkpoint,
     )  # fmt: skip
     options: dict[str, Any] = {
-        "workers": workers, "video": video, "watchdog": watchdog, "rt": rt,
+        "workers": workers, "video": video, "watchdog": watchdog, "rt": rt, "world_python": world_python,
         "retry_errored": retry_errored, "partial": partial,
     }  # fmt: skip
     if resume is not None:
-        if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard:
-            raise UserError("--resume takes plan, policy and assets from the run; leave those options out.")
+        if suite or task or variant or policy or policy_args or out or limit or sample or max_steps or shard or world:
+            raise UserError("--resume takes plan, policy, assets and world from the run; leave those options out.")
         plan, name, saved, kept = _kept_by(resume)
         options, path = options | kept, resume
     else:
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
+        source = context.get_parameter_source("assets")
+        if world == ORIGINAL and source is not None and source.name == "ENVIRONMENT":
+            assets = None  # the variable speaks of our own world
         options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
+        options |= {"world": world or OWN}
         path = out or default_out(name)
     saved = {"watchdog": WATCHDOG_SECONDS, "rt": "auto", **saved}
-    options |= {key: saved.get(key) for key in ("workers", "video", "watchdog", "rt") if options[key] is None}
+    options |= {key: saved.get(key) for key in ("workers", "video", "watchdog", "rt", "world_python") if options[key] is None}
     data = play_with_progress(plan, name, path, options)
     _show(data, as_json, partial)
 
@@ -187,6 +209,7 @@ def _kept_by(run: Path) -> tuple[tuple[EpisodeSpec, ...], str, dict[str, Any], d
     know_tasks(run)
     identity = found.header["identity"]
     kept = {"policy_args": identity["policy_args"], "assets": identity["assets"]}
+    kept["world"] = identity.get("world", {}).get("name", OWN)
     return found.plan, identity["policy"], found.header["options"], kept
 
 

@@ -5,6 +5,7 @@ from eval.initial.drawn import instruction_name
 from eval.initial.options import ResetOptions, read_options
 from eval.initial.original import NotSupported, spec_from_reset, task_of_env
 from eval.initial.seeds import CONSTRUCTION_SEED, FRESH_ENVIRONMENT_SEED, SeedChain
+from eval.initial.sweep import resets_of
 
 __all__ = [
     "CONSTRUCTION_SEED",
@@ -15,6 +16,7 @@ __all__ = [
     "build_spec",
     "instruction_name",
     "read_options",
+    "resets_of",
     "spec_from_reset",
     "task_of_env",
 ]

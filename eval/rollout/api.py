@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval import ray_tracing
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.folder import RunData, RunFolder, load_run, plan_hash
@@ -22,12 +21,12 @@ from eval.records.videos import Film, VideoQueue, VideoRule
 from eval.records.worlds import merge_worlds
 from eval.rollout.loop import Finished, Rollout
 from eval.rollout.pool import WorkerSettings
+from eval.rollout.worlds import OWN, find_world
 from eval.shards import shard_record, take_shard
 from policies.base import Policy
 from policies.registry import load_policy
 from task_configs import own_task_text
 
-SAPIEN_WORLD = "eval.rollout.sapien_world"
 WATCHDOG_SECONDS = 300.0
 
 Listener = Callable[[EpisodeRecord], None]
@@ -109,7 +108,8 @@ def run(
     partial: bool = False,
     shard: str | None = None,
     rt: str = "auto",
-    world: str = SAPIEN_WORLD,
+    world: str = OWN,
+    world_python: str | None = None,
     on_start: Callable[[Path, list[EpisodeRecord]], None] | None = None,
     listener: Listener | None = None,
 ) -> RunData:
@@ -121,7 +121,8 @@ def run(
     may be silent. ``shard``, such as ``"2/8"``, plays only that part of the plan. ``rt`` says how the episodes are
     drawn for which the original traces rays: ``trace``, ``raster``, or ``auto`` (trace where a GPU draws). ``on_start``
     is told the folder and what is already done, once the input is known to be usable; ``listener`` every new record.
-    ``world`` is a module as described in :mod:`eval.rollout.worker`.
+    ``world`` is ``simpler-eval``, ``simpler-env`` (the original simulator, in the interpreter ``world_python``) or a module
+    as described in :mod:`eval.rollout.worker`.
 
     Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
     is on disk in both cases.
@@ -130,22 +131,17 @@ def run(
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers} is not possible; give 1 or more.")
-    if assets is not None and world == SAPIEN_WORLD:
-        from eval.envs.assets import Assets  # SAPIEN comes with it: only where there is something to check
-
-        Assets.from_option(assets)
     rule = VideoRule.parse(video)
     whole = plan
     if shard is not None:
         plan = take_shard(whole, shard)
+    place = find_world(world, world_python, assets, rt, plan)  # before a model is loaded: that may take minutes
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
-    options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt}
-    drawn = rule.kind != "none" or getattr(player, "needs_image", True)
-    traced = world == SAPIEN_WORLD and drawn and any(spec.shader == "rt" for spec in plan)
-    drawing = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
+    options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt, "world_python": world_python}
     own = {task: text for task in sorted({spec.task for spec in plan}) if (text := own_task_text(task)) is not None}
     header = _header(plan, name, policy_args or {}, assets, player, options, own)
+    header["identity"] |= place.identity
     if shard is not None:
         header["shard"] = shard_record(whole, shard, plan_hash(whole))
     try:
@@ -155,7 +151,7 @@ def run(
             left = folder.open_episodes(retry_errored)
             if on_start is not None:
                 on_start(folder.path, list(folder.records.values()))
-            settings = WorkerSettings(world, assets, workers or default_workers(len(left)), watchdog, drawing)
+            settings = WorkerSettings(place, workers or default_workers(len(left)), watchdog)
             _play(Rollout(left, player, settings, recorder), recorder, partial)
     finally:
         if isinstance(policy, str):

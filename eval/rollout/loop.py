@@ -121,7 +121,7 @@ class Rollout:
                     if isinstance(message, WorkerLost):
                         self._lost(worker, str(message))
                     elif message[0] == "world":
-                        self.recorder.world(json.loads(message[1]))
+                        self.recorder.world(self.settings.world.complete(json.loads(message[1])))
                     elif message[0] == "state":
                         observation = self._state(worker, message)
                         if observation is not None:
@@ -162,7 +162,7 @@ class Rollout:
         render = job.film or getattr(self.policy, "needs_image", True)
         slots = min(spec.max_steps + 1, FILM_SLOTS) if job.film else 2
         privileged = getattr(self.policy, "needs_privileged", False)
-        self.pool.send(worker, ("episode", spec.model_dump_json(), slots, render, privileged))
+        self.pool.send(worker, ("episode", self.settings.world.payload(spec), slots, render, privileged))
 
     def _state(self, worker: Worker, message: tuple[Any, ...]) -> Observation | None:
         _, step, instruction, tcp, opening, qpos, success, done, stats, privileged = message

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from eval.errors import UserError
 from eval.rollout.frames import Frames, receive
-from eval.rollout.worker import worker_main
+from eval.rollout.processes import Process
+from eval.rollout.worlds import World
 
 STARTUP_SECONDS = 120.0
 START_ATTEMPTS = 3
@@ -23,21 +22,17 @@ START_ATTEMPTS = 3
 class WorkerSettings:
     """What every worker is started with."""
 
-    world: str
-    """Module of the world (see :mod:`eval.rollout.worker`)."""
-    assets: str | None
+    world: World
     workers: int
     watchdog: float
     """Seconds a worker may take for one message before it counts as hanging."""
-    rt: str = "raster"
-    """How ray-traced episodes are drawn (:mod:`eval.ray_tracing`)."""
 
 
 @dataclass(eq=False)
 class Worker:
     """One process, its pipe and its frames."""
 
-    process: SpawnProcess
+    process: Process
     connection: Connection
     deadline: float
     ready: bool = False
@@ -57,21 +52,13 @@ class Pool:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
-        self._context = multiprocessing.get_context("spawn")  # fork after Vulkan or CUDA is up breaks both
         self._failed_starts = 0
         self.workers = [self._start() for _ in range(settings.workers)]
 
     def _start(self) -> Worker:
-        ours, theirs = self._context.Pipe(duplex=True)
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
-        process = self._context.Process(
-            target=worker_main,
-            args=(theirs, self.settings.world, self.settings.assets, self.settings.rt, threads, os.getpid()),
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        return Worker(process, ours, time.monotonic() + STARTUP_SECONDS, busy=True)
+        process, connection = self.settings.world.start(threads)
+        return Worker(process, connection, time.monotonic() + STARTUP_SECONDS, busy=True)
 
     def send(self, worker: Worker, message: tuple[Any, ...]) -> None:
         """Give a worker something to do. A dead one is found by the next :meth:`messages`."""
@@ -128,7 +115,9 @@ class Pool:
         code = worker.process.exitcode
         if code is None:
             return f"the worker was silent for {self.settings.watchdog:g} s"
-        return f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with code {code}"
+        fate = f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with code {code}"
+        words = worker.process.last_line()
+        return f"{fate}: {words}" if words else fate
 
     def replace(self, worker: Worker) -> None:
         """Kill what is left of a worker and start a fresh one in its place."""

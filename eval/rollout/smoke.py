@@ -13,7 +13,8 @@ from eval.demo import demo_rows
 from eval.planning import make_plan
 from eval.records.folder import RunData
 from eval.records.videos import BAR
-from eval.rollout.api import SAPIEN_WORLD, run
+from eval.rollout.api import run
+from eval.rollout.worlds import OWN
 
 MAX_STEPS = 20
 SHOWN = 4.0
@@ -31,7 +32,7 @@ class SmokeCheck:
     detail: str
 
 
-def run_smoke(assets: str | None = None, out: Path | None = None, world: str = SAPIEN_WORLD) -> list[SmokeCheck]:
+def run_smoke(assets: str | None = None, out: Path | None = None, world: str = OWN) -> list[SmokeCheck]:
     """Play one short episode of each demo task per demo policy into ``out`` (default: a temporary folder) and check it.
 
     A policy whose packages are absent is left out, and a check that cannot fail says so.

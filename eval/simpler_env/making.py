@@ -7,8 +7,8 @@ from typing import Any
 
 from eval.errors import did_you_mean
 from eval.initial import NotSupported
+from eval.initial.names import ENVIRONMENT_MAP, ENVIRONMENTS
 from eval.simpler_env.environment import SimplerEnv
-from eval.simpler_env.names import ENVIRONMENT_MAP, ENVIRONMENTS
 from task_configs import load_task, task_names
 
 

@@ -65,14 +65,14 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, make_spec, monkeyp
             if len(load_run(tmp_path / "run").records) == 3:
                 raise KeyboardInterrupt
 
-        return run(*args, listener=listen, world="fake_world", **options)
+        return run(*args, listener=listen, **{**options, "world": "fake_world"})
 
     monkeypatch.setattr(running, "run", run_until_third)
     with pytest.raises(SystemExit) as end:
         main(["run", "--policy", "random", "--out", str(tmp_path / "run"), "--video", "none"])
     assert end.value.code == 130
     assert f"3 of 8 episodes are done. Continue with: simpler-eval run --resume {tmp_path}" in capsys.readouterr().err
-    monkeypatch.setattr(running, "run", lambda *a, **o: run(*a, world="fake_world", **o))
+    monkeypatch.setattr(running, "run", run)  # the run knows which world it was played in
     with pytest.raises(SystemExit) as end:
         main(["run", "--resume", str(tmp_path / "run")])
     assert end.value.code == 0

@@ -117,9 +117,16 @@ def test_refusing_world_is_one_line(play, make_spec):
         play([make_spec(0)], Still(), assets="no_vulkan")
 
 
-def test_world_that_cannot_be_imported_is_one_line(make_spec, tmp_path):
-    with pytest.raises(UserError, match=r"cannot start.*no_such_world"):
-        run([make_spec(0)], Still(), world="no_such_world", out=tmp_path / "run", workers=1)
+def test_unknown_world_is_one_line(make_spec, tmp_path):
+    with pytest.raises(UserError, match=r'no world "simplerenv". Did you mean "simpler-env"'):
+        run([make_spec(0)], Still(), world="simplerenv", out=tmp_path / "run", workers=1)
+
+
+def test_world_that_cannot_be_imported_is_one_line(make_spec, tmp_path, monkeypatch):
+    (tmp_path / "broken_world.py").write_text("import no_such_package")
+    monkeypatch.syspath_prepend(tmp_path)  # spawned processes take the path over
+    with pytest.raises(UserError, match=r"cannot start.*no_such_package"):
+        run([make_spec(0)], Still(), world="broken_world", out=tmp_path / "run", workers=1)
 
 
 def test_errored_episodes_are_run_again_only_when_asked(play, make_spec, tmp_path):
