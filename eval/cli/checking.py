@@ -61,6 +61,28 @@ def parity_images_verb(
     _tell("images", lambda: compare_images(folder, _patterns(only), assets), as_json, html)
 
 
+@parity.command("original")
+def parity_original_verb(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key), as for `parity world`.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of recorded pictures, as for `parity images`.")] = None,
+    world_python: Annotated[
+        str | None, typer.Option(help="Interpreter of the original; default: of SIMPLER_ENV_PYTHON, else our own.")
+    ] = None,
+    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'coke_*,vm_*'.")] = "",
+    sequences: Annotated[int, typer.Option(help="So many sequences a key.", min=1)] = 3,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """The original simulator behind our runner against recordings; exit 1 if a check misses its limit."""
+    from eval.parity.original import compare_original
+
+    def compare() -> ParityReport:
+        return compare_original(folder, images, world_python, _patterns(only), sequences, workers)
+
+    _tell("original", compare, as_json, html)
+
+
 @parity.command("model")
 def parity_model_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],

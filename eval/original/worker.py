@@ -6,9 +6,9 @@ Python 3.8 or newer with SAPIEN 2.2, NumPy, ``mani_skill2_real2sim`` and ``simpl
     python worker.py probe             one JSON line about this interpreter (``eval/original/interpreter.py``)
     python worker.py serve FD PARENT   serve episodes over the socket ``FD`` for the process ``PARENT``
 
-Every episode is reset with ``reconfigure``, so that it begins as in an environment made for it alone: an environment that
-goes on with the scene it has played in keeps solver state (``docs/original.md`` has the measurement). What is saved is the
-construction, which resets once by itself.
+Every episode gets an environment of its own, as in the original's scripts: one that has been played in settles its objects
+otherwise, and with ``reconfigure`` alone, too (``docs/original.md`` has the measurement). The process, with its renderer, is
+what is kept.
 """
 
 from __future__ import annotations
@@ -159,7 +159,6 @@ class Session:
         self.build, self.picture_of = build_maniskill2_env, get_image_from_maniskill2_obs_dict
         self.connection, self.parent = connection, parent
         self.env: Any = None
-        self.key = ""
         self.frames: Any = None
         self.told_world = ""
         self.boxes: dict[str, Any] = {}
@@ -169,12 +168,9 @@ class Session:
         self.episode = json.loads(payload)
         self.privileged, self.render, self.steps = privileged, render, 0
         options = {group: self._arrays(values) for group, values in self.episode["options"].items()}
-        key = json.dumps([self.episode["env_id"], self.episode["kwargs"], render], sort_keys=True)
-        if key != self.key:
-            self._close()
-            self.env, self.key = self._make(), key
-        else:
-            options["reconfigure"] = True
+        if self.env is not None:
+            self.env.close()  # they would add up
+        self.env = self._make()
         observation, _ = self.env.reset(seed=self.episode["seed"], options=options)
         self.world = self.env.unwrapped
         if privileged:
@@ -202,11 +198,6 @@ class Session:
         if kwargs.get("rgb_overlay_path"):
             kwargs["rgb_overlay_path"] = str(_asset_folder() / kwargs["rgb_overlay_path"])
         return self.build(self.episode["env_id"], **kwargs, **(PICTURE if self.render else NO_PICTURE))
-
-    def _close(self) -> None:
-        if self.env is not None:
-            self.env.close()  # engines of several environments would add up
-            self.env, self.world = None, None
 
     def _arrays(self, values: Any) -> Any:
         """Options as the original's scripts give them: positions as arrays, quaternions as lists."""

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import sapien
 from numpy.typing import NDArray
-from PIL import Image
 
 from eval import ray_tracing
 from eval.envs.assets import Assets
@@ -26,11 +25,10 @@ from eval.envs.stage_set import StageSet, scene_key
 from eval.envs.world import World, picture_size
 from eval.episode import DRAWERS, EpisodeSpec
 from eval.errors import UserError
-from eval.initial import NotSupported, SeedChain, spec_from_reset
+from eval.initial import NotSupported
 from eval.parity.pictures import difference, picture_pair
+from eval.parity.recorded_pictures import raw_and_ids, recorded_policy_picture, recorded_spec
 from eval.parity.report import Check, ParityReport, PicturePair, select
-from eval.planning import make_plan
-from task_configs import task_names
 
 SMALL_GROUP = 200
 """pixels; smaller objects are not judged by overlap."""
@@ -41,8 +39,6 @@ SAME_RENDERER, OTHER_RENDERER = (1e-3, 0.5, 0.1), (1e-2, 1.0, 0.2)
 """Limits of overlap, foreground and policy picture. The recordings were drawn on a CPU; a GPU rounds otherwise at edges."""
 BLUR = 9
 """pixels, side of the box that noise is averaged over."""
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass
@@ -83,7 +79,7 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
         try:
             for file in sorted((folder / "frames" / key).glob("f*.json")):
                 state = json.loads(file.read_text())
-                spec = _spec(state)
+                spec = recorded_spec(state)
                 if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
                     world = World(spec, files, rt=UNDENOISED)
                 _compare(world, spec, state, file, folder, worst)
@@ -106,24 +102,6 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
     return ParityReport(tuple(checks), tuple(notes), tuple(pairs))
 
 
-def _spec(state: Mapping[str, Any]) -> EpisodeSpec:
-    """The episode whose scene was recorded; poses are set afterwards."""
-    asked = state["spec"]
-    if "prepackaged" in asked:
-        if asked["prepackaged"] not in task_names():
-            raise NotSupported(f"the task {asked['prepackaged']} is not built")
-        spec = make_plan(tasks=[asked["prepackaged"]], setting="prepackaged", seed=state["seed"], limit=1)[0]
-    else:
-        kwargs = {**(asked.get("env_kwargs") or {}), "scene_name": asked["scene_name"]}
-        if "robot" in asked:
-            kwargs["robot"] = asked["robot"]
-        if asked.get("overlay"):
-            kwargs["rgb_overlay_path"] = f"real_inpainting/{asked['overlay']}"
-        spec = spec_from_reset(asked["env"], kwargs, state["seed"], dict(state["reset_options"] or {}), SeedChain())
-    shader = "rt" if state["renderer"]["shader_dir"] == "rt" else "default"
-    return spec.model_copy(update={"urdf_version": state["urdf_version"] or "", "shader": shader})
-
-
 def _compare(
     world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Path, folder: Path, worst: _Worst
 ) -> None:
@@ -140,8 +118,7 @@ def _compare(
     raw, ids = made.picture.raw()
     own = np.empty((*picture_size(spec), 3), dtype=np.uint8)
     made.picture.take(own)
-    base = str(file.with_suffix(""))
-    wanted, wanted_ids = _rgb(Path(base + ".raw.webp")), np.asarray(Image.open(base + ".seg.png")).astype(np.int64)
+    wanted, wanted_ids = raw_and_ids(file)
     foreground = np.isin(wanted_ids, state["foreground_ids"])
     groups = _groups(state)
     for group, members in groups.items():
@@ -151,10 +128,7 @@ def _compare(
             worst.overlap = max(worst.overlap, 1.0 - float((theirs & ours).sum() / (theirs | ours).sum()))
             apart = np.abs(raw[theirs].mean(axis=0) - wanted[theirs].mean(axis=0)).max()
             worst.parts = max(worst.parts, float(apart))
-    policy = wanted
-    if state["overlay"]:
-        photo = _rgb((folder / state["overlay"]["overlay_u8"]).with_suffix(".webp"))
-        policy = np.where(foreground[..., None], wanted, photo)
+    policy = recorded_policy_picture(folder, file)
     worst.foreground = max(worst.foreground, difference(raw[foreground], wanted[foreground]))
     soft = [cv2.blur(picture.astype(np.float32), (BLUR, BLUR))[foreground] for picture in (raw, wanted)]
     worst.blurred = max(worst.blurred, float(np.abs(soft[0] - soft[1]).mean()))
@@ -196,7 +170,3 @@ def _own_ids(made: StageSet, group: str) -> list[int]:
 
 def _pose(pose: Mapping[str, Any]) -> NDArray[np.float32]:
     return np.array([*pose["p"], *pose["q_wxyz"]], dtype=np.float32)
-
-
-def _rgb(path: Path) -> Picture:
-    return np.asarray(Image.open(path).convert("RGB"))
