@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eval.errors import UserError
+from eval.original.interpreter import ENVIRONMENT_VARIABLE, find_original
 from eval.vulkan import MEND, probe_vulkan
 
 DISTRIBUTION = "simpler-eval"
@@ -55,6 +56,7 @@ def run_doctor(assets: str | None = None) -> list[Check]:
         check_gpu(),
         check_torch(),
         check_checkpoints(),
+        check_original(),
     ]
 
 
@@ -243,3 +245,19 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def check_original() -> Check:
+    """The original simulator in its own interpreter, for ``--world simpler-env``."""
+    name, chosen = "Original simulator", os.environ.get(ENVIRONMENT_VARIABLE)
+    try:
+        found = find_original()
+    except UserError as error:
+        if chosen is None:
+            mend = f"only for --world simpler-env: set {ENVIRONMENT_VARIABLE} to the Python that has it (docs/original.md)"
+            return Check(name=name, ok=False, detail="no interpreter given", mend=mend, required=False)
+        detail, _, mend = str(error).partition(": ")
+        return Check(name=name, ok=False, detail=detail, mend=mend, required=False)
+    versions = ", ".join(f"{key} {found.found[key]}" for key in ("python", "numpy"))
+    detail = f"{found.name} ({found.python}; {versions}; assets {found.found['assets']})"
+    return Check(name=name, ok=True, detail=detail, required=False)

@@ -82,10 +82,10 @@ def _lack(executable: str, found: dict[str, Any], by_default: bool) -> str:
 
 def _version(executable: str) -> tuple[int, ...]:
     child = _ask(executable, "-c", "import sys; print(*sys.version_info[:3])")
-    try:
-        return tuple(int(part) for part in child.stdout.split())
-    except ValueError:
-        raise UserError(f"{executable} is no Python: it answers {child.stdout.strip()[:80]!r}.") from None
+    parts = child.stdout.split()
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise UserError(f"{executable} is no Python: asked for its version, it answers {child.stdout.strip()[:80]!r}.")
+    return tuple(map(int, parts))
 
 
 def _probe(executable: str) -> dict[str, Any]:
