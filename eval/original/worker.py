@@ -6,9 +6,9 @@ Python 3.8 or newer with SAPIEN 2.2, NumPy, ``mani_skill2_real2sim`` and ``simpl
     python worker.py probe             one JSON line about this interpreter (``eval/original/interpreter.py``)
     python worker.py serve FD PARENT   serve episodes over the socket ``FD`` for the process ``PARENT``
 
-Every episode gets an environment of its own, as in the original's scripts: one that has been played in settles its objects
-otherwise, and with ``reconfigure`` alone, too (``docs/original.md`` has the measurement). The process, with its renderer, is
-what is kept.
+Every episode gets an environment of its own, and every scene a process of its own, as with the original's scripts: an
+environment that has been played in settles its objects otherwise, and so, now and then, does a process that has played in
+many scenes (``docs/original.md`` has the measurements). What is kept is the process of a scene, with its renderer.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ DRAWERS = ("top", "middle", "bottom")
 PICTURE = {"obs_mode": "rgbd", "camera_cfgs": {"add_segmentation": True}}
 """As the original's scripts ask for it."""
 NO_PICTURE = {"obs_mode": "state"}
+NEXT = "SIMPLER_EVAL_NEXT_EPISODE"
+"""Environment variable: the message with which a process that has been started anew goes on."""
 
 
 # ---- what this interpreter has ---------------------------------------------------------------------------------------
@@ -129,7 +131,10 @@ def serve(descriptor: int, parent: int) -> None:
     connection = Connection(descriptor)
     try:
         session = Session(connection, parent)
-        connection.send(("ready",))
+        if NEXT in os.environ:
+            session.begin(*json.loads(os.environ.pop(NEXT)))
+        else:
+            connection.send(("ready",))
         while True:
             message = connection.recv()
             if message[0] == "stop":
@@ -159,6 +164,7 @@ class Session:
         self.build, self.picture_of = build_maniskill2_env, get_image_from_maniskill2_obs_dict
         self.connection, self.parent = connection, parent
         self.env: Any = None
+        self.scene: list[Any] | None = None
         self.frames: Any = None
         self.told_world = ""
         self.boxes: dict[str, Any] = {}
@@ -166,6 +172,12 @@ class Session:
     def begin(self, payload: str, slots: int, render: bool, privileged: bool) -> None:
         """Reset to the episode of the payload and report its first state."""
         self.episode = json.loads(payload)
+        scene = [self.episode["env_id"], self.episode["kwargs"].get("scene_name"), render]
+        if self.scene not in (None, scene):
+            os.environ[NEXT] = json.dumps([payload, slots, render, privileged])
+            os.set_inheritable(self.connection.fileno(), True)
+            os.execv(sys.executable, [sys.executable, *sys.argv])
+        self.scene = scene
         self.privileged, self.render, self.steps = privileged, render, 0
         options = {group: self._arrays(values) for group, values in self.episode["options"].items()}
         if self.env is not None:
