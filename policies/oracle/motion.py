@@ -16,6 +16,10 @@ NEAR = 0.55
 """m."""
 MAX_LEAN = 0.6
 """rad."""
+STANDING = 0.002
+"""m in one step, plus as many tenths of a radian: a tool that moves less stands still."""
+STANDING_STEPS = 3
+"""Steps in a row after which a tool that stands still will not get nearer: a joint has reached its stop."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Hand:
     turn: float
     """rad, largest rotation in one control step."""
     fingertips: float
-    """m, how far the closing fingers reach beyond the tool."""
+    """m, how far the fingers reach beyond the tool when they close around a thing."""
 
 
 GOOGLE = Hand(
@@ -50,7 +54,7 @@ GOOGLE = Hand(
     close_command=1.0,
     step=0.04,
     turn=0.15,
-    fingertips=0.033,
+    fingertips=0.006,
 )
 WIDOWX = Hand(
     approach=0,
@@ -69,6 +73,23 @@ BRISK = replace(GOOGLE, step=0.12, turn=0.25)
 """The pace where nothing is near."""
 
 
+class Standstill:
+    """Notices that a tool gets no further, however it is steered."""
+
+    def __init__(self) -> None:
+        self._last: Array | None = None
+        self._steps = 0
+
+    def seen(self, state: Mapping[str, Any]) -> bool:
+        """Whether the tool has stood still in the last steps; ask once a step."""
+        last, self._last = self._last, np.array(state["tcp"])
+        if last is None:
+            return False
+        moved = distance(state, last[:3]) + angle_to(state, rotation(last)) / 10
+        self._steps = self._steps + 1 if moved < STANDING else 0
+        return self._steps >= STANDING_STEPS
+
+
 def hand_of(robot: str) -> Hand:
     """The hand of ``google_robot`` or ``widowx``."""
     return WIDOWX if robot == "widowx" else GOOGLE
@@ -79,20 +100,24 @@ def rotation(pose: Array) -> Rotation:
     return Rotation.from_quat(pose[3:], scalar_first=True)
 
 
-def grasp_rotation(hand: Hand, state: Mapping[str, Any], position: Array, across: Array | None) -> Rotation:
+def grasp_rotation(
+    hand: Hand, state: Mapping[str, Any], position: Array, across: Array | None, level: bool = False
+) -> Rotation:
     """Tool rotation (world) for grasping at ``position`` (3,) from above, the fingers closing along ``across``.
 
     across: (3,) world direction, its sign does not matter; None closes sideways to the arm. The hand leans away from the
-    robot, the more the farther it reaches: straight down would bend a Google wrist beyond its limit.
+    robot, the more the farther it reaches: straight down would bend a Google wrist beyond its limit. ``level``: it does
+    not lean along ``across``, so that both fingers come down equally far.
     """
     reach = position[:2] - state["base"][:2]
     far = float(np.linalg.norm(reach))
     forward = np.array([*(reach / far), 0.0])
     lean = float(np.clip(hand.lean + hand.lean_per_metre * (far - NEAR), 0.0, MAX_LEAN))
     approach = np.cos(lean) * np.array([0.0, 0.0, -1.0]) + np.sin(lean) * forward
-    closing = np.cross([0.0, 0.0, 1.0], forward) if across is None else across
-    closing = closing - (closing @ approach) * approach
-    closing /= np.linalg.norm(closing)
+    closing = np.cross([0.0, 0.0, 1.0], forward) if across is None else across / np.linalg.norm(across)
+    if level:
+        approach = _unit(approach - (approach @ closing) * closing)
+    closing = _unit(closing - (closing @ approach) * approach)
     if closing @ rotation(state["tcp"]).as_matrix()[:, hand.closing] < 0:
         closing = -closing  # half a turn swaps the fingers
     matrix = np.empty((3, 3))
@@ -124,6 +149,10 @@ def steer(hand: Hand, state: Mapping[str, Any], position: Array, wanted: Rotatio
     shift = base.inv().apply(position - state["tcp"][:3])
     turn = base.inv().apply((wanted * rotation(state["tcp"]).inv()).as_rotvec())
     return np.concatenate([_limited(shift, hand.step), _limited(turn, hand.turn), [gripper]])
+
+
+def _unit(vector: Array) -> Array:
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def _limited(vector: Array, most: float) -> Array:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
-from policies.oracle.grasping import grasp_of
-from policies.oracle.motion import angle_to, distance, hand_of, raised, rotation, steer
+from policies.oracle.grasping import clearance, grasp_of
+from policies.oracle.motion import Standstill, angle_to, distance, hand_of, raised, rotation, steer
 
-HOVER, LIFT = 0.13, 0.16
-"""m above the object."""
+LIFT = 0.16
+"""m above where the object was taken."""
 CLOSING_STEPS = 5
 HELD_STEPS = 7
 """Control steps off the table after which the pick counts as done (the task wants five)."""
@@ -27,6 +27,7 @@ class Pick:
         self._steps = 0
         self._held = 0
         self._rest_height: float | None = None
+        self._standstill = Standstill()
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
@@ -38,10 +39,11 @@ class Pick:
             self._rest_height = float(pose[2])
         point, wanted = grasp_of(hand, state, name)
         self._held += int(pose[2] - self._rest_height > 0.03)
-        above = raised(point, HOVER)
+        above = raised(point, clearance(state, name))
         self._steps += 1
         if self._phase == "hover":
-            if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
+            there = distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06
+            if there or self._standstill.seen(state):
                 self._go("descend", pose)
             return Action(steer(hand, state, above, wanted, hand.open_command if self._steps == 1 else hand.hold_command))
         if self._phase == "descend":
@@ -62,4 +64,5 @@ class Pick:
 
     def _go(self, phase: str, pose: NDArray[np.float64]) -> None:
         self._phase, self._steps = phase, 0
+        self._standstill = Standstill()
         self._grasp_point = pose[:3].copy()

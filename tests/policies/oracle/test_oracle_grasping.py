@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from policies.base import Observation, Proprio
-from policies.oracle.grasping import grasp_of
-from policies.oracle.motion import GOOGLE, WIDOWX
+from policies.oracle.grasping import clearance, grasp_of
+from policies.oracle.motion import GOOGLE, STANDING_STEPS, WIDOWX, Standstill
 from policies.oracle.place import OPENED, Place
 
 UNTURNED = (1.0, 0.0, 0.0, 0.0)
@@ -55,11 +55,30 @@ def test_a_turned_cube_is_taken_across_the_face_that_is_more_sideways() -> None:
 
 
 def test_the_tool_stays_above_a_flat_thing_and_goes_to_the_middle_of_a_high_one() -> None:
-    flat, _ = grasp_of(GOOGLE, state_with((0.1, 0.07, 0.02)), "thing")
-    assert flat[2] > 0.005
+    flat, _ = grasp_of(GOOGLE, state_with((0.1, 0.07, 0.006)), "thing")
+    assert flat[2] > 0.004
     assert flat[0] > 0.0  # back along the lean, so that the tips still meet at the middle
     assert np.allclose(grasp_of(GOOGLE, state_with((0.1, 0.07, 0.08)), "thing")[0], 0.0)
     assert np.allclose(grasp_of(WIDOWX, state_with((0.1, 0.03, 0.02)), "thing")[0], 0.0)
+
+
+@pytest.mark.parametrize(("height", "level"), [(0.03, True), (0.08, False)])
+def test_both_fingers_come_down_equally_far_around_a_low_thing(height: float, level: bool) -> None:
+    quat = Rotation.from_rotvec([0.0, 0.0, 0.3]).as_quat(scalar_first=True)
+    direction = closing_direction(state_with((0.03, 0.12, height), quat))
+    assert (abs(direction[2]) < 1e-6) is level
+
+
+def test_the_hand_passes_low_over_a_low_thing_and_above_the_top_of_a_high_one() -> None:
+    assert clearance(state_with((0.1, 0.07, 0.02)), "thing") < 0.08
+    assert clearance(state_with((0.06, 0.06, 0.2)), "thing") > 0.1
+
+
+def test_a_hand_that_stays_where_it_is_counts_as_standing_after_some_steps() -> None:
+    state, standstill = state_with((0.1, 0.1, 0.1)), Standstill()
+    assert [standstill.seen(state) for _ in range(STANDING_STEPS + 1)] == [False] * STANDING_STEPS + [True]
+    state["tcp"][2] += 0.01
+    assert not standstill.seen(state)
 
 
 @pytest.mark.parametrize(("instruction", "done"), [("open top drawer", True), ("place apple into top drawer", False)])
