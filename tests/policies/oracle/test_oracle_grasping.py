@@ -66,7 +66,7 @@ def test_the_tool_stays_above_a_flat_thing_and_goes_to_the_middle_of_a_high_one(
 def test_both_fingers_come_down_equally_far_around_a_low_thing(height: float, level: bool) -> None:
     quat = Rotation.from_rotvec([0.0, 0.0, 0.3]).as_quat(scalar_first=True)
     direction = closing_direction(state_with((0.03, 0.12, height), quat))
-    assert (abs(direction[2]) < 1e-6) is level
+    assert bool(abs(direction[2]) < 1e-6) is level
 
 
 def test_the_hand_passes_low_over_a_low_thing_and_above_the_top_of_a_high_one() -> None:
