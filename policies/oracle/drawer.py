@@ -22,6 +22,8 @@ BEFORE, ABOVE, BEHIND = np.array([0.135, 0.0, 0.10]), np.array([-0.024, 0.0, 0.0
 """m, from the panel's edge to where the tool waits, crosses the edge, and hooks in."""
 PULL, PRESS = 0.05, 0.03
 """m, how far the tool is sent each step: away from the cabinet, and below the edge, so that the hook does not slip off."""
+SLIPPED = 0.03
+"""m, of the tool before the panel's edge: the hook has slipped off, and hooks in again."""
 PUSH_FROM = np.array([0.09, 0.0, -0.07])
 FAR_ENOUGH, SHUT = 0.175, 0.015
 """m, opening at which pulling or pushing ends."""
@@ -36,12 +38,12 @@ ATTEMPT = 45
 class Drawer:
     """Opens or closes by what the instruction says; the closed hand is the hook."""
 
-    def __init__(self, far_enough: float = FAR_ENOUGH) -> None:
-        """far_enough: m, opening at which pulling ends."""
+    def __init__(self, far_enough: float = FAR_ENOUGH, hook: Rotation = HOOK, press: float = PRESS) -> None:
+        """far_enough: m, opening at which pulling ends; hook: tool rotation, world; press: m, instead of PRESS."""
         self._phase = "before"
         self._steps = 0
         self._angle = np.inf
-        self._far_enough = far_enough
+        self._far_enough, self._hook, self._press = far_enough, hook, press
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
@@ -58,17 +60,17 @@ class Drawer:
     def _open(self, state: Any) -> Action:
         edge = _edge(state)
         if self._phase == "before":
-            return self._towards(state, edge + BEFORE, HOOK, "above", 0.05, 0.25, BRISK)
+            return self._towards(state, edge + BEFORE, self._hook, "above", 0.05, 0.25, BRISK)
         if self._phase == "above":
-            return self._towards(state, edge + ABOVE, HOOK, "behind", 0.012, 0.3, patience=20)
+            return self._towards(state, edge + ABOVE, self._hook, "behind", 0.012, 0.3, patience=20)
         if self._phase == "behind":
-            return self._towards(state, edge + BEHIND, HOOK, "pull", 0.008, 0.3, patience=7)
+            return self._towards(state, edge + BEHIND, self._hook, "pull", 0.008, 0.3, patience=7)
         if self.done(state):
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), terminate=True)
-        if self._steps > ATTEMPT:
+        if self._steps > ATTEMPT or state["tcp"][0] > edge[0] + SLIPPED:
             self._go("before")
-        pull = np.array([state["tcp"][0] + PULL, edge[1], edge[2] - PRESS])
-        return Action(steer(GOOGLE, state, pull, HOOK, GOOGLE.close_command))
+        pull = np.array([state["tcp"][0] + PULL, edge[1], edge[2] - self._press])
+        return Action(steer(GOOGLE, state, pull, self._hook, GOOGLE.close_command))
 
     def _close(self, state: Any) -> Action:
         edge = _edge(state)

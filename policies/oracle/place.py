@@ -22,8 +22,13 @@ HOVER, LIFT = 0.10, 0.12
 INTO = np.array([-0.09, 0.0, 0.13])
 """m, from the panel's edge to where the target is let go: over the open part, and above what is in front of it."""
 CLOSING_STEPS = 5
-TURNED_BACK = np.array([0.0, 0.0, 0.0, *(HOOK * Rotation.from_rotvec([0.0, 0.0, np.pi])).as_quat(scalar_first=True)])
-"""Pose of a hand that is turned half round against the hook's."""
+TURNED_HOOK = HOOK * Rotation.from_rotvec([0.0, 0.0, np.pi])
+"""Tool rotation, world: the hook with its fingers swapped. It is as far from the stops of wrist and gripper joint as
+the grasp that follows, so that the hand need not turn round in between."""
+TURNED_PRESS = 0.01
+"""m, see ``drawer.PRESS``; the hand is not symmetric, and turned it rubs on the panel when it is pressed down harder."""
+HOOKED = np.array([0.0, 0.0, 0.0, *TURNED_HOOK.as_quat(scalar_first=True)])
+"""A pose with that rotation."""
 SPIN = replace(BRISK, turn=0.5)
 OPENED = 0.2
 """m, opening that leaves room to drop the target."""
@@ -33,7 +38,7 @@ class Place:
     """Pull, leave, take, drop. Says "done" once when the drawer is open, and again at the end."""
 
     def __init__(self) -> None:
-        self._drawer = Drawer(OPENED)
+        self._drawer = Drawer(OPENED, TURNED_HOOK, TURNED_PRESS)
         self._phase = "open"
         self._steps = 0
         self._angle = np.inf
@@ -54,13 +59,13 @@ class Place:
     def _carry(self, state: Any, edge: Any) -> Action:
         name = state["roles"]["target"]
         pose = state["objects"][name]
-        seen_so = {**state, "tcp": TURNED_BACK}  # of the two ways round, the one that is not at the wrist's end stop
+        seen_so = {**state, "tcp": HOOKED}  # of the two ways round, the one near to the hook
         point, wanted = grasp_of(GOOGLE, seen_so, name)
         if self._phase == "rise":
             clear = np.array([edge[0] + CLEAR, edge[1], pose[2] + HOVER])
             if distance(state, clear) < 0.08:
                 self._go("hover")
-            turned = wanted if state["tcp"][2] > edge[2] + FREE else HOOK
+            turned = wanted if state["tcp"][2] > edge[2] + FREE else TURNED_HOOK
             return Action(steer(SPIN, state, clear, turned, GOOGLE.open_command))
         if self._phase == "hover":
             above = raised(point, HOVER)
