@@ -27,6 +27,8 @@ TURNED_HOOK = HOOK * Rotation.from_rotvec([0.0, 0.0, np.pi])
 the grasp that follows, so that the hand need not turn round in between."""
 TURNED_PRESS = 0.01
 """m, see ``drawer.PRESS``; the hand is not symmetric, and turned it rubs on the panel when it is pressed down harder."""
+ALMOST_CLOSED = 0.75
+"""Gripper command, sent once to the open hand: fingers that squeeze each other while they pull get jammed for good."""
 HOOKED = np.array([0.0, 0.0, 0.0, *TURNED_HOOK.as_quat(scalar_first=True)])
 """A pose with that rotation."""
 SPIN = replace(BRISK, turn=0.5)
@@ -50,6 +52,7 @@ class Place:
         edge = state["drawer"]["frame"][:3] + PANEL
         if self._phase == "open":
             action = self._drawer.act(observation)
+            action.world[6] = ALMOST_CLOSED if self._steps == 1 else GOOGLE.hold_command
             if action.terminate:
                 self._go("rise")  # late, the second subtask has begun by itself, and "done" would end the episode
                 return replace(action, terminate=observation.instruction.startswith("open"))

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from policies.base import Observation, Proprio
 from policies.oracle.grasping import clearance, grasp_of
 from policies.oracle.motion import GOOGLE, STANDING_STEPS, WIDOWX, Standstill
-from policies.oracle.place import OPENED, Place
+from policies.oracle.place import ALMOST_CLOSED, OPENED, Place
 
 UNTURNED = (1.0, 0.0, 0.0, 0.0)
 
@@ -96,6 +96,13 @@ def test_an_open_drawer_ends_the_first_subtask_but_never_the_episode(instruction
     assert script._phase == "rise"
     assert said[-1] is done
     assert not any(said[:-1])
+
+
+def test_the_hand_that_is_to_grasp_later_hooks_the_drawer_without_a_squeeze() -> None:
+    script, state = Place(), state_with((0.08, 0.08, 0.08))
+    feels = Proprio(np.zeros(3, np.float32), np.zeros(4, np.float32), 1.0, np.zeros(11, np.float32))
+    seen = Observation("e", 0, "google_robot", "open top drawer", None, feels, state)
+    assert [script.act(seen).world[6] for _ in range(3)] == [ALMOST_CLOSED, 0.0, 0.0]
 
 
 def script_target(state: dict[str, Any]) -> Any:
