@@ -1,4 +1,7 @@
-"""The oracle: scripted from the simulator's state. It proves that a world can be solved; it is no baseline."""
+"""The oracle: scripted from the simulator's state. It proves that a world can be solved; it is no baseline.
+
+Disturbed or delayed on purpose (:mod:`policies.oracle.graded`), it is a policy of any strength one likes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Protocol
 
 from policies.base import Action, EpisodeInfo, Observation
 from policies.oracle.drawer import Drawer
+from policies.oracle.graded import Grade, Handicap
 from policies.oracle.move_near import MoveNear
 from policies.oracle.pick import Pick
 from policies.oracle.place import Place
@@ -32,22 +36,29 @@ SCRIPTS: Mapping[str, Callable[[], Script]] = {
 
 
 class OraclePolicy:
-    """Chooses a script by the family of the task; one script per episode."""
+    """Chooses a script by the family of the task; one script per episode.
+
+    ``noise`` disturbs the arm's commands, ``delay`` is the control steps by which they come late, ``seed`` chooses other
+    disturbances; texts or numbers, ``UserError`` for what :class:`Grade` does not take. Without them it is perfect.
+    """
 
     needs_image = False
     needs_privileged = True
 
-    def __init__(self) -> None:
+    def __init__(self, noise: float | str = 0.0, delay: int | str = 0, seed: int | str = 0) -> None:
+        self.grade = Grade.parse(noise, delay, seed)
         self._scripts: dict[str, Script] = {}
+        self._handicaps: dict[str, Handicap] = {}
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Forget what was under way in these episodes."""
         for info in episodes:
             self._scripts.pop(info.episode, None)
+            self._handicaps.pop(info.episode, None)
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
-        actions = [self._script(observation).act(observation) for observation in observations]
+        actions = [self._graded(self._script(observation).act(observation), observation) for observation in observations]
         return [replace(action, notes={"values": action.world}) for action in actions]
 
     def _script(self, observation: Observation) -> Script:
@@ -57,10 +68,16 @@ class OraclePolicy:
             self._scripts[observation.episode] = SCRIPTS[observation.privileged["family"]]()
         return self._scripts[observation.episode]
 
+    def _graded(self, action: Action, observation: Observation) -> Action:
+        if observation.episode not in self._handicaps:
+            self._handicaps[observation.episode] = Handicap(self.grade, observation.episode, observation.robot)
+        return self._handicaps[observation.episode].apply(action, observation.step)
+
     def describe(self) -> Mapping[str, Any]:
-        """Nothing but its name: it has no options and draws nothing."""
-        return {"policy": "oracle"}
+        """Its name, and what it was given to be worse than it can."""
+        return {"policy": "oracle", **self.grade.describe()}
 
     def close(self) -> None:
         """Forget everything."""
         self._scripts.clear()
+        self._handicaps.clear()

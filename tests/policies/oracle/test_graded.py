@@ -1,0 +1,155 @@
+"""An oracle made worse on purpose: how much, how late, and always the same. No simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eval.errors import UserError
+from eval.records.titles import title
+from policies.base import Action, EpisodeInfo, Observation, Proprio, RobotName
+from policies.oracle import SCRIPTS, OraclePolicy
+from policies.oracle.motion import GOOGLE, WIDOWX
+from policies.registry import PolicyOptionError, load_policy
+
+FEELS = Proprio(np.zeros(3, np.float32), np.zeros(4, np.float32), 1.0, np.zeros(7, np.float32))
+
+
+class Counting:
+    """A script that moves along x by its own count of steps, closes at step 2 and is done at step 3."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def act(self, observation: Observation) -> Action:
+        self.steps += 1
+        return Action(np.array([self.steps, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0 if self.steps > 2 else 1.0]), self.steps == 4)
+
+
+@pytest.fixture(autouse=True)
+def counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCRIPTS, "counting", Counting)  # type: ignore[arg-type]
+
+
+def sight(episode: str, step: int, robot: RobotName = "widowx") -> Observation:
+    return Observation(episode, step, robot, "do", None, FEELS, {"family": "counting"})
+
+
+def begin(policy: Any, *episodes: str) -> None:
+    policy.reset([EpisodeInfo(episode, "task", "widowx", "do", 80, 5, 0) for episode in episodes])
+
+
+def play(policy: Any, episode: str, steps: Iterable[int] = range(6), robot: RobotName = "widowx") -> NDArray[np.float64]:
+    """(steps, 7) what the robot gets."""
+    begin(policy, episode)
+    return np.array([policy.act([sight(episode, step, robot)])[0].world for step in steps])
+
+
+def disturbances(policy: Any, episode: str, count: int = 6, robot: RobotName = "widowx") -> NDArray[np.float64]:
+    return play(policy, episode, range(count), robot) - play(OraclePolicy(), episode, range(count), robot)
+
+
+def test_without_options_it_is_the_perfect_oracle() -> None:
+    assert OraclePolicy().describe() == {"policy": "oracle"}
+    assert play(OraclePolicy(), "e")[:, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert (play(OraclePolicy(noise=0, delay="0", seed=7), "e") == play(OraclePolicy(), "e")).all()
+
+
+def test_a_disturbance_belongs_to_seed_and_episode_whatever_else_is_played() -> None:
+    alone = play(OraclePolicy(noise=0.3), "e")
+    policy = OraclePolicy(noise="0.3", seed="0")
+    begin(policy, "e", "other")
+    together = []
+    for step in range(6):
+        batch = [sight("other", step), sight("e", step)][:: 1 if step % 2 else -1]
+        actions = dict(zip((seen.episode for seen in batch), policy.act(batch), strict=True))
+        together.append(actions["e"].world)
+    assert (np.array(together) == alone).all()
+    assert not np.allclose(disturbances(OraclePolicy(noise=0.3), "other"), disturbances(OraclePolicy(noise=0.3), "e"))
+    assert not np.allclose(disturbances(OraclePolicy(noise=0.3, seed=1), "e"), disturbances(OraclePolicy(noise=0.3), "e"))
+
+
+def test_the_numbers_drawn_are_the_same_in_years_to_come() -> None:
+    drawn = disturbances(OraclePolicy(noise=1.0), "e", 2)[:, 0] / WIDOWX.step
+    assert drawn.tolist() == pytest.approx([0.354852, 0.252973], abs=1e-5)
+
+
+def test_a_retried_episode_meets_the_same_disturbances() -> None:
+    policy = OraclePolicy(noise=0.3, delay=1)
+    first = play(policy, "e", range(3))
+    assert (play(policy, "e", range(3)) == first).all()
+
+
+@pytest.mark.parametrize(("robot", "hand"), [("google_robot", GOOGLE), ("widowx", WIDOWX)])
+def test_noise_is_a_share_of_the_hands_pace_and_leaves_the_gripper_alone(robot: RobotName, hand: Any) -> None:
+    drawn = np.stack([disturbances(OraclePolicy(noise=0.5), f"e{n}", 3, robot) for n in range(400)])
+    for step in range(3):
+        assert drawn[:, step, :3].std() == pytest.approx(0.5 * hand.step, rel=0.06)
+        assert drawn[:, step, 3:6].std() == pytest.approx(0.5 * hand.turn, rel=0.06)
+    assert (drawn[..., 6] == 0).all()
+    assert abs(drawn.mean(axis=0)).max() < 0.2 * 0.5 * hand.turn
+    lasting = np.corrcoef(drawn[:, 0, :6].ravel(), drawn[:, 1, :6].ravel())[0, 1]
+    assert lasting == pytest.approx(0.8, abs=0.03)
+
+
+def test_twice_the_noise_is_the_same_way_astray_but_twice_as_far() -> None:
+    one, two = (disturbances(OraclePolicy(noise=noise), "e") for noise in (0.2, 0.4))
+    assert np.allclose(2 * one, two)
+
+
+@pytest.mark.parametrize(("robot", "hold"), [("google_robot", 0.0), ("widowx", 1.0)])
+def test_a_delayed_oracle_rests_first_and_then_does_everything_late(robot: RobotName, hold: float) -> None:
+    policy = OraclePolicy(delay="2")
+    begin(policy, "e")
+    actions = [policy.act([sight("e", step, robot)])[0] for step in range(7)]
+    assert [action.world[0] for action in actions] == [0, 0, 1, 2, 3, 4, 5]
+    assert [action.world[6] for action in actions] == [hold, hold, 1, 1, -1, -1, -1]
+    assert [action.terminate for action in actions] == [False] * 5 + [True, False]
+
+
+def test_the_policy_view_shows_what_the_robot_got() -> None:
+    policy = OraclePolicy(noise=0.3, delay=1)
+    begin(policy, "e")
+    for step in range(3):
+        action = policy.act([sight("e", step)])[0]
+        assert (action.notes["values"] == action.world).all()
+
+
+def test_record_and_table_say_what_it_was_given() -> None:
+    policy = OraclePolicy(noise="0.3", delay="2", seed="1")
+    described = policy.describe()
+    assert described["noise"] == 0.3
+    assert described["delay"] == 2
+    assert described["seed"] == 1
+    heading = title({"identity": {"policy": "oracle"}, "policy": described})
+    assert heading.startswith("oracle (noise 0.3, delay 2, seed 1) in ")
+    assert OraclePolicy(noise=0.5).describe() == {"policy": "oracle", "noise": 0.5, "remarks": ["noise 0.5"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"noise": "much"}, "noise is much"),
+        ({"noise": "-0.1"}, "noise is -0.1"),
+        ({"noise": "nan"}, "noise is nan"),
+        ({"noise": "inf"}, "noise is inf"),
+        ({"delay": "1.5"}, "delay is 1.5"),
+        ({"delay": 1.5}, "delay is 1.5"),
+        ({"delay": -1}, "delay is -1"),
+        ({"seed": "one"}, "seed is one"),
+        ({"seed": None}, "seed is None"),
+    ],
+)
+def test_an_impossible_option_is_one_line(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says) as caught:
+        load_policy("oracle", options)
+    assert "such as" in str(caught.value)
+
+
+def test_an_unknown_option_names_the_known_ones() -> None:
+    with pytest.raises(PolicyOptionError, match="noise, delay, seed"):
+        load_policy("oracle", {"nois": "1"})
