@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from eval.cli import comparing
 from eval.cli.options import AssetsOption, Json
 from eval.errors import UserError
 
@@ -28,6 +29,7 @@ bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure s
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
+    comparing.add_to(parity)
     app.add_typer(parity, name="parity")
     app.add_typer(bench, name="bench")
     app.command("doctor")(doctor_verb)
