@@ -51,7 +51,8 @@ def draw(found: PolicyParity, file: Path) -> None:
     axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
     axes.set_xlabel("success in the original simulator (%)")
     axes.set_ylabel("success in our world (%)")
-    axes.grid(color="#eeeeee", zorder=-1)
+    axes.grid(color="#eeeeee")
+    axes.set_axisbelow(True)
     axes.legend(frameon=False, loc="upper left")
     marked = "\nwith STAND-INS for original asset files" if any(found.standins.values()) else ""
     total = found.overall

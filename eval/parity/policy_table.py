@@ -56,7 +56,7 @@ LEVEL_COLUMNS = ("level", "ours %", "original %")
 
 def markdown(found: PolicyParity) -> str:
     """Everything but the plot, with both worlds' records and the commands that made the runs."""
-    flipped = [[e.level, e.cell, e.id, e.ours, e.original] for e in found.flipped]
+    flipped = [[e.run, e.cell, e.id, e.ours, e.original] for e in found.flipped]
     limits = [f"{c.key}: {c.check} {c.worst:.3f} (limit {c.limit:.3g})" for c in found.checks if not c.passed]
     parts = [
         f"# {heading(found)}",
@@ -80,7 +80,7 @@ def markdown(found: PolicyParity) -> str:
         "",
         f"![ours against the original](parity_policies.png)\n\n## Episodes that end differently: {len(flipped)}",
         "",
-        *(_table(("level", "cell", "episode", "ours", "original"), flipped) if flipped else ["None."]),
+        *(_table(("level and seed", "cell", "episode", "ours", "original"), flipped) if flipped else ["None."]),
         "",
         "## How it was obtained",
         "",
