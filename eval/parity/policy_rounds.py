@@ -16,8 +16,9 @@ from eval.rollout.worlds import ORIGINAL, OWN
 from policies.registry import load_policy
 
 POLICY = "oracle"
-LEVELS = ("noise=0", "noise=0.25", "noise=0.3", "noise=0.4", "noise=0.7")
-"""Measured in our world with the original assets: about 100, 85, 60, 30 and 10 % over the published cells."""
+LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.4")
+"""Measured in our world, two episodes of each of the 15 cells: 100, 77, 47 and 23 %. At the last, none of six drawers was
+closed, and that is what survives most noise: at 0.7 little else succeeds."""
 EPISODES = 30
 SUITES = ("google_robot_visual_matching", "widowx_visual_matching")
 WORLDS = (OWN, ORIGINAL)

@@ -200,7 +200,7 @@ def test_the_plot_has_every_family_in_its_colour(write: Any, tmp_path: Path) -> 
 
 def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
     rounds = rounds_of(LEVELS, default_plan(), 30)
-    assert [r.name for r in rounds[:3]] == ["noise=0", "noise=0.25", "noise=0.25,seed=1"]
+    assert [r.name for r in rounds[:3]] == ["noise=0", "noise=0.3", "noise=0.3,seed=1"]
     counts: dict[tuple[str, str], int] = {}
     for played in rounds:
         for spec in played.plan:
