@@ -10,6 +10,7 @@ import sapien
 from numpy.typing import ArrayLike, NDArray
 from sapien import physx
 
+from eval.envs.urdf import urdf_loader
 from eval.episode import DRAWERS, CabinetSpec
 
 POSE = sapien.Pose([-0.295, 0.0, 0.017])
@@ -56,12 +57,7 @@ class Cabinet:
 
 def load_cabinet(scene: sapien.Scene, urdf: Path, spec: CabinetSpec, render: bool) -> Cabinet:
     """Add the cabinet, all drawers closed. Masses follow from its boxes, as nothing else is given (spec Q6)."""
-    loader = scene.create_urdf_loader()
-    loader.fix_root_link = True
-    builder = loader.load_file_as_articulation_builder(str(urdf))
-    if not render:
-        for link in builder.link_builders:
-            link.visual_records = []
+    builder = urdf_loader(scene, render).load_file_as_articulation_builder(str(urdf))
     articulation = builder.build(fix_root_link=True)
     articulation.set_name("cabinet")
     articulation.root_pose = POSE

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sapien import physx
 
 from eval.envs.robots.geometry import RobotGeometry
+from eval.envs.urdf import urdf_loader
 from task_configs.world_models import LinkMaterial
 from task_configs.world_models import Robot as RobotConfig
 
@@ -106,8 +107,7 @@ def load_robot(
     render: bool,
 ) -> Robot:
     """Load a robot file into ``scene``; ``materials`` by link name, all other links take the scene default."""
-    loader = scene.create_urdf_loader()
-    loader.fix_root_link = True
+    loader = urdf_loader(scene, render)
     loader.load_multiple_collisions_from_file = True
     for link, material in materials.items():
         loader.set_link_material(
@@ -117,7 +117,4 @@ def load_robot(
         loader.set_link_min_patch_radius(link, material.patch_radius)
     builder = loader.load_file_as_articulation_builder(str(urdf))
     builder.mimic_joint_records = []  # ignored by 2.2.2, a stiff tendon in 3.0.3 (spec Q5)
-    if not render:
-        for link_builder in builder.link_builders:
-            link_builder.visual_records = []
     return Robot(builder.build(), geometry)

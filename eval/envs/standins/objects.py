@@ -119,7 +119,7 @@ def _plate(radius: float, color: Rgb) -> Parts:
 def _spoon() -> Parts:
     green = (0.05, 0.32, 0.1)
     bowl = [ellipsoid((-0.073, -0.0178, -0.0115), (-0.018, 0.0178, 0.004), 2)]
-    handle = [box((-0.022, -0.0045, -0.005), (0.03, 0.0045, 0.005)), box((0.03, -0.006, 0.0), (0.0679, 0.006, 0.010))]
+    handle = [box((-0.022, -0.006, -0.006), (0.005, 0.006, 0.009)), box((0.0, -0.0105, -0.0115), (0.0679, 0.0105, 0.0125))]
     inner = painted(ellipsoid((-0.066, -0.0135, 0.0), (-0.026, 0.0135, 0.0045), 2), (0.02, 0.16, 0.05))
     return [*(painted(p.copy(), green, 0.5) for p in bowl + handle), inner], [_hull(p) for p in bowl + handle]
 
