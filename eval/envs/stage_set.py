@@ -141,7 +141,7 @@ def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool, rt: str = r
     task = load_task(spec.task)
     config = robots()[spec.robot]
     timestep = 1.0 / spec.sim_freq
-    system = new_system(timestep, CONTROL, task.contact_offset)
+    system = new_system(timestep, CONTROL[config.family], task.contact_offset)
     scene = new_scene(system, render)
     if render:
         ray_tracing.apply(rt if spec.shader == "rt" else ray_tracing.RASTER)
@@ -173,7 +173,8 @@ def _set_drives(robot: Robot, config: RobotConfig, timestep: float) -> None:
     scale = np.ones(len(config.joints))
     for name in config.gripper_joints:
         index = robot.index(name)
-        scale[index] = drive_scale(config.damping[index], joint_inertia(robot.geometry, name), timestep)
+        inertia = joint_inertia(robot.geometry, name)
+        scale[index] = drive_scale(config.damping[index], inertia, timestep, CONTROL[config.family])
     robot.set_drives(config.stiffness * scale, config.damping * scale, config.force_limit * scale)
 
 

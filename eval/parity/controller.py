@@ -48,7 +48,7 @@ def _fk(
     model = KinematicModel(geometry)
     names = list(recording.facts[prefix]["link_names"])
     order = [geometry.links.index(name) for name in names]
-    system = new_system(1 / 500, CONTROL, 0.02)
+    system = new_system(1 / 500, CONTROL[family], 0.02)
     scene = new_scene(system, False)  # kept: the robot lives as long as its scene
     robot = load_robot(
         scene, assets.robot_urdf(family, ""), geometry, link_materials(robots()[uid]), False
