@@ -191,16 +191,23 @@ def run_verb(
         name = policy or "oracle"
         plan = tuple(plan_of(suite, task, setting, variant, seed, limit, sample, max_steps))
         saved = {"video": "none" if suite or task else "all"}
-        source = context.get_parameter_source("assets")
-        if world == ORIGINAL and source is not None and source.name == "ENVIRONMENT":
-            assets = None  # the variable speaks of our own world
-        options |= {"policy_args": policy_args, "assets": assets_text(assets, assets_fallback), "shard": shard}
-        options |= {"world": world or OWN}
+        packs = assets_text(_assets_for(context, world, assets), assets_fallback)
+        options |= {"policy_args": policy_args, "assets": packs, "shard": shard, "world": world or OWN}
         path = out or default_out(name)
+    _show(play_with_progress(plan, name, path, _filled(options, saved)), as_json, partial)
+
+
+def _assets_for(context: typer.Context, world: str | None, assets: str | None) -> str | None:
+    """``--assets``; what the environment variable says of our own world is not meant for the original."""
+    source = context.get_parameter_source("assets")
+    return None if world == ORIGINAL and source is not None and source.name == "ENVIRONMENT" else assets
+
+
+def _filled(options: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    """Options with what was not given taken from an earlier session, else from the defaults."""
     saved = {"watchdog": WATCHDOG_SECONDS, "rt": "auto", **saved}
-    options |= {key: saved.get(key) for key in ("workers", "video", "watchdog", "rt", "world_python") if options[key] is None}
-    data = play_with_progress(plan, name, path, options)
-    _show(data, as_json, partial)
+    names = ("workers", "video", "watchdog", "rt", "world_python")
+    return options | {name: saved.get(name) for name in names if options[name] is None}
 
 
 def _kept_by(run: Path) -> tuple[tuple[EpisodeSpec, ...], str, dict[str, Any], dict[str, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.paired import Cell, Episode, Paired, cell_of
-from eval.parity.report import Check
+from eval.parity.report import Check, ParityReport
 from eval.records.folder import RUN_FILE, RunData, load_run
 from eval.records.titles import title
 from eval.records.worlds import merge_worlds
@@ -26,6 +26,7 @@ OVERALL_LIMIT, CELL_LIMIT = 0.03, 0.10
 """Largest difference of the success rates of all episodes, and of those of a cell."""
 PEARSON_LIMIT, MMRV_LIMIT = 0.95, 0.03
 """Least correlation and largest mean maximum rank violation of the levels' mean rates."""
+
 
 @dataclass(frozen=True)
 class PolicyParity:
@@ -59,13 +60,12 @@ class PolicyParity:
     @property
     def passed(self) -> bool:
         """Whether every check passed."""
-        return all(check.passed for check in self.checks)
+        return ParityReport(self.checks).passed
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
         return {
-            "passed": self.passed,
-            "checks": [{**asdict(check), "passed": check.passed} for check in self.checks],
+            **ParityReport(self.checks).to_json(),
             "titles": dict(self.titles), "standins": dict(self.standins), "levels": list(self.levels),
             "overall": self.overall.to_json(), "cells": [cell.to_json() for cell in self.cells],
             "flipped": [asdict(episode) for episode in self.flipped], "origin": dict(self.origin),

@@ -142,6 +142,7 @@ def run(
     own = {task: text for task in sorted({spec.task for spec in plan}) if (text := own_task_text(task)) is not None}
     header = _header(plan, name, policy_args or {}, assets, player, options, own)
     header["identity"] |= place.identity
+    header["drawn"] = _drawn(player, rule)
     if shard is not None:
         header["shard"] = shard_record(whole, shard, plan_hash(whole))
     try:
@@ -157,6 +158,13 @@ def run(
         if isinstance(policy, str):
             player.close()
     return load_run(folder.path)
+
+
+def _drawn(player: Policy, videos: VideoRule) -> str:
+    """Which episodes are drawn at all: a policy that needs no picture runs without."""
+    if getattr(player, "needs_image", True):
+        return "all episodes"
+    return "nothing" if videos.kind == "none" else "filmed episodes"
 
 
 def _header(

@@ -80,8 +80,8 @@ def _original(
             "MS2_REAL2SIM_ASSET_DIR names, else its own data folder."
         )
     found = find_original(python)
-    for spec in plan:  # before anything is played: a task that the original lacks is no fault of an episode
-        episode_payload(spec, drawing)
+    # Before anything is played: a task that the original lacks is no fault of an episode.
+    payloads = {spec.id: episode_payload(spec, drawing) for spec in plan}
     packages = {key: found.found[key] for key in ("simpler_env", "mani_skill2_real2sim")}
     versions = {"python": found.found["python"], "numpy": found.found["numpy"], "sapien": found.found["sapien"], **packages}
 
@@ -97,7 +97,7 @@ def _original(
     commits = {key: value.get("commit") or value.get("version", "") for key, value in packages.items()}
     return World(
         functools.partial(start_foreign, found.python, WORKER),
-        functools.partial(episode_payload, drawing=drawing),
+        lambda spec: payloads[spec.id],
         {"world": {"name": ORIGINAL, "sapien": versions["sapien"], **commits}},
         complete,
     )

@@ -85,6 +85,7 @@ def test_episodes_of_the_plan_are_played_in_the_other_interpreter(tmp_path, plan
 def test_record_and_title_say_which_world_it_was(tmp_path, plan):
     data = run(plan, Blind(), out=tmp_path / "run", world="simpler-env", world_python=interpreter(tmp_path), workers=1)
     assert data.header["world"]["name"] == "simpler_env on SAPIEN 2.2.2"
+    assert data.header["drawn"] == "nothing"
     assert data.header["world"]["versions"]["simpler_env"]["path"] == str(FAKES / "simpler_env")
     title = (data.path / "tables/summary.md").read_text().splitlines()[0]
     assert "simpler_env on SAPIEN 2.2.2 (STAND-INS for" in title  # the fake folder holds none of the original files
