@@ -12,9 +12,14 @@ from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, han
 
 HOVER = 0.09
 """m above an object."""
-GRASP_HEIGHT = 0.003
+GRASP_HEIGHT = 0.01
 """m, tool above the source's origin when the fingers close."""
-CLOSING_STEPS = 4
+EASE = 0.4
+"""Share of the remaining distance that one step of the descent asks for."""
+GRASPED_AT = 0.002
+"""m, from the tool to where it grasps, when the fingers begin to close."""
+DESCENT_STEPS = 16
+CLOSING_STEPS = 5
 RELEASE_STEPS = 3
 TABLE_HEIGHT = 0.87
 DROP_GAP = 0.012
@@ -61,9 +66,11 @@ class PutOn:
                 self._go("descend")
             return Action(steer(hand, state, above, wanted, hand.open_command))
         if self._phase == "descend":
-            if distance(state, grasp) < 0.005 or self._steps > 12:
+            if distance(state, grasp) < GRASPED_AT or self._steps > DESCENT_STEPS:
                 self._go("close")
-            return Action(steer(hand, state, grasp, wanted, hand.open_command))
+            # The arm follows late: steered by the whole distance it would run into the table and jam its fingers there.
+            eased = state["tcp"][:3] + EASE * (grasp - state["tcp"][:3])
+            return Action(steer(hand, state, eased, wanted, hand.open_command))
         if self._steps == 1:
             self._source_height = float(source[2])
         if self._steps >= CLOSING_STEPS:
