@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.oracle.motion import rotation
-from policies.oracle.put_on import PutOn
+from policies.oracle.put_on import Grasp, PutOn
 
 APART = 0.14
 """m between source and target: clear of both, and well within the rule."""
@@ -18,6 +18,8 @@ LET_GO = 0.004
 
 class MoveNear(PutOn):
     """As putting on, but the source comes down short of the target, on the side it came from."""
+
+    grasp = Grasp(height=0.003, ease=1.0, within=0.005, descent_steps=12, closing_steps=4)
 
     def destination(self, state: Any) -> NDArray[np.float64]:
         """(3,) where the source's origin is to be let go, world."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,6 @@ from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, han
 
 HOVER = 0.09
 """m above an object."""
-GRASP_HEIGHT = 0.01
-"""m, tool above the source's origin when the fingers close."""
-EASE = 0.4
-"""Share of the remaining distance that one step of the descent asks for."""
-GRASPED_AT = 0.002
-"""m, from the tool to where it grasps, when the fingers begin to close."""
-DESCENT_STEPS = 16
-CLOSING_STEPS = 5
 RELEASE_STEPS = 3
 TABLE_HEIGHT = 0.87
 DROP_GAP = 0.012
@@ -28,8 +21,27 @@ BASKET_GAP = 0.03
 """m, of the source's origin above the goal's where the goal is the floor of a basket."""
 
 
+@dataclass(frozen=True)
+class Grasp:
+    """How the hand comes down on the source and closes."""
+
+    height: float
+    """m, tool above the source's origin when the fingers close."""
+    ease: float
+    """Share of the remaining distance that one step of the descent asks for. The arm follows late: steered by the whole
+    distance it runs on, by up to 5 mm."""
+    within: float
+    """m, from the tool to where it grasps, when the fingers begin to close."""
+    descent_steps: int
+    """After so many they close wherever they are."""
+    closing_steps: int
+
+
 class PutOn:
     """Hover over the source, grasp, carry over the goal, let go, retreat."""
+
+    grasp = Grasp(height=0.01, ease=0.4, within=0.002, descent_steps=16, closing_steps=5)
+    """Careful: WidowX fingertips that run into the table jam there, and close only once they are lifted past a flat thing."""
 
     def __init__(self) -> None:
         self._phase = "hover"
@@ -59,21 +71,20 @@ class PutOn:
 
     def _take(self, hand: Hand, state: Any, source: NDArray[np.float64]) -> Action:
         wanted = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
-        grasp = raised(source[:3], GRASP_HEIGHT)
+        place = raised(source[:3], self.grasp.height)
         if self._phase == "hover":
-            above = raised(grasp, HOVER)
+            above = raised(place, HOVER)
             if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
                 self._go("descend")
             return Action(steer(hand, state, above, wanted, hand.open_command))
         if self._phase == "descend":
-            if distance(state, grasp) < GRASPED_AT or self._steps > DESCENT_STEPS:
+            if distance(state, place) < self.grasp.within or self._steps > self.grasp.descent_steps:
                 self._go("close")
-            # The arm follows late: steered by the whole distance it would run into the table and jam its fingers there.
-            eased = state["tcp"][:3] + EASE * (grasp - state["tcp"][:3])
+            eased = state["tcp"][:3] + self.grasp.ease * (place - state["tcp"][:3])
             return Action(steer(hand, state, eased, wanted, hand.open_command))
         if self._steps == 1:
             self._source_height = float(source[2])
-        if self._steps >= CLOSING_STEPS:
+        if self._steps >= self.grasp.closing_steps:
             self._go("lift")
         self._height = float(state["tcp"][2])
         self._turned = rotation(state["tcp"])
