@@ -17,7 +17,7 @@ from policies.registry import load_policy
 
 POLICY = "oracle"
 LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1")
-"""From all to almost nothing; at the last, drawers are most of what still succeeds (``results/benchmarks/original.md``)."""
+"""From all to an eighth; at the last, drawers are nearly all that still succeeds (``results/benchmarks/original.md``)."""
 EPISODES = 30
 SUITES = ("google_robot_visual_matching", "widowx_visual_matching")
 WORLDS = (OWN, ORIGINAL)
