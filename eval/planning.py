@@ -25,7 +25,7 @@ GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 
 def make_plan(
-    suite: str | None = None,
+    suite: str | Sequence[str] | None = None,
     tasks: Sequence[str] = (),
     setting: str = "visual_matching",
     *,
@@ -38,7 +38,7 @@ def make_plan(
     """The episodes of a suite or of a setting of some tasks; without either, the demo.
 
     Args:
-        suite: name of a suite, or path of a suite file.
+        suite: name of a suite, or path of a suite file; or several, an episode that two of them hold is played once.
         tasks: names of tasks, or paths of task files; not together with a suite.
         setting: which sweep of the tasks.
         variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
@@ -53,7 +53,8 @@ def make_plan(
     Raises:
         UserError: unknown suite, task, setting or variant, or a number out of range.
     """
-    if suite is not None and tasks:
+    suites = [suite] if isinstance(suite, str) else list(suite or ())
+    if suites and tasks:
         raise UserError("Give either a suite or tasks, not both.")
     if variants and not tasks:
         raise UserError("Variants are chosen of tasks: give tasks with them.")
@@ -67,12 +68,17 @@ def make_plan(
         raise UserError(f"seed is {seed}; it must be between 0 and 2**32 - 1.")
 
     names = [task_called(task) for task in tasks]
-    parts = _parts_of_tasks(names, setting, variants) if tasks else load_suite(suite or DEFAULT_SUITE).parts
-    by_task: dict[str, list[EpisodeSpec]] = {}
+    if tasks:
+        parts = _parts_of_tasks(names, setting, variants)
+    else:
+        parts = tuple(part for name in suites or [DEFAULT_SUITE] for part in load_suite(name).parts)
+    by_task: dict[str, dict[str, EpisodeSpec]] = {}
     for part in parts:
-        by_task.setdefault(part.task, []).extend(_expand(part, seed or 0, limit if sample is None else None))
+        specs = _expand(part, seed or 0, limit if sample is None else None)
+        by_task.setdefault(part.task, {}).update((spec.id, spec) for spec in specs)
     plan = []
-    for specs in by_task.values():
+    for by_id in by_task.values():
+        specs = list(by_id.values())
         chosen = specs if sample is None else _sample(specs, sample, seed or 0)
         plan += chosen if limit is None else spread(chosen, limit)
     if max_steps is not None:

@@ -10,7 +10,7 @@ import typer
 
 from eval.asset_options import assets_text
 from eval.cli.looking import show_rows
-from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Seed, Setting, Suite, Tasks, Variants, plan_of
+from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Seed, Setting, Suites, Tasks, Variants, plan_of
 from eval.cli.running import Workers, WorldPython, play_with_progress
 from eval.parity.policy_rounds import EPISODES, LEVELS, POLICY, Round
 from eval.records.folder import disk_errors, write_atomically
@@ -55,7 +55,7 @@ def add_to(parity: typer.Typer) -> None:
 def parity_policies_verb(
     level: Levels = None,
     episodes: Episodes = None,
-    suite: Suite = None,
+    suite: Suites = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
     variant: Variants = None,

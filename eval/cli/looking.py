@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suite, Tasks, Variants, plan_of
+from eval.cli.options import Json, Limit, MaxSteps, RunPaths, Sample, Seed, Setting, Shard, Suites, Tasks, Variants, plan_of
 from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
 from eval.records.folder import RunData, know_tasks
 from eval.records.merging import load_runs
@@ -55,7 +55,7 @@ def list_verb(as_json: Json = False) -> None:
 
 
 def plan_verb(
-    suite: Suite = None,
+    suite: Suites = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
     variant: Variants = None,

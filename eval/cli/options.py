@@ -13,7 +13,10 @@ from eval.errors import UserError
 
 PLAN, PLAY, MODEL = "What is run", "How it is run", "The model of a policy that is a neural network"
 
-Suite = Annotated[str | None, typer.Option(help="Suite by name, or the path of a suite file.", rich_help_panel=PLAN)]
+Suites = Annotated[
+    list[str] | None,
+    typer.Option("--suite", help="Suite by name, or the path of a suite file; may be repeated.", rich_help_panel=PLAN),
+]
 Tasks = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,7 +69,7 @@ RunPaths = Annotated[
 
 
 def plan_of(
-    suite: str | None,
+    suites: list[str] | None,
     tasks: list[str] | None,
     setting: str,
     variant: list[str] | None,
@@ -79,7 +82,7 @@ def plan_of(
     from eval.planning import make_plan
 
     return make_plan(
-        suite,
+        suites,
         tuple(tasks or ()),
         setting,
         variants=tuple(variant or ()),

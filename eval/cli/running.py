@@ -27,7 +27,7 @@ from eval.cli.options import (
     Seed,
     Setting,
     Shard,
-    Suite,
+    Suites,
     Tasks,
     Variants,
     plan_of,
@@ -128,7 +128,7 @@ def add_to(app: typer.Typer) -> None:
 
 def run_verb(
     context: typer.Context,
-    suite: Suite = None,
+    suite: Suites = None,
     task: Tasks = None,
     setting: Setting = "visual_matching",
     variant: Variants = None,

@@ -1,4 +1,4 @@
-"""Free objects: collision hulls split as the original splits them, and its mass properties."""
+"""Free objects: their hulls, mass properties and pictures."""
 
 from __future__ import annotations
 
@@ -11,36 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import sapien
-import trimesh
 from numpy.typing import NDArray
 from sapien import physx
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+
+from eval.envs.hulls import convex_pieces, hull_shape, hull_vertices
 
 OBJECT_FRICTION = 0.5
-
-
-@cache
-def convex_pieces(path: Path) -> tuple[NDArray[np.float32], ...]:
-    """Vertices (m, 3) of every connected component of every mesh of a collision file, after joining equal vertices (spec
-    Q4).
-
-    Each becomes one convex hull; SAPIEN 3's own loader would make one hull per node of the file. Meshes of one file often
-    touch: joined across them, the 82 pieces of the sink would become 58, and its basin would be filled.
-    """
-    scene = trimesh.load_scene(path, process=False, split_objects=True, group_material=False, skip_materials=True)
-    return tuple(piece for mesh in scene.geometry.values() for piece in _components(mesh))
-
-
-def _components(mesh: trimesh.Trimesh) -> list[NDArray[np.float32]]:
-    vertices, joined = np.unique(np.asarray(mesh.vertices, dtype=np.float32), axis=0, return_inverse=True)
-    faces = joined.reshape(-1)[mesh.faces]
-    edges = np.concatenate([faces[:, :2], faces[:, 1:]])
-    n = len(vertices)
-    graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
-    used = np.unique(faces)
-    return [vertices[used[labels[used] == label]] for label in np.unique(labels[used])]
 
 
 @dataclass(frozen=True)
@@ -92,7 +68,7 @@ def build_object(
     material = physx.PhysxMaterial(OBJECT_FRICTION, OBJECT_FRICTION, 0.0)
     body = physx.PhysxRigidDynamicComponent()
     for vertices in convex_pieces(collision):
-        shape = physx.PhysxCollisionShapeConvexMesh(vertices=vertices, scale=[1, 1, 1], material=material)
+        shape = hull_shape(vertices, material)
         shape.set_density(density)
         shape.set_collision_groups([1, 1, 0, 0])
         body.attach(shape)
@@ -145,7 +121,7 @@ def body_of(entity: sapien.Entity) -> physx.PhysxRigidDynamicComponent:
 def collision_box(entity: sapien.Entity) -> NDArray[np.float64]:
     """(2, 3) m, least and greatest corner of an object's hulls along its own axes."""
     hulls = [shape for shape in body_of(entity).collision_shapes if isinstance(shape, physx.PhysxCollisionShapeConvexMesh)]
-    corners = np.concatenate([shape.vertices for shape in hulls]).astype(np.float64)
+    corners = np.concatenate([hull_vertices(shape) for shape in hulls]).astype(np.float64)
     return np.stack([corners.min(axis=0), corners.max(axis=0)])
 
 

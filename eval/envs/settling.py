@@ -14,7 +14,7 @@ import sapien
 from numpy.typing import NDArray
 
 from eval.envs.objects import body_of, speeds
-from eval.envs.physics import SETTLING, new_scene, new_system
+from eval.envs.physics import SETTLING_FREE, SETTLING_UPRIGHT, new_scene, new_system
 from eval.episode import ObjectSpec
 
 STILL_LINEAR, STILL_ANGULAR = 1e-3, 1e-2
@@ -38,7 +38,7 @@ class Settled:
 
 class _Drop:
     def __init__(self, timestep: float, sim_freq: int, contact_offset: float) -> None:
-        self.system = new_system(timestep, SETTLING, contact_offset)
+        self.system = new_system(timestep, SETTLING_UPRIGHT, contact_offset)
         self.scene = new_scene(self.system, render=False)
         self.sim_freq = sim_freq
 
@@ -54,10 +54,12 @@ class _Drop:
 
     @staticmethod
     def release(entity: sapien.Entity) -> None:
-        body_of(entity).set_locked_motion_axes(FREE)
+        body = body_of(entity)
+        body.set_locked_motion_axes(FREE)
+        body.solver_position_iterations = SETTLING_FREE.position_iterations
         entity.pose = entity.pose  # a pose that is set wakes the body
         stop(entity)
-        body_of(entity).wake_up()
+        body.wake_up()
 
     def rest(self, entities: Sequence[sapien.Entity]) -> None:
         linear, angular = speeds(entities)

@@ -7,7 +7,7 @@ import sapien
 import trimesh
 
 from eval.envs.assets import Assets
-from eval.envs.objects import convex_pieces
+from eval.envs.hulls import convex_pieces
 from eval.envs.robots.articulation import load_robot
 from eval.envs.robots.geometry import robot_geometry
 from eval.envs.robots.kinematics import KinematicModel, pose_to_matrix

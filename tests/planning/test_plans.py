@@ -66,6 +66,16 @@ def test_suites_have_as_many_episodes_as_the_original_has(suite: str, episodes: 
     assert counted == {1992: 1722, 1803: 1533}.get(episodes, episodes)
 
 
+def test_an_episode_that_two_suites_hold_is_planned_once() -> None:
+    google, widowx = "google_robot_visual_matching", "widowx_visual_matching"
+    both = make_plan(suite=[google, widowx])
+    assert [spec.id for spec in both] == [spec.id for suite in (google, widowx) for spec in make_plan(suite=suite)]
+    assert {spec.id for spec in make_plan(suite=[widowx, "everything"])} == {spec.id for spec in make_plan(suite="everything")}
+    assert len(make_plan(suite=[widowx, "everything"])) == len(make_plan(suite="everything"))
+    with pytest.raises(UserError, match="Did you mean"):
+        make_plan(suite=[google, "widowx_visual_matchin"])
+
+
 def test_everything_is_in_everything() -> None:
     ids = {spec.id for spec in make_plan(suite="everything")}
     for suite in (*SUITES, "tracevla_table1"):

@@ -117,4 +117,8 @@ def load_robot(
         loader.set_link_min_patch_radius(link, material.patch_radius)
     builder = loader.load_file_as_articulation_builder(str(urdf))
     builder.mimic_joint_records = []  # ignored by 2.2.2, a stiff tendon in 3.0.3 (spec Q5)
-    return Robot(builder.build(), geometry)
+    sapien.set_log_level("error")  # else a warning a mesh: STL files in several pieces, which we mean to load so
+    try:
+        return Robot(builder.build(), geometry)
+    finally:
+        sapien.set_log_level("warning")

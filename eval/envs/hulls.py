@@ -1,0 +1,109 @@
+"""Convex hulls of collision files, vertex for vertex those that the original's engine makes.
+
+SAPIEN 2.2.2 joins equal vertices, splits every mesh of a file into connected components and cooks a hull of each (spec Q4).
+Which vertices a hull keeps depends on the order they are given in and on their last bit, so both are reproduced here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sapien import physx
+from scipy.spatial import KDTree
+
+FLAT = 1e-6
+"""m; PhysX replaces a cloud that is flatter than this by a box."""
+ENLARGED = 1000.0
+"""So much larger thin hulls are cooked, then scaled down: PhysX 5 thickens what is thinner than 0.7 mm, PhysX 4 does not."""
+
+Vertices = NDArray[np.float32]
+
+
+@cache
+def convex_pieces(path: Path) -> tuple[Vertices, ...]:
+    """Vertices (m, 3) of every connected component of every mesh of a collision file.
+
+    SAPIEN 3's own loader would make one hull per node of the file. Meshes of one file often touch: joined across them, the 82
+    pieces of the sink would become 58, and its basin would be filled.
+    """
+    return tuple(_rounded(piece) for triangles in _meshes(path) for piece in _components(triangles))
+
+
+def _meshes(path: Path) -> list[Vertices]:
+    """Corners (3 * triangles, 3) of every mesh of a Wavefront file, in the file's order.
+
+    Read here, since the libraries that read such files give meshes and faces in an order of their own.
+    """
+    vertices: list[list[float]] = []
+    meshes: list[list[int]] = [[]]
+    for line in path.read_text(errors="replace").splitlines():
+        kind, *words = line.split() or [""]
+        if kind == "v":
+            vertices.append([float(word) for word in words[:3]])
+        elif kind in ("o", "g", "usemtl"):
+            meshes.append([])
+        elif kind == "f":
+            corners = [int(word.partition("/")[0]) for word in words]
+            corners = [corner - 1 if corner > 0 else corner + len(vertices) for corner in corners]
+            meshes[-1] += [corner for second, third in pairwise(corners[1:]) for corner in (corners[0], second, third)]
+    points = np.array(vertices, dtype=np.float32).reshape(-1, 3)
+    return [points[mesh] for mesh in meshes if mesh]
+
+
+def _components(named: Vertices) -> list[Vertices]:
+    """Vertices numbered as the faces first name them; each component in the order of a search that goes deep first."""
+    _, first, joined = np.unique(named, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    vertices, faces = named[first[order]], number[joined.reshape(-1, 3)]
+    edges = np.concatenate([faces, np.roll(faces, -1, axis=1)]).reshape(2, -1).T
+    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    starts = np.searchsorted(edges[:, 0], np.arange(len(vertices) + 1)).tolist()
+    ends = edges[:, 1].tolist()
+    seen = [False] * len(vertices)
+    pieces = []
+    for root in range(len(vertices)):
+        if seen[root]:
+            continue
+        seen[root] = True
+        piece, waiting = [root], [root]
+        while waiting:
+            here = waiting.pop()
+            for near in ends[starts[here] : starts[here + 1]]:
+                if not seen[near]:
+                    seen[near] = True
+                    piece.append(near)
+                    waiting.append(near)
+        pieces.append(vertices[piece])
+    return pieces
+
+
+def _rounded(vertices: Vertices) -> Vertices:
+    """As PhysX 4 keeps them: scaled to a unit box and back."""
+    size = vertices.max(axis=0) - vertices.min(axis=0)
+    if (size < FLAT).any():
+        return vertices
+    unit = vertices * (np.float32(1.0) / size)
+    rounded: Vertices = unit * size
+    return rounded
+
+
+def hull_shape(vertices: Vertices, material: physx.PhysxMaterial) -> physx.PhysxCollisionShapeConvexMesh:
+    """A hull around ``vertices`` (m, 3), metres."""
+    shape = physx.PhysxCollisionShapeConvexMesh(vertices=vertices, scale=[1, 1, 1], material=material)
+    away, nearest = KDTree(vertices).query(shape.vertices)
+    if away.max() < FLAT:
+        return shape
+    corners = vertices[nearest] * np.float32(ENLARGED)
+    return physx.PhysxCollisionShapeConvexMesh(vertices=corners, scale=[1 / ENLARGED] * 3, material=material)
+
+
+def hull_vertices(shape: physx.PhysxCollisionShapeConvexMesh) -> Vertices:
+    """(m, 3) metres, in the shape's frame."""
+    vertices: Vertices = np.multiply(shape.vertices, shape.scale, dtype=np.float32)
+    return vertices
