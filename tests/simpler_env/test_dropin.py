@@ -95,11 +95,11 @@ def test_an_rgbd_observation_has_the_originals_parts() -> None:
     assert get_image_from_maniskill2_obs_dict(env, obs, "base_camera").shape == (128, 128, 3)
     np.testing.assert_array_equal(env.render(), image["rgb"])
     assert env.unwrapped is env
-    # The can is where it was put: lift the pixel at its centre back into the world.
+    # The can is where it was put: at the pixel of its centre its side is seen, a radius (33 mm) or, aslant, two before it.
     params = obs["camera_param"]["overhead_camera"]
     target = np.append([-0.2, 0.2, 0.9], 1.0) @ params["extrinsic_cv"].T
     u, v = (params["intrinsic_cv"] @ target[:3] / target[2])[:2].round().astype(int)
-    assert image["depth"][v, u, 0] == pytest.approx(target[2], abs=0.05)
+    assert 0.03 < target[2] - image["depth"][v, u, 0] < 0.066
 
 
 def test_seeds_follow_the_originals_chain() -> None:
