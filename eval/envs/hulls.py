@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +94,31 @@ def _rounded(vertices: Vertices) -> Vertices:
     return rounded
 
 
-def hull_shape(vertices: Vertices, material: physx.PhysxMaterial) -> physx.PhysxCollisionShapeConvexMesh:
-    """A hull around ``vertices`` (m, 3), metres."""
-    shape = physx.PhysxCollisionShapeConvexMesh(vertices=vertices, scale=[1, 1, 1], material=material)
-    away, nearest = KDTree(vertices).query(shape.vertices)
+class Hull(NamedTuple):
+    """What is cooked, and how much larger or smaller the shape is."""
+
+    vertices: Vertices
+    scale: float
+
+
+@cache
+def hulls_of(path: Path) -> tuple[Hull, ...]:
+    """The hulls of a collision file; whether one is thin is found out once a process."""
+    return tuple(hull_around(piece) for piece in convex_pieces(path))
+
+
+def hull_around(vertices: Vertices) -> Hull:
+    """The hull around ``vertices`` (m, 3), metres, as thin as they are."""
+    cooked = hull_shape(Hull(vertices, 1.0), physx.PhysxMaterial(0.0, 0.0, 0.0)).vertices
+    away, nearest = KDTree(vertices).query(cooked)
     if away.max() < FLAT:
-        return shape
-    corners = vertices[nearest] * np.float32(ENLARGED)
-    return physx.PhysxCollisionShapeConvexMesh(vertices=corners, scale=[1 / ENLARGED] * 3, material=material)
+        return Hull(vertices, 1.0)
+    return Hull(vertices[nearest] * np.float32(ENLARGED), 1 / ENLARGED)
+
+
+def hull_shape(hull: Hull, material: physx.PhysxMaterial) -> physx.PhysxCollisionShapeConvexMesh:
+    """The shape of a hull."""
+    return physx.PhysxCollisionShapeConvexMesh(vertices=hull.vertices, scale=[hull.scale] * 3, material=material)
 
 
 def hull_vertices(shape: physx.PhysxCollisionShapeConvexMesh) -> Vertices:

@@ -14,7 +14,7 @@ import sapien
 from numpy.typing import NDArray
 from sapien import physx
 
-from eval.envs.hulls import convex_pieces, hull_shape, hull_vertices
+from eval.envs.hulls import hull_shape, hull_vertices, hulls_of
 
 OBJECT_FRICTION = 0.5
 
@@ -67,8 +67,8 @@ def build_object(
     """
     material = physx.PhysxMaterial(OBJECT_FRICTION, OBJECT_FRICTION, 0.0)
     body = physx.PhysxRigidDynamicComponent()
-    for vertices in convex_pieces(collision):
-        shape = hull_shape(vertices, material)
+    for hull in hulls_of(collision):
+        shape = hull_shape(hull, material)
         shape.set_density(density)
         shape.set_collision_groups([1, 1, 0, 0])
         body.attach(shape)

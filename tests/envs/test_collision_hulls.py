@@ -12,7 +12,7 @@ import sapien
 from sapien import physx
 
 from eval.envs import Assets
-from eval.envs.hulls import convex_pieces, hull_shape, hull_vertices
+from eval.envs.hulls import convex_pieces, hull_shape, hull_vertices, hulls_of
 from eval.envs.robots.articulation import load_robot
 from eval.envs.robots.geometry import robot_geometry
 
@@ -38,7 +38,7 @@ def test_hulls_are_those_of_the_original_engine(model: str, assets: Assets) -> N
     with np.load(HULLS) as recorded:
         wanted = np.split(recorded[f"{model}/v"], np.cumsum(recorded[f"{model}/n"])[:-1])
     material = physx.PhysxMaterial(0.5, 0.5, 0.0)
-    ours = [hull_vertices(hull_shape(piece, material)) for piece in convex_pieces(assets.collision(model))]
+    ours = [hull_vertices(hull_shape(hull, material)) for hull in hulls_of(assets.collision(model))]
     assert [len(hull) for hull in ours] == [len(hull) for hull in wanted]
     off = [np.abs(hull - other).max() for hull, other in zip(ours, wanted, strict=True) if hull.shape == other.shape]
     exact = sum(worst == 0.0 for worst in off)

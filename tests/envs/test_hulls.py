@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sapien import physx
 
-from eval.envs.hulls import convex_pieces, hull_shape, hull_vertices
+from eval.envs.hulls import convex_pieces, hull_around, hull_shape, hull_vertices
 
 MATERIAL = physx.PhysxMaterial(0.5, 0.5, 0.0)
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf {0} {1} {2}\nf {0} {1} {3}\nf {0} {2} {3}\nf {1} {2} {3}\n"
@@ -34,4 +34,6 @@ def test_a_thin_hull_stays_thin() -> None:
     sliver = np.array([[0, 0, 0], [1e-2, 0, 0], [0, 1e-2, 0], [1e-2, 1e-2, 1e-5]], dtype=np.float32)
     thick = physx.PhysxCollisionShapeConvexMesh(vertices=sliver, scale=[1, 1, 1], material=MATERIAL)
     assert np.ptp(thick.vertices[:, 2]) > 5e-4  # what is mended
-    np.testing.assert_allclose(np.ptp(hull_vertices(hull_shape(sliver, MATERIAL)), axis=0), [1e-2, 1e-2, 1e-5], rtol=1e-4)
+    np.testing.assert_allclose(
+        np.ptp(hull_vertices(hull_shape(hull_around(sliver), MATERIAL)), axis=0), [1e-2, 1e-2, 1e-5], rtol=1e-4
+    )
