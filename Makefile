@@ -24,6 +24,7 @@ test: lint
 lint:
 	@tools/setup.sh test
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check -q .
 	@$(PY) -m mypy
 
 doctor: setup

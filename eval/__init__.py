@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eval.assets.check import check_assets as check_assets
     from eval.assets.fetch import fetch_assets as fetch_assets
-    from eval.doctor import run_doctor as run_doctor
-    from eval.parity.world import compare_world as compare_world
-    from eval.planning import make_plan as make_plan
+    from eval.diagnostics.doctor import run_doctor as run_doctor
+    from eval.diagnostics.smoke import run_smoke as run_smoke
+    from eval.parity.recordings.world import compare_world as compare_world
+    from eval.plan.suites import make_plan as make_plan
+    from eval.published.reproduce import reproduce as reproduce
     from eval.records.folder import load_run as load_run
     from eval.records.merging import load_runs as load_runs
     from eval.records.tables import write_tables as write_tables
-    from eval.reproduction import reproduce as reproduce
-    from eval.rollout.api import run as run
-    from eval.rollout.smoke import run_smoke as run_smoke
-    from eval.simpler_env.making import make as make
+    from eval.rollout.run import run as run
+    from eval.simpler_api.dropin.make import make as make
 
 _PUBLIC = {
     "check_assets": "eval.assets.check",
-    "compare_world": "eval.parity.world",
+    "compare_world": "eval.parity.recordings.world",
     "fetch_assets": "eval.assets.fetch",
     "load_run": "eval.records.folder",
     "load_runs": "eval.records.merging",
-    "make": "eval.simpler_env.making",
-    "make_plan": "eval.planning",
-    "reproduce": "eval.reproduction",
-    "run": "eval.rollout.api",
-    "run_doctor": "eval.doctor",
-    "run_smoke": "eval.rollout.smoke",
+    "make": "eval.simpler_api.dropin.make",
+    "make_plan": "eval.plan.suites",
+    "reproduce": "eval.published.reproduce",
+    "run": "eval.rollout.run",
+    "run_doctor": "eval.diagnostics.doctor",
+    "run_smoke": "eval.diagnostics.smoke",
     "write_tables": "eval.records.tables",
 }
 

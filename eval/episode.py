@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from task_configs.schema.world import LightSet
 
 Vec2 = tuple[float, float]
+Vec3 = tuple[float, float, float]
 Vec4 = tuple[float, float, float, float]
 DRAWERS = ("top", "middle", "bottom")
 """In the order of the cabinet's joints."""
@@ -31,6 +35,8 @@ class ObjectSpec(BaseModel):
     """Start orientation, w x y z."""
     density: float
     """kg/m3."""
+    size: Vec3
+    """m, extents along the model's axes, as the original's model table has them; success rules measure with it."""
 
 
 class CabinetSpec(BaseModel):
@@ -47,11 +53,50 @@ class CabinetSpec(BaseModel):
     joint_friction: float
 
 
+class RuleSpec(BaseModel):
+    """Which success rule judges the episode, with the numbers that tasks choose. See ``eval/tasks/``, a file a family."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Literal["grasp", "move_near", "put_on", "drawer", "place"]
+    verb: Literal["open", "close"] | None = None
+    """Drawers: what is to be done."""
+    completely_on_goal: bool | None = None
+    """Putting on: success needs the source to touch nothing but the goal and the robot."""
+    height_margin: float | None = None
+    """Putting on: m, how far above touching the source may be."""
+
+
+class PhysicsSpec(BaseModel):
+    """What the physics of an episode depends on, beside robot, scene and objects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contact_offset: float
+    """m, of convex and primitive shapes."""
+    stage_collides: bool
+    """Whether the stage is more than something to be seen."""
+
+
+class SimplerReset(BaseModel):
+    """How the original simulator begins an episode: ``gym.make(env_id, **kwargs)``, then ``reset(seed, options)``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env_id: str
+    kwargs: dict[str, Any]
+    """JSON values. Without ``obs_mode`` and ``camera_cfgs``, which depend on whether an image is wanted; ``rgb_overlay_path``
+    is relative to the asset folder."""
+    seed: int
+    options: dict[str, Any]
+    """JSON values."""
+
+
 class EpisodeSpec(BaseModel):
     """Everything that fixes one episode of one world. Frozen; survives a JSON round trip unchanged.
 
     ``id`` is a hash of the content, so the same episode has the same id in every suite, shard, host and year. What does
-    not change the world (policy, workers, video) is not in it.
+    not change the world (policy, workers, video) is not in it. A world reads nothing else: no task file, no suite.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
@@ -97,14 +142,28 @@ class EpisodeSpec(BaseModel):
     cabinet: CabinetSpec | None = None
     matte_objects: bool = False
     """The objects' materials lose gloss and metal."""
+    rule: RuleSpec
+    physics: PhysicsSpec
+    lights: LightSet
+    """What ``lighting`` means for this task."""
+    hidden: tuple[str, ...] = ()
+    """Objects that the overlay shows itself and the render must not cover."""
+    version: Literal[1, 2] = 2
+    """Of the id: 1 was a hash over the fields that existed then. Episodes of different versions are never mixed."""
+    simpler_reset: SimplerReset | None = Field(default=None, repr=False)
+    """The same episode in the original simulator; None where it has none. Not part of the id."""
 
     @cached_property
     def id(self) -> str:
-        """First 16 hex digits of a BLAKE2b over the canonical JSON."""
+        """``v2-`` and 16 hex digits of a BLAKE2b over the canonical JSON; version 1 had no prefix."""
+        left_out: dict[str, Any] = {"version": True, "simpler_reset": True}
+        if self.version == 1:
+            left_out |= {"rule": True, "physics": True, "lights": True, "hidden": True, "objects": {"__all__": {"size"}}}
         # Fields with a default came later: left out while they say nothing, they leave older ids as they were.
-        content = self.model_dump(mode="json", exclude_defaults=True)
+        content = self.model_dump(mode="json", exclude=left_out, exclude_defaults=True)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return digest if self.version == 1 else f"v{self.version}-{digest}"
 
     @property
     def robot_family(self) -> str:

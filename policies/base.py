@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 RobotName = Literal["google_robot", "widowx"]
 
@@ -30,6 +31,35 @@ class Proprio:
     """0 closed .. 1 open."""
     qpos: NDArray[np.float32]
     """(n,) joint positions, rad (prismatic: m), in the URDF's depth-first order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawerState:
+    """The drawer that a task is about."""
+
+    opening: float
+    """m."""
+    frame: NDArray[np.float64]
+    """(7,) x y z qw qx qy qz, world pose of the drawer's frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Privileged:
+    """State of the simulator, for scripted policies. Poses are (7,) x y z qw qx qy qz in the world frame."""
+
+    family: str
+    """Family of the task: ``grasp``, ``move_near``, ``put_on``, ``drawer`` or ``place``."""
+    objects: Mapping[str, NDArray[np.float64]]
+    """Pose of every object's actor frame, by name."""
+    boxes: Mapping[str, NDArray[np.float64]]
+    """(2, 3) m, least and greatest corner of an object's hulls along its own axes, by name."""
+    roles: Mapping[str, str]
+    """Role (``target``, ``source``, ``goal``, ``other``, ``fixture``) -> name of the object."""
+    tcp: NDArray[np.float64]
+    """Pose of the tool."""
+    base: NDArray[np.float64]
+    """Pose of the robot's base."""
+    drawer: DrawerState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +91,15 @@ class Observation:
     """(H, W, 3) RGB, the policy picture after the overlay. Valid until ``act`` returns: copy what you keep.
     None if the policy said ``needs_image = False``."""
     proprio: Proprio
-    privileged: Mapping[str, Any] | None = None
+    privileged: Privileged | None = None
     """State of the simulator, only for policies with ``needs_privileged = True``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Action:
     """What a policy wants done in one control step."""
 
-    world: NDArray[np.float64]
+    command: NDArray[np.float64]
     """(7,) translation [m], rotation vector [rad], both in the controller's frame (robot base axes), and the gripper in
     the original's convention: Google Robot +1 closes and -1 opens (change of the finger target), WidowX +1 open, -1 closed
     (absolute)."""
@@ -78,6 +108,63 @@ class Action:
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What the policy saw and meant; read by the policy-view video alone (``eval/records/policy_view.py``): ``pictures``,
     ``labels``, ``values``."""
+
+    def __init__(
+        self,
+        command: NDArray[np.float64] | None = None,
+        terminate: bool = False,
+        notes: Mapping[str, Any] | None = None,
+        *,
+        world: NDArray[np.float64] | None = None,
+    ) -> None:
+        """See the fields; ``world`` is the name that ``command`` had before version 0.2."""
+        given = world if command is None else command
+        if given is None:
+            raise TypeError("an Action needs its command, 7 numbers")
+        for name, value in (("command", given), ("terminate", terminate), ("notes", {} if notes is None else notes)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def world(self) -> NDArray[np.float64]:
+        """The name that ``command`` had before version 0.2."""
+        return self.command
+
+
+class PolicyDescription(BaseModel):
+    """What the run record carries about a policy.
+
+    Everything but ``remarks`` and ``details`` decides its numbers: two runs are pooled, or one continued, only where all of
+    it is equal. Paths, devices and counters belong into ``details``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    weights: str | None = None
+    """Hash over the content of the weights, wherever they lie."""
+    tracker: str | None = None
+    """What finds the points of visual traces, e.g. ``cotracker``."""
+    tracker_weights: str | None = None
+    """Hash over the content."""
+    code: str | None = None
+    """Hash over a user's own policy file and what it imports from its folder; filled in by the loader."""
+    dtype: str | None = None
+    generation: str | None = None
+    """Rule by which tokens are chosen."""
+    inference: str | None = None
+    """How the model is run, where that changes its bits, e.g. ``eager``."""
+    preset: str | None = None
+    """Named set of options, e.g. of the trace."""
+    unnorm_keys: dict[str, str] = {}
+    """Robot -> key of the statistics that its actions are scaled with."""
+    seed: int | None = None
+    """The policy's own."""
+    settings: dict[str, JsonValue] = {}
+    """Whatever else decides its numbers."""
+    remarks: tuple[str, ...] = ()
+    """Short texts for the title of every table: whatever makes the numbers another thing than a reader expects."""
+    details: dict[str, JsonValue] = {}
+    """What decides nothing: where the checkpoint lies, the device, counters."""
 
 
 @runtime_checkable
@@ -97,12 +184,10 @@ class Policy(Protocol):
     def act(self, observations: Sequence[Observation]) -> Sequence[Action]:
         """One action per observation, in the same order."""
 
-    def describe(self) -> Mapping[str, Any]:
-        """What the run record must carry about this policy (JSON values): checkpoint hash, options, seeds.
+    def describe(self) -> PolicyDescription:
+        """What the run record must carry about this policy.
 
-        Asked when a run begins and again when it ends. ``remarks``, a list of short texts, stands in the title of every
-        table: whatever makes its numbers another thing than a reader expects (random weights, another tracker).
-        ``fingerprint``, a hash of the weights, keeps a run from being continued with others.
+        Asked when a run begins and again when it ends.
         """
 
     def close(self) -> None:

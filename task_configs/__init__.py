@@ -14,8 +14,8 @@ from task_configs.loader import (
     suite_names,
     task_names,
 )
-from task_configs.models import Setup, Suite, Variant
 from task_configs.own import add_own_task, own_tasks, task_called
+from task_configs.schema.tasks import Setup, Suite, Variant
 
 __all__ = [
     "CabinetTask",

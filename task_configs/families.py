@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from task_configs.models import Box2, Setup, TaskBase, Vec2, Vec4
-from task_configs.strict import StrictModel
+from task_configs.schema.parsing import StrictModel
+from task_configs.schema.tasks import Box2, Setup, TaskBase, Vec2, Vec4
 
 HALF_SQRT2 = 0.7071067811865476
 GRASP_ORIENTATIONS: Mapping[str, Vec4] = {
@@ -109,6 +109,11 @@ class PutOnTask(TaskBase):
         found = [(self.object_table, model) for model in (self.source, self.goal, *(f.model for f in self.fixtures))]
         return (*found, *((s.object_table, model) for s in self.object_sets.values() for model in (s.source, s.goal)))
 
+    @property
+    def rule_numbers(self) -> dict[str, Any]:
+        """Whether the source must lie on the goal alone, and how far above it it may be."""
+        return {"completely_on_goal": self.completely_on_goal, "height_margin": self.height_margin}
+
     def source_and_goal(self, setup: Setup) -> SourceAndGoal:
         """The models that a setup asks for."""
         if setup.object_set is not None:
@@ -202,6 +207,11 @@ class DrawerTask(CabinetTask):
     verb: Literal["open", "close"]
     start_opening: float
     """m, of the task's drawer; the others are closed."""
+
+    @property
+    def rule_numbers(self) -> dict[str, Any]:
+        """Whether the drawer is to be opened or closed."""
+        return {"verb": self.verb}
 
 
 class PlaceTask(CabinetTask):

@@ -12,10 +12,10 @@ import yaml
 
 from eval.errors import UserError, did_you_mean
 from task_configs.families import FAMILIES, UNTURNED, CabinetTask, GraspTask, MoveNearTask, PutOnTask, Task
-from task_configs.models import RobotPlace, Setup, Suite
 from task_configs.own import ENDINGS, built_in_tasks, own_tasks, task_called
-from task_configs.strict import StrictModel, parse, read_yaml
-from task_configs.world_models import LightSet, ObjectModel, Robot, Scene
+from task_configs.schema.parsing import StrictModel, parse, read_yaml
+from task_configs.schema.tasks import RobotPlace, Setup, Suite
+from task_configs.schema.world import LightSet, ObjectModel, Robot, Scene
 
 HERE = Path(__file__).parent
 STATIONS = ("mk_station", "mk_station2", "mk_station3", "mk_station4", "mk_station_recolor")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.episode import EpisodeSpec
+from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
+from task_configs.schema.world import LightSet
 
-sys.path.insert(0, str(Path(__file__).parent / "rollout"))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 
 def tiny_spec(index: int, task: str = "fake_task", variant: str = "base", max_steps: int = 5) -> EpisodeSpec:
@@ -19,6 +20,8 @@ def tiny_spec(index: int, task: str = "fake_task", variant: str = "base", max_st
         sim_freq=500, max_steps=max_steps, scene="nowhere", lighting="default", overlay=None, urdf_version="",
         shader="default", disable_bad_material=False, robot_xy=(0.0, 0.0), robot_height=0.0,
         robot_quat=(1.0, 0.0, 0.0, 0.0), robot_qpos=(0.0,), objects=(), seed=index, instruction="do something",
+        rule=RuleSpec(family="grasp"), physics=PhysicsSpec(contact_offset=0.02, stage_collides=True),
+        lights=LightSet(ambient=0.3, directional=()),
     )  # fmt: skip
 
 

@@ -15,9 +15,7 @@ import pytest
 
 REPO = Path(__file__).parents[1]
 SHOWN = re.findall(r"```(?:sh|console|bash)\n(.*?)```", (REPO / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = [
-    line.removeprefix("$ ").split("#")[0].strip() for block in SHOWN for line in block.splitlines() if line.strip()
-]
+COMMANDS = [line.removeprefix("$ ").split("#")[0].strip() for block in SHOWN for line in block.splitlines() if line.strip()]
 
 
 def imports(folder: str) -> Iterator[tuple[str, str]]:
@@ -55,15 +53,13 @@ def test_a_verb_in_the_readme_exists(verb: str) -> None:
     assert child.returncode == 0, child.stderr
 
 
-@pytest.mark.parametrize(
-    "link", re.findall(r"\]\((?!https?:)([^)#]+)", (REPO / "README.md").read_text(encoding="utf-8"))
-)
+@pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)", (REPO / "README.md").read_text(encoding="utf-8")))
 def test_a_link_in_the_readme_leads_somewhere(link: str) -> None:
     assert (REPO / link).exists()
 
 
 def test_the_world_knows_no_torch() -> None:
-    assert [entry for entry in imports("eval/envs") if within(entry[1], "torch", "transformers")] == []
+    assert [entry for entry in imports("eval/sim") if within(entry[1], "torch", "transformers")] == []
 
 
 def test_the_harness_knows_no_concrete_policy() -> None:
@@ -73,25 +69,25 @@ def test_the_harness_knows_no_concrete_policy() -> None:
 
 
 def test_policies_know_of_the_harness_only_errors_cache_and_the_form_of_a_parity_report() -> None:
-    allowed = ("eval.errors", "eval.cache", "eval.parity.report")
+    allowed = ("eval.errors", "eval.assets.cache", "eval.parity.report")
     found = [entry for entry in imports("policies") if within(entry[1], "eval") and not within(entry[1], *allowed)]
     assert found == []
 
 
 def test_task_configs_know_neither_worlds_nor_policies() -> None:
-    above = ("policies", "sapien", "torch", "eval.envs", "eval.rollout", "eval.records", "eval.cli", "eval.parity")
+    above = ("policies", "sapien", "torch", "eval.sim", "eval.rollout", "eval.records", "eval.cli", "eval.parity")
     assert [entry for entry in imports("task_configs") if within(entry[1], *above)] == []
 
 
 CORE = (
     "eval",
-    "eval.planning",
+    "eval.plan.suites",
     "eval.records.tables",
-    "eval.rollout.api",
+    "eval.rollout.run",
     "policies.base",
     "policies.registry",
     "policies.trace.parity",
-    "eval.doctor",
+    "eval.diagnostics.doctor",
 )
 
 

@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from eval.episode import EpisodeSpec
-from eval.planning import SettingInfo, describe_tasks, make_plan
+from eval.plan.suites import SettingInfo, describe_tasks, make_plan
 
 REPO = Path(__file__).resolve().parents[1]
 README, PICTURES = REPO / "README.md", REPO / "docs" / "pictures"
@@ -64,9 +64,9 @@ def with_table(readme: str, new: str) -> str:
 
 def draw(folder: Path, assets: str | None, only: str = "*", again: bool = False) -> list[str]:
     """Draw the pictures of the settings that match, unless they show the right episode; names of those drawn."""
-    from eval.envs.assets import Assets
-    from eval.envs.world import World
-    from eval.parity.pictures import small_jpeg
+    from eval.assets.resolver import Assets
+    from eval.parity.recordings.pictures import small_jpeg
+    from eval.sim.world import World
 
     folder.mkdir(parents=True, exist_ok=True)
     index_file = folder / "index.json"

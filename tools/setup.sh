@@ -134,7 +134,7 @@ install_packages() {
 
 # ---- the Vulkan device -----------------------------------------------------------------------------------------------
 # The log then ends with the device, or with what is missing.
-can_draw() { timeout -k 5 300 .venv/bin/python -m eval.vulkan >"$log" 2>&1; }
+can_draw() { timeout -k 5 300 .venv/bin/python -m eval.diagnostics.vulkan >"$log" 2>&1; }
 
 # Debian 12's own Mesa is older than what this project is tested with; its backports have the right one.
 suite_of_mesa() {

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
+from eval.assets.health import companions, problem
 from eval.assets.manifest import blob_id, original_assets
-from eval.envs.asset_health import companions, problem
-from eval.envs.assets import DESCRIPTIONS, ROBOT_FILES, ROBOT_FOLDERS, VISUAL_NAMES, Assets, holds, is_standin_pack
-from eval.envs.standins import standin_path
+from eval.assets.resolver import DESCRIPTIONS, ROBOT_FILES, ROBOT_FOLDERS, VISUAL_NAMES, Assets, holds, is_standin_pack
+from eval.assets.stand_ins import standin_path
 from eval.episode import EpisodeSpec
-from eval.planning import make_plan
+from eval.plan.suites import make_plan
 from task_configs import robots, scenes, suite_names
 
 State = Literal["original", "stand-in", "changed", "broken", "missing"]

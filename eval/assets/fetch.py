@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from eval.assets.cache import cache_folder
 from eval.assets.manifest import Manifest, differing, original_assets
-from eval.cache import cache_folder
 from eval.errors import UserError
 
 BATCH = 24

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from task_configs.strict import StrictModel, parse
+from task_configs.schema.parsing import StrictModel, parse
 
 
 class Manifest(StrictModel):

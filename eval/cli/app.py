@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eval.cli import assets, checking, demonstrating, looking, reproducing, running
+from eval.cli import assets, demo, parity, report, reproduce, run
 from eval.errors import UserError
 
 app = typer.Typer(
@@ -22,11 +22,11 @@ app = typer.Typer(
     help="Evaluate vision-language-action policies on SIMPLER scenes: one command, a table and rollout videos.\n\n"
     "Start with `simpler-eval demo` (it needs nothing) or `simpler-eval doctor`.",
 )
-demonstrating.add_to(app)
-running.add_to(app)
-reproducing.add_to(app)
-looking.add_to(app)
-checking.add_to(app)
+demo.add_to(app)
+run.add_to(app)
+reproduce.add_to(app)
+report.add_to(app)
+parity.add_to(app)
 assets.add_to(app)
 
 # typer carries its own copy of click in some versions; this is the base of its usage errors in all of them

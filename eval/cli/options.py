@@ -79,7 +79,7 @@ def plan_of(
     max_steps: int | None,
 ) -> list[EpisodeSpec]:
     """The plan that the options describe."""
-    from eval.planning import make_plan
+    from eval.plan.suites import make_plan
 
     return make_plan(
         suites,

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from eval.errors import UserError
-from eval.parity.pictures import AMPLIFIED
+from eval.parity.recordings.pictures import AMPLIFIED
 from eval.parity.report import ParityReport
 from eval.records.provenance import provenance
 

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 
 from eval.episode import EpisodeSpec
+from eval.published import Average, Source, cells
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
 from task_configs import load_task, task_names
-from task_configs.published import Average, Source, cells
 
 Key = tuple[str, str, str]
 """Task, setting, variant."""

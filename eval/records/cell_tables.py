@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
+from eval.published import cells
 from eval.records.aggregation import aggregate
 from eval.records.results import EpisodeRecord
-from task_configs.published import cells
 
 if TYPE_CHECKING:
     import pandas as pd

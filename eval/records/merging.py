@@ -8,10 +8,10 @@ from typing import Any
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.plan.shards import parse_shard
 from eval.records.folder import RunData, load_run
 from eval.records.results import EpisodeRecord
 from eval.records.worlds import merge_worlds
-from eval.shards import parse_shard
 
 DECISIVE = ("name", "remarks", "checkpoint_sha256", "blake2b", "dtype", "generation", "trace_preset", "unnorm_keys", "seed")
 """What a policy may say of itself that decides its numbers; other things, such as counters and devices, may differ."""

@@ -57,7 +57,7 @@ def ask(policy: Policy, observations: Sequence[Observation]) -> Answers:
 
 def _checked(answer: Action) -> tuple[tuple[float, ...], bool]:
     try:
-        world = np.asarray(answer.world, dtype=np.float64)
+        world = np.asarray(answer.command, dtype=np.float64)
         terminate = bool(answer.terminate)
     except (AttributeError, TypeError, ValueError) as error:
         raise PolicyFault(f"policy gave {type(answer).__name__} that is no Action of 7 numbers") from error

@@ -16,7 +16,7 @@ from eval.errors import UserError
 from eval.records.results import EpisodeRecord
 from eval.rollout.actions import Answers, ask, one_line
 from eval.rollout.pool import Pool, Worker, WorkerLost, WorkerSettings
-from eval.rollout.queue import EpisodeQueue, look_of
+from eval.rollout.scheduling import EpisodeQueue, look_of
 from policies.base import EpisodeInfo, Observation, Policy, Proprio
 
 MAX_ATTEMPTS = 2

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from eval.backends.selection import World
 from eval.errors import UserError
 from eval.rollout.frames import Frames, receive
 from eval.rollout.processes import Process
-from eval.rollout.worlds import World
 
 STARTUP_SECONDS = 120.0
 START_ATTEMPTS = 3

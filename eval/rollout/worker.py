@@ -17,7 +17,7 @@ worker -> parent
 A world is named by a module with ``make_world(spec, assets, render)``, ``scene_key(spec)`` and ``open_assets(text)``.
 The world is a ``gymnasium.Env``; the picture's size is read from its observation space, and ``image_out`` may be set to
 the array that the next picture shall be written into. Optional in the module: ``NAME``, ``drivers()`` and ``drawing()`` for the
-record, ``set_drawing(text)`` with the choice of :mod:`eval.ray_tracing`,
+record, ``set_drawing(text)`` with the choice of :mod:`eval.sim.ray_tracing`,
 and ``refusal(error)``: one line if an exception means that no episode can be played.
 """
 

@@ -26,8 +26,8 @@ class OpenVLAPhi3(Phi3VPolicy):
         super().__init__(checkpoint, device, dtype, generation)
 
     def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
-        from policies.openvla_phi3.pictures import model_pictures
-        from policies.phi3v.inputs import Question
+        from policies.openvla_phi3.images import model_pictures
+        from policies.phi3v.processor import Question
 
         pictures = model_pictures(observations)
         return [

@@ -59,7 +59,7 @@ class OraclePolicy:
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
         actions = [self._graded(self._script(observation).act(observation), observation) for observation in observations]
-        return [replace(action, notes={"values": action.world}) for action in actions]
+        return [replace(action, notes={"values": action.command}) for action in actions]
 
     def _script(self, observation: Observation) -> Script:
         if observation.episode not in self._scripts:

@@ -78,7 +78,7 @@ class Handicap:
     def apply(self, action: Action, step: int) -> Action:
         """What the robot gets in control step ``step`` in place of what the oracle wants; call it step by step."""
         if self._grade.noise:
-            action = replace(action, world=action.world + np.append(self._disturbance(step), 0.0))
+            action = replace(action, command=action.command + np.append(self._disturbance(step), 0.0))
         self._waiting.append(action)
         return self._waiting.popleft()
 

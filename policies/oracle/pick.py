@@ -58,9 +58,7 @@ class Pick:
             self._go("hover", pose)
             return Action(steer(hand, state, above, wanted, hand.open_command))
         goal = raised(self._grasp_point, LIFT)
-        return Action(
-            steer(hand, state, goal, rotation(state["tcp"]), hand.close_command), terminate=self._held >= HELD_STEPS
-        )
+        return Action(steer(hand, state, goal, rotation(state["tcp"]), hand.close_command), terminate=self._held >= HELD_STEPS)
 
     def _go(self, phase: str, pose: NDArray[np.float64]) -> None:
         self._phase, self._steps = phase, 0

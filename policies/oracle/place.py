@@ -52,7 +52,7 @@ class Place:
         edge = state["drawer"]["frame"][:3] + PANEL
         if self._phase == "open":
             action = self._drawer.act(observation)
-            action.world[6] = ALMOST_CLOSED if self._steps == 1 else GOOGLE.hold_command
+            action.command[6] = ALMOST_CLOSED if self._steps == 1 else GOOGLE.hold_command
             if action.terminate:
                 self._go("rise")  # late, the second subtask has begun by itself, and "done" would end the episode
                 return replace(action, terminate=observation.instruction.startswith("open"))

@@ -90,9 +90,7 @@ class PutOn:
         self._turned = rotation(state["tcp"])
         return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
 
-    def _bring(
-        self, hand: Hand, state: Any, source: NDArray[np.float64], goal: NDArray[np.float64]
-    ) -> Action:
+    def _bring(self, hand: Hand, state: Any, source: NDArray[np.float64], goal: NDArray[np.float64]) -> Action:
         tool = state["tcp"][:3]
         carry = max(self._height, self._height + float(goal[2]) - self._source_height) + HOVER
         if self._phase == "lift":

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from policies.phi3v.inputs import Inputs
 from policies.phi3v.model import Phi3V
+from policies.phi3v.processor import Inputs
 
 Rule = Literal["restricted", "full"]
 """``restricted``: among the action ids alone, which are all that the published training loss knows; ``full``: among the

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, Observation, RobotName
+from policies.phi3v.action_postprocessing import Gripper, world_action
 from policies.phi3v.checkpoint import RANDOM
-from policies.phi3v.control import Gripper, world_action
 
 if TYPE_CHECKING:
-    from policies.phi3v.inputs import Question
+    from policies.phi3v.processor import Question
 
 LONGEST_INSTRUCTION = 2000
 """Characters; the benchmark's longest has about 60."""

@@ -16,8 +16,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
-from eval.cache import cache_folder
-from policies.phi3v.drawn import write_weights
+from eval.assets.cache import cache_folder
+from policies.phi3v.random_weights import write_weights
 from policies.phi3v.tokenizer import PAD
 
 SEED = 20260909

@@ -17,7 +17,7 @@ from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.config import read_config
 from policies.phi3v.device import check_room, choose_device, choose_dtype, device_name, threads_for, told_when_full
 from policies.phi3v.generation import ACTION_TOKENS, Rule, generate
-from policies.phi3v.inputs import Question, make_inputs
+from policies.phi3v.processor import Question, make_inputs
 from policies.phi3v.tokenizer import FILE, PromptTokenizer
 from policies.phi3v.weights import load_model, stored_numbers, weight_files
 

@@ -49,8 +49,8 @@ class TraceVLAPhi3(Phi3VPolicy):
         super().__init__(checkpoint, device, dtype, generation)
 
     def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
-        from policies.phi3v.inputs import Question
-        from policies.tracevla_phi3.pictures import model_pictures
+        from policies.phi3v.processor import Question
+        from policies.tracevla_phi3.images import model_pictures
 
         seen = model_pictures(observations, self.traces)
         return [

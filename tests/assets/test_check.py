@@ -12,10 +12,10 @@ import pytest
 from eval.assets import check
 from eval.assets.check import check_assets, needed_files
 from eval.assets.manifest import Manifest, blob_id
+from eval.assets.stand_ins import standin_path
 from eval.cli import main
-from eval.envs.standins import standin_path
 from eval.errors import UserError
-from eval.planning import make_plan
+from eval.plan.suites import make_plan
 
 COKE = "data/custom/models/opened_coke_can"
 STAGE = "data/hab2_bench_assets/stages/google_pick_coke_can_1_v4.glb"
@@ -107,7 +107,7 @@ def test_the_command(pack: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     code, out, _ = cli("assets", "check", "--assets", pack, "--suite", "demo")
     assert code == 1
     assert f"broken    {PHOTO}" in out
-    monkeypatch.setattr("eval.envs.standins.cache_folder", lambda: pack)
+    monkeypatch.setattr("eval.assets.stand_ins.cache_folder", lambda: pack)
     code, out, err = cli("assets", "path", "--to", pack)
     assert (code, out) == (2, "")
     assert "simpler-eval assets fetch" in err

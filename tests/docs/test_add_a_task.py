@@ -11,10 +11,10 @@ import pytest
 
 from eval.cli import main
 from eval.errors import UserError
-from eval.planning import make_plan
+from eval.plan.suites import make_plan
 from eval.records.folder import load_run
 from eval.records.merging import load_runs
-from eval.rollout.api import run
+from eval.rollout.run import run
 from task_configs import load_task, task_names
 
 REPO = Path(__file__).parents[2]

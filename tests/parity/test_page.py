@@ -15,7 +15,7 @@ from PIL import Image
 from eval.cli import main
 from eval.errors import UserError
 from eval.parity.page import prepare_page, write_page
-from eval.parity.pictures import AMPLIFIED, picture_pair
+from eval.parity.recordings.pictures import AMPLIFIED, picture_pair
 from eval.parity.report import Check, ParityReport
 
 CHECKS = (

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from recordings import SHARED
 
-from eval.reproduction import cell_names, disagreement_line, published_settings, remarks, source_line
-from task_configs.published import cells
-from task_configs.published.numbers import (
+from eval.published import cells
+from eval.published.numbers import (
     Published,
     disagreements,
     known_disagreements,
@@ -20,9 +20,10 @@ from task_configs.published.numbers import (
     published_numbers,
     references,
 )
-from task_configs.published.scripts import FOLDER, scripts
+from eval.published.reproduce import cell_names, disagreement_line, published_settings, remarks, source_line
+from eval.published.scripts import FOLDER, scripts
 
-RESEARCH = Path(__file__).parents[2].parent / "shared" / "research" / "published_numbers.json"
+RESEARCH = SHARED / "research" / "published_numbers.json"
 COKE, NEAR, DRAWER = "google_robot_pick_coke_can", "google_robot_move_near", "google_robot_open_close_drawer"
 VM, VA = "visual_matching", "variant_aggregation"
 

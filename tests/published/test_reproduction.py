@@ -8,11 +8,11 @@ import pytest
 
 from eval.cli import main
 from eval.errors import UserError
-from eval.planning import make_plan
+from eval.plan.suites import make_plan
+from eval.published.reproduce import cell_plan, compare_with_published, reproduce
 from eval.records.aggregation import counts
 from eval.records.folder import RunFolder
 from eval.records.results import EpisodeRecord
-from eval.reproduction import cell_plan, compare_with_published, reproduce
 from task_configs import task_names
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.planning import make_plan
+from eval.plan.suites import make_plan
 from eval.records.aggregation import Tally, aggregate, macro_mean
 from eval.records.cell_tables import cell_table, cells_latex, cells_markdown, conventions
 from eval.records.folder import RunData

@@ -10,18 +10,18 @@ import re
 import zlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recordings import SHARED
 
 from eval.episode import EpisodeSpec
 from eval.records.aggregation import PARTIAL, Row, aggregate, tally_variants
 from eval.records.results import EpisodeRecord
 from eval.records.stats import kruskal, mean_maximum_rank_violation, pearson
 
-SPEC = Path(__file__).parents[2].parent / "shared" / "simpler_spec"
+SPEC = SHARED / "simpler_spec"
 pytestmark = pytest.mark.skipif(not SPEC.is_dir(), reason="the original's recorded numbers are not here")
 OPEN = [f"google_robot_open_{drawer}_drawer" for drawer in ("top", "middle", "bottom")]
 CLOSE = [f"google_robot_close_{drawer}_drawer" for drawer in ("top", "middle", "bottom")]

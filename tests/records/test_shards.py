@@ -7,11 +7,11 @@ import json
 import pytest
 
 from eval.errors import UserError
+from eval.plan.shards import parse_shard, shard_record, take_shard
 from eval.records.folder import RunFolder, load_run, plan_hash
 from eval.records.merging import load_runs
 from eval.records.results import EpisodeRecord
 from eval.records.tables import summary, title
-from eval.shards import parse_shard, shard_record, take_shard
 
 HEADER = {"identity": {"policy": "oracle", "policy_args": {}}}
 
@@ -149,7 +149,7 @@ def test_the_command_plays_and_reports_shards(tmp_path, monkeypatch, capsys):
 
 
 def test_a_run_of_a_shard_remembers_the_plan(tmp_path, plan):
-    from eval.rollout.api import run
+    from eval.rollout.run import run
 
     done = run(plan, "random", shard="2/10", out=tmp_path / "run", world="fake_world", workers=1)
     assert [spec.index for spec in done.plan] == [1, 11]

@@ -13,7 +13,7 @@ import pytest
 from eval.cli import main
 from eval.records.folder import load_run
 
-SCRIPT = Path(__file__).with_name("interrupted_run.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "interrupted_run.py"
 EPISODES = 60
 
 
@@ -53,8 +53,8 @@ def test_killed_at_ten_moments_and_resumed_gives_the_same_table(tmp_path, comman
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, make_spec, monkeypatch, capsys):
-    import eval.cli.running as running
-    from eval.rollout.api import run
+    import eval.cli.run as running
+    from eval.rollout.run import run
 
     plan = [make_spec(i) for i in range(8)]
     monkeypatch.setattr(running, "plan_of", lambda *_: plan)

@@ -9,10 +9,10 @@ from fake_policies import Answers, Counts, Looks, Notes, Still, Terminates
 
 import eval.records.videos
 import eval.rollout.loop
+from eval.diagnostics.smoke import check_run
 from eval.errors import UserError
 from eval.records.folder import load_run
-from eval.rollout.api import run
-from eval.rollout.smoke import check_run
+from eval.rollout.run import run
 
 
 @pytest.fixture
@@ -182,9 +182,10 @@ def test_a_run_is_not_continued_with_other_weights(play, make_spec):
 
     plan = [make_spec(0), make_spec(1)]
     data = play(plan, Weights())
-    assert "[RANDOM WEIGHTS]" in (data.path / "tables/summary.md").read_text() or "(RANDOM WEIGHTS)" in (
-        data.path / "tables/summary.md"
-    ).read_text()
+    assert (
+        "[RANDOM WEIGHTS]" in (data.path / "tables/summary.md").read_text()
+        or "(RANDOM WEIGHTS)" in (data.path / "tables/summary.md").read_text()
+    )
     Weights.fingerprint = "two"
     with pytest.raises(UserError, match=r"fingerprint 'one', this one has 'two'"):
         play(plan, Weights())

@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_suite_file_of_ones_own_can_be_planned(tmp_path: Path) -> None:
-    from eval.planning import make_plan
+    from eval.plan.suites import make_plan
 
     file = tmp_path / "two.yaml"
     file.write_text("about: two\nparts:\n  - {task: widowx_carrot_on_plate, setting: visual_matching, limit: 2}\n")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recordings import SHARED
 
 from task_configs import counts_in_average, lights, load_task, objects, robot_places, robots, scenes, task_names
 
-SHARED = Path(__file__).parents[2].parent / "shared"
 SPEC = SHARED / "simpler_spec"
 PARITY = SHARED / "parity"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason=f"no recordings at {SPEC}")

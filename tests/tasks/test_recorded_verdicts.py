@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recordings import SHARED
 
-from eval.envs.tasks.base import Facts
-from eval.envs.tasks.grasp_test import is_grasped
-from eval.envs.tasks.rules import make_rule
 from eval.episode import DRAWERS
-from eval.initial import SeedChain, spec_from_reset
+from eval.simpler_api import SeedChain, spec_from_reset
+from eval.tasks.base import Facts
+from eval.tasks.grasp_check import is_grasped
+from eval.tasks.rules import make_rule
 
-VECTORS = Path(__file__).parents[2].parent / "shared" / "simpler_spec" / "evaluate_vectors.json"
+VECTORS = SHARED / "simpler_spec" / "evaluate_vectors.json"
 LINKS = {
     "google_robot": {
         "Lfin": "link_finger_left",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from eval.envs.tasks.base import Facts, TaskRule
-from eval.envs.tasks.grasp_test import is_grasped
-from eval.envs.tasks.rules import make_rule
-from eval.initial import SeedChain, spec_from_reset
+from eval.simpler_api import SeedChain, spec_from_reset
+from eval.tasks.base import Facts, TaskRule
+from eval.tasks.grasp_check import is_grasped
+from eval.tasks.rules import make_rule
 
 CAN, CARROT, PLATE = "opened_coke_can", "bridge_carrot_generated_modified", "bridge_plate_objaverse_larger"
 TABLE = 0.87

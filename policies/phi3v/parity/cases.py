@@ -16,12 +16,12 @@ from eval.errors import UserError
 from policies.phi3v.actions import action_ids
 from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
 from policies.phi3v.device import threads_for
-from policies.phi3v.drawn import draw, shapes
 from policies.phi3v.generation import Generated, Rule, generate
-from policies.phi3v.images import Pictures, prepare
-from policies.phi3v.inputs import Inputs, pad_left
+from policies.phi3v.image_processor import Pictures, prepare
 from policies.phi3v.model import Phi3V
 from policies.phi3v.parity.checks import FEATURES, LOGITS, TEXT_LOGITS, Checks, stride
+from policies.phi3v.processor import Inputs, pad_left
+from policies.phi3v.random_weights import draw, shapes
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.weights import load_model, model_of
 

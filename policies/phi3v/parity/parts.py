@@ -17,12 +17,12 @@ from transformers import Phi3Config
 from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 
 from policies.base import RobotName
+from policies.phi3v.action_postprocessing import Gripper, world_action
 from policies.phi3v.actions import CENTRES, EDGES, UNNORM_KEYS, decode, encode, read_ranges
+from policies.phi3v.camera_transforms import step
 from policies.phi3v.config import read_json
-from policies.phi3v.control import Gripper, world_action
-from policies.phi3v.images import padded, prepare, token_count
+from policies.phi3v.image_processor import padded, prepare, token_count
 from policies.phi3v.parity.checks import EXACT, PIXELS, ROTARY, Checks, stride
-from policies.phi3v.pictures import step
 from policies.phi3v.tokenizer import PromptTokenizer
 
 Replays = dict[str, Callable[[Checks], None]]

@@ -67,7 +67,7 @@ def test_a_disturbance_belongs_to_seed_and_episode_whatever_else_is_played() -> 
     for step in range(6):
         batch = [sight("other", step), sight("e", step)][:: 1 if step % 2 else -1]
         actions = dict(zip((seen.episode for seen in batch), policy.act(batch), strict=True))
-        together.append(actions["e"].world)
+        together.append(actions["e"].command)
     assert (np.array(together) == alone).all()
     assert not np.allclose(disturbances(OraclePolicy(noise=0.3), "other"), disturbances(OraclePolicy(noise=0.3), "e"))
     assert not np.allclose(disturbances(OraclePolicy(noise=0.3, seed=1), "e"), disturbances(OraclePolicy(noise=0.3), "e"))
@@ -106,8 +106,8 @@ def test_a_delayed_oracle_rests_first_and_then_does_everything_late(robot: Robot
     policy = OraclePolicy(delay="2")
     begin(policy, "e")
     actions = [policy.act([sight("e", step, robot)])[0] for step in range(7)]
-    assert [action.world[0] for action in actions] == [0, 0, 1, 2, 3, 4, 5]
-    assert [action.world[6] for action in actions] == [hold, hold, 1, 1, -1, -1, -1]
+    assert [action.command[0] for action in actions] == [0, 0, 1, 2, 3, 4, 5]
+    assert [action.command[6] for action in actions] == [hold, hold, 1, 1, -1, -1, -1]
     assert [action.terminate for action in actions] == [False] * 5 + [True, False]
 
 
@@ -116,7 +116,7 @@ def test_the_policy_view_shows_what_the_robot_got() -> None:
     begin(policy, "e")
     for step in range(3):
         action = policy.act([sight("e", step)])[0]
-        assert (action.notes["values"] == action.world).all()
+        assert (action.notes["values"] == action.command).all()
 
 
 def test_record_and_table_say_what_it_was_given() -> None:

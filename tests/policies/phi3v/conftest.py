@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recordings import SHARED
 
 from policies.base import EpisodeInfo, Observation, Proprio
 
-RECORDINGS = Path(__file__).parents[4] / "shared" / "phi3v"
+RECORDINGS = SHARED / "phi3v"
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from recordings import SHARED
 
 from eval.errors import UserError
 from policies.trace import PRESETS, Clip, GridTracks, TraceProcessors
@@ -18,7 +19,7 @@ from policies.trace.parity import compare_trace
 from policies.trace.parity.recordings import Recorded, read
 from policies.trace.parity.runs import RecordedTracker
 
-FOLDER = Path(__file__).parents[4] / "shared" / "trace"
+FOLDER = SHARED / "trace"
 needs_recordings = pytest.mark.skipif(
     not (FOLDER / "runs").is_dir(), reason="the recordings of the original are not beside this checkout"
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from eval.errors import did_you_mean
-from eval.initial import NotSupported
-from eval.simpler_env.environment import SimplerEnv
-from eval.simpler_env.making import make
+from eval.simpler_api import NotSupported
+from eval.simpler_api.dropin.environment import SimplerEnv
+from eval.simpler_api.dropin.make import make
 from task_configs import robots
 
 

@@ -1,0 +1,1 @@
+"""The worlds that episodes can be played in, behind one interface."""

@@ -1,0 +1,114 @@
+"""The interpreter that the original simulator runs in: which one, and whether it has what it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.errors import UserError
+
+ENVIRONMENT_VARIABLE = "SIMPLER_ENV_PYTHON"
+WORKER = Path(__file__).with_name("worker.py")
+OLDEST = (3, 8)
+NEWEST = (3, 11)
+"""Releases of Python for which SAPIEN 2.2.2 has wheels."""
+PROBE_SECONDS = 120.0
+MEND = {
+    "packages": "install SAPIEN 2.2.2, numpy<2, mani_skill2_real2sim and simpler_env into it (docs/original.md shows how), or "
+    "give another interpreter with --world-python",
+    "sapien": "the original needs SAPIEN 2.2: install sapien==2.2.2 into it, or give another interpreter with --world-python",
+    "assets": "set MS2_REAL2SIM_ASSET_DIR to the folder data of a ManiSkill2_real2sim checkout (`simpler-eval assets fetch` "
+    "gets one)",
+    "vulkan": "the original starts a renderer even where nothing is drawn: install a Vulkan driver (for software drivers see "
+    "docs/original.md)",
+}
+
+
+@dataclass(frozen=True)
+class Original:
+    """A usable interpreter."""
+
+    python: str
+    """Path of the executable."""
+    found: dict[str, Any]
+    """Versions, commits and folders, as the probe of ``eval/backends/simpler_env/worker.py`` tells them."""
+
+    @property
+    def name(self) -> str:
+        """For tables: package, commit or version, and simulator."""
+        package = self.found["simpler_env"]
+        commit = package.get("commit", "")[:7] or package.get("version", "")
+        return " ".join(word for word in ("simpler_env", commit, f"on SAPIEN {self.found['sapien']}") if word)
+
+
+def find_original(python: str | None = None) -> Original:
+    """Look at an interpreter: the one given, else that of SIMPLER_ENV_PYTHON, else our own.
+
+    Raises UserError with one line that says what is lacking and how to mend it.
+    """
+    chosen = python or os.environ.get(ENVIRONMENT_VARIABLE) or sys.executable
+    executable = shutil.which(os.path.expanduser(chosen))
+    if executable is None:
+        raise UserError(
+            f"{chosen} is no executable file; give the Python that has simpler_env with --world-python or "
+            f"{ENVIRONMENT_VARIABLE}."
+        )
+    version = _version(executable)
+    if not version[:2] >= OLDEST:
+        raise UserError(
+            f"{executable} is Python {'.'.join(map(str, version))}; the original needs {_dotted(OLDEST)} or newer "
+            f"(SAPIEN 2.2.2 has wheels up to {_dotted(NEWEST)})."
+        )
+    found = _probe(executable)
+    if "error" in found:
+        raise UserError(_lack(executable, found, python is None and ENVIRONMENT_VARIABLE not in os.environ))
+    return Original(executable, found)
+
+
+def _lack(executable: str, found: dict[str, Any], by_default: bool) -> str:
+    if by_default:
+        return (
+            f"The original simulator is not installed in our own interpreter ({found['error']}); give the Python that has it "
+            f"with --world-python or {ENVIRONMENT_VARIABLE} (docs/original.md)."
+        )
+    return f"{executable} cannot run the original simulator ({found['error']}): {MEND[found['stage']]}."
+
+
+def _version(executable: str) -> tuple[int, ...]:
+    child = _ask(executable, "-c", "import sys; print(*sys.version_info[:3])")
+    parts = child.stdout.split()
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise UserError(f"{executable} is no Python: asked for its version, it answers {child.stdout.strip()[:80]!r}.")
+    return tuple(map(int, parts))
+
+
+def _probe(executable: str) -> dict[str, Any]:
+    child = _ask(executable, str(WORKER), "probe")
+    for line in reversed(child.stdout.splitlines()):  # the packages themselves may print
+        if line.startswith("{"):
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+    if child.returncode < 0:  # a driver that crashes takes the process along
+        return {"stage": "vulkan", "error": f"the renderer dies of signal {-child.returncode}"}
+    return {"stage": "packages", "error": (child.stderr.strip().splitlines() or ["it says nothing"])[-1][:300]}
+
+
+def _ask(executable: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [executable, *arguments], capture_output=True, text=True, check=False, timeout=PROBE_SECONDS, errors="replace"
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{executable} did not answer within {PROBE_SECONDS:g} s; start it by hand to see why.") from None
+    except OSError as error:
+        raise UserError(f"{executable} cannot be started: {error.strerror or error}.") from error
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

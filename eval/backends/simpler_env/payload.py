@@ -1,0 +1,36 @@
+"""What the parent tells a worker of the original about an episode."""
+
+from __future__ import annotations
+
+import json
+
+from eval.episode import EpisodeSpec
+from eval.sim import ray_tracing
+from eval.simpler_api.reset_args import original_reset
+
+
+def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None) -> str:
+    """JSON text: how to build and reset the environment, and what the privileged state is to name.
+
+    ``drawing`` is how ray-traced episodes are drawn; None leaves it to the original, whose denoiser needs NVIDIA's OptiX.
+    Raises UserError for an episode that the original does not have.
+    """
+    reset = original_reset(spec)
+    kwargs = dict(reset.kwargs)
+    if spec.shader == "rt" and drawing == ray_tracing.RASTER:
+        kwargs["shader_dir"] = "ibl"
+    elif spec.shader == "rt" and drawing not in (None, f"{ray_tracing.TRACE}:optix"):
+        kwargs["render_config"] = {"rt_use_denoiser": False}
+    return json.dumps(
+        {
+            "env_id": reset.env_id,
+            "kwargs": kwargs,
+            "seed": reset.seed,
+            "options": dict(reset.options),
+            "max_steps": spec.max_steps,
+            "family": spec.rule.family,
+            "objects": [item.model for item in spec.objects],
+            "roles": {item.role: item.model for item in spec.objects if item.role != "distractor"},
+            "drawer": spec.cabinet.drawer if spec.cabinet else None,
+        }
+    )

@@ -1,0 +1,85 @@
+"""The verb ``demo``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from eval.cli.options import AssetsOption, Json
+from eval.cli.report import print_rows
+from eval.cli.run import Out, RunProgress, Workers
+from eval.diagnostics.demo import COLUMNS, Demo, DemoRow, demo_rows, run_demo
+from eval.episode import EpisodeSpec
+from eval.records.results import EpisodeRecord
+from eval.records.tables import title
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("demo")(demo_verb)
+
+
+def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = None, as_json: Json = False) -> None:
+    """See both robots at work: a scripted policy, then each neural one with random weights.
+
+    Leaves one table and videos that show beside the camera picture what each policy saw and meant.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    bars = _Bars(out)
+    try:
+        demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode)
+    except KeyboardInterrupt:
+        bars.close()
+        typer.echo(f"Stopped. Continue with: {shlex.join(['simpler-eval', 'demo', '--out', str(bars.path)])}", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        bars.close()
+    _show(demo, as_json)
+    if any(record.status == "errored" for data in demo.runs for record in data.records.values()):
+        raise typer.Exit(1)
+
+
+def _show(demo: Demo, as_json: bool) -> None:
+    if as_json:
+        rows = json.loads(demo.table.to_json(orient="records"))
+        titles = [title(data.header, data.plan) for data in demo.runs]
+        typer.echo(json.dumps({"out": str(demo.path), "titles": titles, "rows": rows, "left_out": demo.left_out}, indent=2))
+        return
+    print_rows("\n".join(title(data.header, data.plan) for data in demo.runs), COLUMNS, demo.table)
+    for policy, why in demo.left_out.items():
+        typer.echo(f"{policy} was left out: {why}")
+    typer.echo(f"{demo.path}/summary.md")
+    for data in demo.runs:
+        typer.echo(f"{data.path}/videos")
+
+
+class _Bars:
+    """A progress bar a row."""
+
+    def __init__(self, out: Path | None) -> None:
+        self.path = out
+        self._bar: RunProgress | None = None
+
+    def begin(self, row: DemoRow, path: Path, plan: Sequence[EpisodeSpec]) -> None:
+        """A row begins."""
+        self.close()
+        self.path = path.parent
+        self._bar = RunProgress(Console(stderr=True), row.policy, len(plan)).__enter__()
+        self._bar.begin(path, [])
+
+    def episode(self, record: EpisodeRecord) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.episode(record)
+
+    def close(self) -> None:
+        """End the present bar."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

@@ -1,0 +1,1 @@
+"""Looking at a machine and at the product itself: doctor, smoke run, demonstration, benchmarks."""

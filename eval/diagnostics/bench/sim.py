@@ -1,0 +1,112 @@
+"""``bench sim``: control steps a second, and how much of the time is SAPIEN's.
+
+The share is measured in a pass of its own by wrapping SAPIEN's entry points with a clock; what happens between them, the
+Python of the substep loop included, counts as ours. The steps a second come from a pass without the clock.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eval.plan.suites import make_plan
+
+TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
+WARM_UP = 3
+SHARE_STEPS = 20
+
+
+@dataclass(frozen=True)
+class SimSpeed:
+    """One row."""
+
+    task: str
+    workers: int
+    steps_per_second: float
+    """All workers together, with the policy picture."""
+    inside_sapien: float
+    """Share of a worker's time spent inside SAPIEN calls."""
+
+
+def measure(workers: int | None = None, steps: int = 60, assets: str | None = None) -> list[SimSpeed]:
+    """Speed for 1, 2, 4, ... workers; ``steps``: control steps a worker, ``assets``: as for ``run``."""
+    most = workers or os.cpu_count() or 1
+    counts = sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most})
+    rows = []
+    for task in TASKS:
+        for count in counts:
+            with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+                found = list(pool.map(_worker, [(task, steps, assets)] * count))
+            speed = sum(one[0] for one in found)
+            rows.append(SimSpeed(task, count, speed, float(np.mean([one[1] for one in found]))))
+    return rows
+
+
+def _worker(job: tuple[str, int, str | None]) -> tuple[float, float]:
+    """(steps a second, share inside SAPIEN) of one process."""
+    from eval.sim import Assets, make_world
+
+    task, steps, option = job
+    world = make_world(make_plan(tasks=[task], limit=1)[0], Assets.from_option(option), render=True)
+    world.reset()
+    rng = np.random.default_rng(0)
+
+    def play(count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count):
+            motion = np.concatenate([rng.uniform(-0.02, 0.02, 3), rng.uniform(-0.05, 0.05, 3), [0.0]])
+            world.step(motion)
+        return time.perf_counter() - start
+
+    play(WARM_UP)
+    speed = steps / play(steps)
+    clock = _Clock()
+    clock.wrap(world)
+    total = play(SHARE_STEPS)
+    return speed, clock.seconds / total
+
+
+class _Clock:
+    """Time spent inside wrapped calls."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.seconds += time.perf_counter() - start
+
+        return run
+
+    def wrap(self, world: Any) -> None:
+        """Replace the SAPIEN objects the step loop uses by timed ones."""
+        made = world.stage_set
+        made.system = _Timed(made.system, self)
+        made.robot.articulation = _Timed(made.robot.articulation, self)
+        made.picture._scene = _Timed(made.picture._scene, self)
+        made.picture._camera = _Timed(made.picture._camera, self)
+
+
+class _Timed:
+    """A SAPIEN object whose method calls are timed."""
+
+    def __init__(self, target: Any, clock: _Clock) -> None:
+        self._target, self._clock = target, clock
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if callable(value):
+            value = self._clock.timed(value)
+            self.__dict__[name] = value
+        return value

@@ -1,0 +1,113 @@
+"""The demonstration: the demo suite with a scripted policy, and one episode a robot with each neural one.
+
+The neural policies have random weights here. They show that everything works, and what a model sees; they solve nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import Field
+
+from eval.episode import EpisodeSpec
+from eval.plan.suites import make_plan
+from eval.records.folder import RunData
+from eval.records.tables import TOTAL, markdown, summary, title
+from eval.rollout.run import default_out, run
+from task_configs.schema.parsing import StrictModel, parse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eval.records.results import EpisodeRecord
+
+COLUMNS = ["policy", "task", "n", "successes", "rate", "low", "high", "errored"]
+
+
+class DemoRow(StrictModel):
+    """One policy of the demonstration."""
+
+    policy: str
+    policy_args: dict[str, str] = Field(default_factory=dict)
+    limit: int | None = Field(default=None, ge=1)
+    """Episodes a task; all of the demo suite if absent."""
+    needs: tuple[str, ...] = ()
+
+    def absent(self) -> list[str]:
+        """Modules of ``needs`` that are not installed."""
+        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+
+
+class _DemoFile(StrictModel):
+    rows: tuple[DemoRow, ...]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What came of it."""
+
+    path: Path
+    runs: tuple[RunData, ...]
+    left_out: dict[str, str]
+    """Policy -> why it was not run."""
+    table: pd.DataFrame
+    """Columns as in ``COLUMNS``; one row a policy and task."""
+
+
+def demo_rows() -> tuple[DemoRow, ...]:
+    """The rows of ``task_configs/demo.yaml``."""
+    file = resources.files("task_configs").joinpath("demo.yaml")
+    return parse(_DemoFile, yaml.safe_load(file.read_text()), str(file)).rows
+
+
+def run_demo(
+    rows: Sequence[DemoRow],
+    out: Path | None = None,
+    assets: str | None = None,
+    workers: int | None = None,
+    on_start: Callable[[DemoRow, Path, Sequence[EpisodeSpec]], None] | None = None,
+    listener: Callable[[EpisodeRecord], None] | None = None,
+) -> Demo:
+    """Play the rows into subfolders of ``out`` (default: a new ``results/<date>-demo``), each with policy-view videos.
+
+    A row whose modules are not installed is left out. ``on_start`` is told of each row before it begins, ``listener`` of
+    every finished episode. Ctrl-C passes through; the same ``out`` continues.
+    """
+    path = out or default_out("demo")
+    runs, left_out = [], {}
+    for row in rows:
+        if absent := row.absent():
+            left_out[row.policy] = f"{', '.join(absent)} not installed; `make vla` brings what it needs"
+            continue
+        plan = make_plan(limit=row.limit)
+        if on_start is not None:
+            on_start(row, path / row.policy, plan)
+        options: dict[str, Any] = {"assets": assets, "workers": workers, "video": "policy-view", "listener": listener}
+        runs.append(run(plan, row.policy, policy_args=row.policy_args, out=path / row.policy, **options))
+    table = _combined(runs)
+    path.mkdir(parents=True, exist_ok=True)
+    heading = "\n".join(title(data.header, data.plan) for data in runs)
+    (path / "summary.md").write_text(markdown(table, heading))
+    facts = {"runs": [data.path.name for data in runs], "left_out": left_out}
+    (path / "demo.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return Demo(path, tuple(runs), left_out, table)
+
+
+def _combined(runs: Sequence[RunData]) -> pd.DataFrame:
+    """The totals of all runs, one under the other."""
+    import pandas as pd
+
+    tables = []
+    for data in runs:
+        table = summary(data.plan, data.records)
+        table = table[table["variant"] == TOTAL].copy()
+        table.insert(0, "policy", data.header["identity"]["policy"])
+        tables.append(table[COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

@@ -1,0 +1,86 @@
+"""A quick end-to-end check: one episode of each robot with every demo policy that can run here, then a look at it all."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from eval.backends.selection import OWN
+from eval.diagnostics.demo import demo_rows
+from eval.plan.suites import make_plan
+from eval.records.folder import RunData
+from eval.records.videos import BAR
+from eval.rollout.run import run
+
+MAX_STEPS = 20
+SHOWN = 4.0
+"""Least spread of grey values in a picture that shows anything (a blank one has 0)."""
+MOVED = 0.2
+"""Least mean change, of 255, between the first and the last picture of a robot that moves."""
+
+
+@dataclass(frozen=True)
+class SmokeCheck:
+    """One thing that was looked at."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def run_smoke(assets: str | None = None, out: Path | None = None, world: str = OWN) -> list[SmokeCheck]:
+    """Play one short episode of each demo task per demo policy into ``out`` (default: a temporary folder) and check it.
+
+    A policy whose packages are absent is left out, and a check that cannot fail says so.
+    """
+    checks = []
+    with tempfile.TemporaryDirectory(prefix="simpler-eval-smoke-") as temporary:
+        for row in demo_rows():
+            if absent := row.absent():
+                checks.append(SmokeCheck(row.policy, True, f"left out: {', '.join(absent)} not installed"))
+                continue
+            plan = make_plan(limit=1, max_steps=MAX_STEPS)
+            path = (out or Path(temporary)) / row.policy
+            data = run(plan, row.policy, policy_args=row.policy_args, out=path, assets=assets, video="all", world=world)
+            checks += [replace(check, name=f"{row.policy}: {check.name}") for check in check_run(data)]
+    return checks
+
+
+def check_run(data: RunData) -> list[SmokeCheck]:
+    """Check records, table, videos and pictures of a run made with ``--video all``."""
+    import pandas as pd
+
+    errors = [record.error for record in data.records.values() if record.error]
+    checks = [SmokeCheck("episodes", not errors and len(data.records) == len(data.plan), errors[0] if errors else
+                         f"{len(data.records)} of {len(data.plan)} have a verdict")]  # fmt: skip
+    table = pd.read_csv(data.path / "tables" / "summary.csv")
+    counted = int(table.loc[table["variant"] == "all", "n"].sum())
+    checks.append(SmokeCheck("table", counted == len(data.plan), f"counts {counted} episodes"))
+    for spec in data.plan:
+        record = data.records.get(spec.id)
+        if record is None or record.video is None:
+            checks.append(SmokeCheck(f"video {spec.task}", False, (record and record.video_error) or "not written"))
+            continue
+        frames = read_frames(data.path / record.video)
+        whole = len(frames) == record.steps + 1
+        checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} pictures of {record.steps} steps"))
+        if whole:
+            pictures = frames[:, :-BAR].astype(np.float64)
+            shown = float(pictures.std(axis=(1, 2, 3)).min())
+            moved = float(np.abs(pictures[-1] - pictures[0]).mean())
+            detail = f"spread {shown:.1f}, change {moved:.2f} of 255"
+            checks.append(SmokeCheck(f"picture {spec.task}", shown >= SHOWN and moved >= MOVED, detail))
+    return checks
+
+
+def read_frames(path: Path) -> np.ndarray:
+    """All pictures of a video, (T, H, W, 3) BGR; empty if it cannot be opened."""
+    film, frames = cv2.VideoCapture(str(path)), []
+    while (read := film.read())[0]:
+        frames.append(read[1])
+    film.release()
+    return np.array(frames)

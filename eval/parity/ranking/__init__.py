@@ -1,0 +1,1 @@
+"""Does our world rank policies as the original does?"""

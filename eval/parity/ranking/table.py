@@ -1,0 +1,118 @@
+"""A comparison of policies as people read it: rows, and a Markdown page that says how its numbers came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from eval.backends.selection import ORIGINAL, OWN
+from eval.parity.ranking.comparison import PolicyParity
+from eval.parity.ranking.paired import Cell
+
+COLUMNS = ("cell", "n", "ours %", "original %", "difference", "95 % interval", "McNemar p", "r", "MMRV", "errored", "verdict")
+
+
+def heading(found: PolicyParity) -> str:
+    """One line: verdict, ranking, and whether stand-ins were used."""
+    verdict = "keeps its limits" if found.passed else "MISSES its limits"
+    text = f"Parity of policies {verdict}: r {found.overall.pearson:.3f}, MMRV {found.overall.mmrv:.3f}"
+    text += f" over {len(found.levels)} levels and {len(found.cells)} cells"
+    worlds = [world for world in (OWN, ORIGINAL) if found.standins[world]]
+    if worlds:
+        text += f"; STAND-INS in {' and '.join(worlds)}"
+    if found.overall.paired.missing:
+        text += f"; PARTIAL, {found.overall.paired.missing} episodes not played"
+    return text
+
+
+def rows(found: PolicyParity) -> list[list[str]]:
+    """A row a cell and one for all; columns as in ``COLUMNS``, rates and differences in percent (points)."""
+    return [_row(cell, found) for cell in (*found.cells, found.overall)]
+
+
+def _row(cell: Cell, found: PolicyParity) -> list[str]:
+    content = cell.paired.to_json()
+    rates = content["rates"]
+    name = cell.name + (" (stand-ins)" if any(found.standins.values()) else "")
+    failed = any(not check.passed for check in found.checks if check.key == cell.name)
+    verdict = "MISSED" if failed else "ok"
+    if not cell.levels:
+        return [name, "0", *[""] * 7, str(cell.paired.errored), verdict]
+    interval = f"{100 * rates['low']:+.1f} .. {100 * rates['high']:+.1f}"
+    return [
+        name, str(cell.paired.n), f"{100 * rates['ours']:.1f}", f"{100 * rates['original']:.1f}",
+        f"{100 * rates['difference']:+.1f}", interval, f"{rates['p']:.3f}", f"{cell.pearson:.3f}", f"{cell.mmrv:.3f}",
+        str(cell.paired.errored), verdict,
+    ]  # fmt: skip
+
+
+def level_rows(found: PolicyParity) -> list[list[str]]:
+    """Level, and the mean of the cells' success rates in our world and in the original, in percent."""
+    means = found.overall.levels
+    return [[level, *(f"{100 * rate:.1f}" for rate in means[level])] for level in found.levels if level in means]
+
+
+LEVEL_COLUMNS = ("level", "ours %", "original %")
+
+
+def markdown(found: PolicyParity) -> str:
+    """Everything but the plot, with both worlds' records and the commands that made the runs."""
+    flipped = [[e.run, e.cell, e.id, e.ours, e.original] for e in found.flipped]
+    limits = [f"{c.key}: {c.check} {c.worst:.3f} (limit {c.limit:.3g})" for c in found.checks if not c.passed]
+    parts = [
+        f"# {heading(found)}",
+        "",
+        *(f"- {world}: {found.titles[world]}" for world in (OWN, ORIGINAL)),
+        *(f"- MISSED {line}" for line in limits),
+        "",
+        *_table(COLUMNS, rows(found)),
+        "",
+        "Difference: ours minus the original, in points, of the same episodes of the same levels, all levels together; the "
+        "interval is Wald's with half an episode added to each of the four outcomes (Agresti and Min 2005), p is McNemar's "
+        "exact. Both take episodes for independent, though levels share placements. r (Pearson) and MMRV are over the "
+        "levels' success rates, the original being what is real; for all cells, over the means of the cells' rates. "
+        "Episodes that errored in a world are left out.",
+        "",
+        "## Levels",
+        "",
+        "Mean of the cells' success rates.",
+        "",
+        *_table(LEVEL_COLUMNS, level_rows(found)),
+        "",
+        f"![ours against the original](parity_policies.png)\n\n## Episodes that end differently: {len(flipped)}",
+        "",
+        *(_table(("level and seed", "cell", "episode", "ours", "original"), flipped) if flipped else ["None."]),
+        "",
+        "## How it was obtained",
+        "",
+        *_origin(found),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _origin(found: PolicyParity) -> list[str]:
+    lines = []
+    for world in (OWN, ORIGINAL):
+        record, sessions = found.origin[world]["world"], found.origin[world]["sessions"]
+        versions = ", ".join(f"{name} {_version(value)}" for name, value in (record.get("versions") or {}).items())
+        lines.append(f"- {world}: {record.get('name', 'not recorded')}{f' ({versions})' if versions else ''}")
+        commits = dict.fromkeys(_commit(session.get("git")) for session in sessions)
+        lines.append(f"  - simpler-eval at {', '.join(commits) or 'an unrecorded commit'}")
+        lines += [f"  - `{command}`" for command in dict.fromkeys(s["command"] for s in sessions if s.get("command"))]
+    return lines
+
+
+def _version(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("commit") or value.get("version") or "unknown")
+    return str(value)
+
+
+def _commit(git: object) -> str:
+    if not isinstance(git, dict):
+        return "an unrecorded commit"
+    return f"{git.get('commit')}{' with changes' if git.get('dirty') else ''}"
+
+
+def _table(columns: Iterable[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    head = list(columns)
+    return ["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines)]

@@ -1,0 +1,1 @@
+"""Is our world the one of the recordings?"""

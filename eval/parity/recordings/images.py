@@ -1,0 +1,170 @@
+"""``parity images``: pictures redrawn from recorded states, against the original's.
+
+A folder of frames holds ``frames/KEY/f0.json`` (complete state), ``.raw.webp`` (render before the overlay), ``.seg.png``
+(ids per pixel), and for some ``.policy.webp``; ``overlay_u8/`` holds the photos as they end up in the policy picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import sapien
+from numpy.typing import NDArray
+
+from eval.assets.resolver import Assets
+from eval.episode import DRAWERS, EpisodeSpec
+from eval.errors import UserError
+from eval.parity.recordings.pictures import difference, picture_pair
+from eval.parity.recordings.recorded_pictures import raw_and_ids, recorded_policy_picture, recorded_spec
+from eval.parity.report import Check, ParityReport, PicturePair, select
+from eval.sim import ray_tracing
+from eval.sim.objects import body_of
+from eval.sim.scene import StageSet, scene_key
+from eval.sim.settling import Settled
+from eval.sim.world import World, picture_size
+from eval.simpler_api import NotSupported
+
+SMALL_GROUP = 200
+"""pixels; smaller objects are not judged by overlap."""
+ROBOT, CABINET = "robot", "cabinet"
+TRACED = "_rt"
+UNDENOISED = "trace:none"
+SAME_RENDERER, OTHER_RENDERER = (1e-3, 0.5, 0.1), (1e-2, 1.0, 0.2)
+"""Limits of overlap, foreground and policy picture. The recordings were drawn on a CPU; a GPU rounds otherwise at edges."""
+BLUR = 9
+"""pixels, side of the box that noise is averaged over."""
+
+
+@dataclass
+class _Worst:
+    overlap: float = 0.0
+    foreground: float = 0.0
+    policy: float = 0.0
+    frames: int = 0
+    blurred: float = 0.0
+    """Traced frames: foreground after a blur, since single pixels are noise."""
+    parts: float = 0.0
+    """Traced frames: mean colour of a group, the worst channel."""
+    pairs: list[PicturePair] = field(default_factory=list)
+
+
+def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
+    """Redraw every selected key; ``only``: name patterns, ``assets``: as for ``run``.
+
+    Ray-traced keys (their names end in ``_rt``) are traced with the original's samples and without a denoiser, as they
+    were recorded. On a CPU that takes minutes a frame, so there only a pattern that ends in ``_rt`` selects them.
+    """
+    if not (folder / "frames").is_dir():
+        raise UserError(f"{folder} holds no frames/. Give a folder of recorded pictures.")
+    keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
+    files = Assets.from_option(assets)
+    notes = []
+    on_cpu = ray_tracing.choose("auto") == ray_tracing.RASTER
+    limits = SAME_RENDERER if on_cpu else OTHER_RENDERER
+    slow = [key for key in keys if key.endswith(TRACED)]
+    if slow and not any(pattern.endswith(TRACED) for pattern in only) and on_cpu:
+        notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' redraws them.")
+        keys = [key for key in keys if key not in slow]
+    world: World | None = None
+    checks: list[Check] = []
+    pairs: list[PicturePair] = []
+    for key in keys:
+        worst = _Worst()
+        try:
+            for file in sorted((folder / "frames" / key).glob("f*.json")):
+                state = json.loads(file.read_text())
+                spec = recorded_spec(state)
+                if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
+                    world = World(spec, files, rt=UNDENOISED)
+                _compare(world, spec, state, file, folder, worst)
+            pairs += worst.pairs
+        except NotSupported:
+            checks.append(Check(key, "supported", 1.0, 0.0, "unsupported", 1))
+            continue
+        if key.endswith(TRACED):
+            checks += [
+                Check(key, "segmentation: overlap missing in the worst group", worst.overlap, 1e-2, "1 - IoU", worst.frames),
+                Check(key, "foreground after a 9x9 blur", worst.blurred, 1.0, "of 255", worst.frames),
+                Check(key, "mean colour of the worst group", worst.parts, 2.0, "of 255", worst.frames),
+            ]
+            continue
+        checks += [
+            Check(key, "segmentation: overlap missing in the worst group", worst.overlap, limits[0], "1 - IoU", worst.frames),
+            Check(key, "foreground before the overlay", worst.foreground, limits[1], "of 255", worst.frames),
+            Check(key, "policy picture", worst.policy, limits[2], "of 255", worst.frames),
+        ]
+    return ParityReport(tuple(checks), tuple(notes), tuple(pairs))
+
+
+def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Path, folder: Path, worst: _Worst) -> None:
+    actors = {actor["name"]: actor["pose"] for actor in state["actors"]}
+    at_rest = [
+        Settled(_pose(actors[o.model]), np.zeros(6, dtype=np.float32), False, float(actors[o.model]["p"][2]))
+        for o in spec.objects
+    ]
+    world.begin(spec, at_rest)
+    made = world.stage_set
+    _put(made, state, actors)
+    if made.picture is None:
+        raise RuntimeError("the world draws no pictures")
+    raw, ids = made.picture.raw()
+    own = np.empty((*picture_size(spec), 3), dtype=np.uint8)
+    made.picture.take(own)
+    wanted, wanted_ids = raw_and_ids(file)
+    foreground = np.isin(wanted_ids, state["foreground_ids"])
+    groups = _groups(state)
+    for group, members in groups.items():
+        theirs = np.isin(wanted_ids, members)
+        ours = np.isin(ids, _own_ids(made, group))
+        if theirs.sum() >= SMALL_GROUP:
+            worst.overlap = max(worst.overlap, 1.0 - float((theirs & ours).sum() / (theirs | ours).sum()))
+            apart = np.abs(raw[theirs].mean(axis=0) - wanted[theirs].mean(axis=0)).max()
+            worst.parts = max(worst.parts, float(apart))
+    policy = recorded_policy_picture(folder, file)
+    worst.foreground = max(worst.foreground, difference(raw[foreground], wanted[foreground]))
+    soft = [cv2.blur(picture.astype(np.float32), (BLUR, BLUR))[foreground] for picture in (raw, wanted)]
+    worst.blurred = max(worst.blurred, float(np.abs(soft[0] - soft[1]).mean()))
+    worst.policy = max(worst.policy, difference(own, policy))
+    worst.pairs.append(picture_pair(file.parent.name, file.stem, own, policy))
+    worst.frames += 1
+
+
+def _put(made: StageSet, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
+    """Robot, cabinet and objects exactly as recorded."""
+    recorded = next(a for a in state["articulations"] if a["is_robot"])
+    by_name = dict(zip(recorded["joint_names"], recorded["qpos"], strict=True))
+    root = recorded["root_pose"]
+    made.robot.set_root(sapien.Pose(root["p"], root["q_wxyz"]))
+    made.robot.set_state([by_name[name] for name in made.robot.joint_names])
+    if made.cabinet is not None:
+        cabinet = next(a for a in state["articulations"] if a["name"] == CABINET)
+        openings = dict(zip(cabinet["joint_names"], cabinet["qpos"], strict=True))
+        made.cabinet.set_state([openings[f"{drawer}_drawer_joint"] for drawer in DRAWERS])
+    for name, entity in made.objects.items():
+        entity.pose = sapien.Pose(actors[name]["p"], actors[name]["q_wxyz"])
+        body_of(entity).linear_velocity = [0.0, 0.0, 0.0]
+
+
+def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Ids of the recording by group: the robot, the cabinet, and each actor that the photo does not cover."""
+    groups = {ROBOT if a["is_robot"] else CABINET: [link["id"] for link in a["links"]] for a in state["articulations"]}
+    groups |= {actor["name"]: [actor["id"]] for actor in state["actors"] if actor["foreground"]}
+    return groups
+
+
+def _own_ids(made: StageSet, group: str) -> list[int]:
+    if group == ROBOT:
+        return [int(link.entity.per_scene_id) for link in made.robot.links.values()]
+    if group == CABINET and made.cabinet is not None:
+        return [int(link.entity.per_scene_id) for link in made.cabinet.links.values()]
+    return [int(made.objects[group].per_scene_id)]
+
+
+def _pose(pose: Mapping[str, Any]) -> NDArray[np.float32]:
+    return np.array([*pose["p"], *pose["q_wxyz"]], dtype=np.float32)

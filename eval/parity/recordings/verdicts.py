@@ -1,0 +1,69 @@
+"""Verdicts of our rules on recorded states, for everything that depends on states alone and not on contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from eval.episode import DRAWERS, EpisodeSpec
+from eval.sim.objects import mass_properties
+from eval.tasks.base import Facts
+from eval.tasks.rules import make_rule
+from task_configs import MoveNearTask, PutOnTask, Task, load_task
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def state_verdicts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays) -> tuple[int, int]:
+    """(steps that differ, steps) of one recorded sequence; (0, 0) where nothing depends on states alone.
+
+    names: recorded actors; arrays: those of the sequence, without its prefix.
+    """
+    flags = _flags(load_task(spec.task))
+    if not flags:
+        return 0, 0
+    rule = make_rule(spec)
+    rule.reset(_facts(spec, names, arrays, 0))
+    steps, different = len(arrays["action"]), 0
+    for step in range(steps):
+        result = rule.evaluate(_facts(spec, names, arrays, step + 1))
+        own = {**result.flags, **result.episode_stats, "success": result.success}
+        different += any(bool(own[flag]) != bool(arrays[where][step]) for flag, where in flags.items())
+    return different, steps
+
+
+def _flags(task: Task) -> dict[str, str]:
+    """What can be judged, and the array it was recorded in."""
+    if task.family == "drawer":
+        return {"success": "info.success"}
+    if task.family == "place":
+        return {"is_drawer_open": "stats.is_drawer_open"}
+    if isinstance(task, MoveNearTask):
+        own = ("all_obj_keep_height", "moved_correct_obj", "moved_wrong_obj", "near_tgt_obj", "is_closest_to_tgt")
+        return {"success": "info.success", **{name: f"info.{name}" for name in own}}
+    if isinstance(task, PutOnTask):
+        moved = {name: f"info.{name}" for name in ("moved_correct_obj", "moved_wrong_obj")}
+        return moved if task.completely_on_goal else {**moved, "success": "info.success"}
+    return {}
+
+
+def _facts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, step: int) -> Facts:
+    recorded = arrays["x.actor_pose"][step]
+    poses = {item.model: recorded[list(names).index(item.model)] for item in spec.objects}
+    density = {item.model: item.density for item in spec.objects}
+    centers = {name: _center(name, density[name], pose) for name, pose in poses.items()}
+    drawers = {}
+    if spec.cabinet is not None:
+        drawers = {name: float(q) for name, q in zip(DRAWERS, arrays["x.art0_qpos"][step], strict=True)}
+    return Facts(poses, centers, lambda name, angle: False, lambda name, allowed: False, drawers=drawers)
+
+
+def _center(model: str, density: float, pose: NDArray[Any]) -> NDArray[np.float64]:
+    """(3,) centre of mass, world."""
+    properties = mass_properties(model, density)
+    local = (0.0, 0.0, 0.0) if properties is None else properties.com_p
+    return np.asarray(pose[:3] + Rotation.from_quat(pose[3:], scalar_first=True).apply(local))

@@ -1,0 +1,1 @@
+"""From suites and tasks to a frozen list of episodes."""

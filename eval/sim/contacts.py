@@ -1,0 +1,49 @@
+"""Contacts of the last substep, asked the way the success rules ask (spec 3.5, 4, Q10, Q11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import sapien
+from numpy.typing import NDArray
+
+IMPULSE_THRESHOLD = 1e-6
+
+
+def presses_on_shape(contacts: Iterable[sapien.physx.PhysxContact], name: str, shape: sapien.physx.PhysxCollisionShape) -> bool:
+    """Whether the named body presses on this very shape of another; the pair's order does not matter (spec tasks 5)."""
+    total = np.zeros(3)
+    for contact in contacts:
+        for mine, other in ((0, 1), (1, 0)):
+            if contact.bodies[mine].entity.name == name and contact.shapes[other] == shape:
+                sign = 1.0 if mine == 0 else -1.0
+                total += sign * np.sum([point.impulse for point in contact.points], axis=0) if contact.points else 0.0
+    return float(np.linalg.norm(total)) > IMPULSE_THRESHOLD
+
+
+class ContactTable:
+    """Summed impulses [N s] between named bodies; a contact within the offset but without impulse counts as zero."""
+
+    def __init__(self, contacts: Iterable[sapien.physx.PhysxContact]) -> None:
+        self._pairs: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for contact in contacts:
+            if not contact.points:
+                continue
+            first, second = (body.entity.name for body in contact.bodies)
+            impulse = np.sum([point.impulse for point in contact.points], axis=0).astype(np.float64)
+            self._add(first, second, impulse)
+            self._add(second, first, -impulse)
+
+    def _add(self, on: str, by: str, impulse: NDArray[np.float64]) -> None:
+        self._pairs[on, by] = self._pairs.get((on, by), np.zeros(3)) + impulse
+
+    def impulse(self, on: str, by: str) -> NDArray[np.float64]:
+        """(3,) impulse that ``by`` gives to ``on``, world frame."""
+        return self._pairs.get((on, by), np.zeros(3))
+
+    def touching(self, name: str) -> set[str]:
+        """Bodies that press on ``name``."""
+        return {
+            by for (on, by), impulse in self._pairs.items() if on == name and float(np.linalg.norm(impulse)) > IMPULSE_THRESHOLD
+        }

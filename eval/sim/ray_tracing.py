@@ -1,0 +1,132 @@
+"""Ray traced or raster: how the episodes are drawn for which the original traces rays (spec 8.3).
+
+What is chosen once for a run is a short text: ``raster``, or ``trace:`` and a denoiser (``trace:optix``, ``trace:oidn``,
+``trace:none``). It is decided in a child process, by drawing and looking: a denoiser that the driver does not support may
+return zeros without an error, or end the process.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eval.errors import UserError, did_you_mean
+
+SAMPLES, PATH_DEPTH = 32, 8
+"""Rays a pixel and bounces of the original."""
+DENOISERS = ("optix", "oidn")
+"""In the order of preference; the first is the original's."""
+RASTER, TRACE = "raster", "trace"
+Choice = str
+"""See above."""
+MODES = ("auto", TRACE, RASTER)
+PROBE_SECONDS = 180.0
+SOFTWARE = ("llvmpipe", "SwiftShader")
+"""Devices that are a CPU: minutes a ray-traced picture."""
+
+
+def choose(mode: str) -> Choice:
+    """What ``--rt`` means on this machine.
+
+    ``auto``: trace where a GPU draws, raster elsewhere; ``trace``; ``raster``. Raises ``UserError`` for anything else.
+    """
+    if mode not in MODES:
+        raise UserError(f'--rt "{mode}" is not known; use auto, trace or raster.{did_you_mean(mode, MODES)}')
+    if mode == RASTER:
+        return RASTER
+    device = _device()
+    if mode == "auto" and (not device or any(name in device for name in SOFTWARE)):
+        return RASTER
+    return f"{TRACE}:{_denoiser(device)}"
+
+
+def apply(choice: Choice) -> None:
+    """Tell SAPIEN, before a camera is made."""
+    import sapien
+
+    if choice == RASTER:
+        sapien.render.set_camera_shader_dir("default")
+        return
+    sapien.render.set_camera_shader_dir("rt")
+    sapien.render.set_ray_tracing_samples_per_pixel(SAMPLES)
+    sapien.render.set_ray_tracing_path_depth(PATH_DEPTH)
+    sapien.render.set_ray_tracing_denoiser(choice.partition(":")[2])
+
+
+def record(choice: Choice) -> Mapping[str, Any]:
+    """For ``run.json``."""
+    if choice == RASTER:
+        return {"rt": RASTER}
+    return {"rt": TRACE, "samples": SAMPLES, "path_depth": PATH_DEPTH, "denoiser": choice.partition(":")[2]}
+
+
+@functools.cache
+def _device() -> str:
+    """Name of the device that draws; empty if there is none."""
+    return str((_probe("device") or {}).get("device", ""))
+
+
+@functools.cache
+def _denoiser(device: str) -> str:
+    """The first denoiser whose picture is like the noisy one; ``none`` if there is none."""
+    if any(name in device for name in SOFTWARE):
+        return "none"  # both need CUDA
+    for name in DENOISERS:
+        found = _probe(name)
+        if found and found["plain"] > 0.02 and abs(found["denoised"] - found["plain"]) < 0.2 * found["plain"]:
+            return name
+    return "none"
+
+
+def _probe(what: str) -> dict[str, Any] | None:
+    """What a child process found; None if it failed, died or hung."""
+    path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")) if part)
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "eval.sim.ray_tracing", what],
+            capture_output=True, text=True, timeout=PROBE_SECONDS, env={**os.environ, "PYTHONPATH": path}, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return None
+    lines = [line for line in child.stdout.splitlines() if line.startswith("{")]
+    return json.loads(lines[-1]) if lines and child.returncode == 0 else None
+
+
+def _look(what: str) -> dict[str, Any]:
+    """In the child: the device, or the mean brightness of a small scene without and with a denoiser."""
+    import sapien
+
+    if what == "device":
+        return {"device": str(sapien.render.RenderSystem().device.name)}
+    return {"plain": _brightness("none"), "denoised": _brightness(what)}
+
+
+def _brightness(denoiser: str) -> float:
+    import numpy as np
+    import sapien
+
+    apply(f"{TRACE}:{denoiser}")
+    scene = sapien.Scene([sapien.physx.PhysxCpuSystem(), sapien.render.RenderSystem()])
+    scene.set_ambient_light([0.4, 0.4, 0.4])
+    scene.add_directional_light([1, 0.5, -1], [1, 1, 1])
+    builder = scene.create_actor_builder()
+    builder.add_box_visual(half_size=[0.3, 0.3, 0.3], material=[0.8, 0.3, 0.2])
+    builder.build_kinematic()
+    camera = scene.add_camera("probe", 128, 96, fovy=1.0, near=0.01, far=10.0)
+    camera.entity.set_pose(sapien.Pose([-2, 0, 0]))
+    scene.update_render()
+    camera.take_picture()
+    return float(np.nan_to_num(camera.get_picture("Color")[..., :3]).mean())
+
+
+if __name__ == "__main__":
+    if sys.argv[1] not in ("device", *DENOISERS):
+        sys.exit(2)
+    print(json.dumps(_look(sys.argv[1])), flush=True)
+    os._exit(0)  # some drivers hang while they are unloaded

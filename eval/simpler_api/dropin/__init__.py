@@ -1,0 +1,1 @@
+"""The environment that stands in for one of ``simpler_env``."""

@@ -1,0 +1,80 @@
+"""Constructor keywords that change what is observed, and what stands for them here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eval.errors import did_you_mean
+from eval.simpler_api import NotSupported
+from task_configs.schema.world import Robot as RobotConfig
+
+OBS_MODES = ("rgbd", "state", "state_dict")
+REWARD_MODES = (None, "normalized_dense", "dense")
+"""All give 1 for success, else 0. ``sparse`` would count every step twice in the original."""
+PHOTO_FOLDER = "real_inpainting/"
+TWO_OBJECTS = {"source_pose": 7, "goal_pose": 7, "tcp_to_source_pos": 3}
+OBJECTS: Mapping[str, dict[str, int]] = {
+    "grasp": {"target_pose": 7, "tcp_to_target_pos": 3},
+    "move_near": TWO_OBJECTS,
+    "put_on": TWO_OBJECTS,
+}
+"""Numbers about objects in state observations, by task family."""
+
+
+class Keywords:
+    """Reads the keywords of one environment. Raises NotSupported for values that are not built."""
+
+    def __init__(self, words: Mapping[str, Any]) -> None:
+        self.words = dict(words)
+        self.prepackaged = bool(words.get("prepackaged_config"))
+        self.obs_mode = self._obs_mode()
+        self.segmentation = self._segmentation()
+        self._check("reward_mode", REWARD_MODES)
+        self._check("rgb_overlay_mode", ("background",), "background")
+        self._check("render_mode", (None, "rgb_array", "cameras"))
+
+    def for_spec(self) -> dict[str, Any]:
+        """Keywords that fix the episode; the photo relative to the pack's ``data`` folder."""
+        photo = self.words.get("rgb_overlay_path")
+        return self.words | {"rgb_overlay_path": _in_pack(str(photo)) if photo and self._overlays() else None}
+
+    def check_robot(self, config: RobotConfig) -> None:
+        """What only the robot tells: its controller, and the camera that a photo is laid over."""
+        self._check("control_mode", (None, config.control_mode))
+        cameras = self._overlays()
+        if not self.prepackaged and any(name != config.camera.uid for name in cameras):
+            raise NotSupported(f"rgb_overlay_cameras {cameras} is not built; a photo goes over {config.camera.uid} only.")
+
+    def _overlays(self) -> list[str]:
+        """Cameras that a photo is laid over; the original leaves all of them alone unless told."""
+        given = self.words.get("rgb_overlay_cameras") or []
+        return [given] if isinstance(given, str) else list(given)
+
+    def _obs_mode(self) -> str:
+        given = self.words.get("obs_mode", "state") or "state"
+        modes = list(given) if isinstance(given, tuple | list) else [given]  # simpler_env.make gives a tuple
+        if len(modes) != 1 or modes[0] not in OBS_MODES:
+            raise NotSupported(f'obs_mode "{given}" is not built.{did_you_mean(str(modes[0]), OBS_MODES)}')
+        return str(modes[0])
+
+    def _segmentation(self) -> bool:
+        config = self.words.get("camera_cfgs") or {}
+        unknown = set(config) - {"add_segmentation"}
+        if unknown:
+            raise NotSupported(f'camera_cfgs "{min(unknown)}" is not built; only add_segmentation is.')
+        return self.prepackaged or bool(config.get("add_segmentation", False))
+
+    def _check(self, key: str, built: tuple[Any, ...], default: Any = None) -> None:
+        value = self.words.get(key, default)
+        if value not in built:
+            known = [choice for choice in built if choice]
+            raise NotSupported(f'{key} "{value}" is not built.{did_you_mean(str(value), known)}')
+
+
+def _in_pack(path: str) -> str:
+    """A photo's path as the original's scripts give it, relative to the pack's ``data`` folder."""
+    place = path.rfind(PHOTO_FOLDER)
+    if place < 0:
+        raise NotSupported(f'rgb_overlay_path "{path}" is not built; only photos of a pack ({PHOTO_FOLDER}...) are.')
+    return path[place:]

@@ -1,0 +1,253 @@
+"""Tasks, sweeps and suites as data. One file of ``tasks/`` = one task, one file of ``suites/`` = one suite.
+
+A *setting* of a task (``visual_matching``, ``prepackaged``, ...) is a list of *axes* and a list of episodes. A
+*variant* takes one choice from every axis; it is one row of a table. A *setup* is what a world is built with.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from task_configs.schema.parsing import StrictModel
+
+Vec2 = tuple[float, float]
+Vec4 = tuple[float, float, float, float]
+Count = Annotated[int, Field(ge=1)]
+Linspace = tuple[float, float, Count]
+"""First value, last value (included), how many."""
+
+
+class Box2(StrictModel):
+    """Axis-aligned rectangle of world positions, m."""
+
+    low: Vec2
+    high: Vec2
+
+
+class Setup(StrictModel):
+    """What a world is built with and what its episodes start from."""
+
+    robot: str
+    """Uid of ``robots.yaml``."""
+    scene: str
+    """Stage of ``scenes.yaml``."""
+    overlay: str | None = None
+    """Photo laid over the background, relative to the pack's ``data`` folder."""
+    lighting: str = "default"
+    """Light set of the task's family in ``lights.yaml``."""
+    urdf_version: str = ""
+    """Colours of the robot; "" is the plain one."""
+    urdf_choices: tuple[str, ...] = ()
+    """If given, the colours are drawn from these by the episode's seed."""
+    view: str = "default"
+    """Camera view of ``robots.yaml``."""
+    shader: Literal["default", "rt"] = "default"
+    disable_bad_material: bool = False
+    """Leave the robot's own materials instead of the original's shiny ones."""
+    robot_xy: Vec2 | None = None
+    """World position, m; None: drawn by the seed from the robot's range."""
+    robot_quat: Vec4 | None = None
+    """w x y z; None: the robot's own."""
+    orientation: str | None = None
+    """Grasping only: a name of ``orientations``; None: drawn by the seed."""
+    distractors: str | None = None
+    """Grasping only: a name of ``distractor_sets``."""
+    control_freq: Count | None = None
+    """Hz; None: the robot's own."""
+    sim_freq: Count | None = None
+    """Hz; None: the robot's own."""
+    max_steps: Count | None = None
+    """None: the task's own."""
+    robot_height: float | None = None
+    """World height of the base, m; None: the robot's own."""
+    place_choices: tuple[str, ...] = ()
+    """If given, position, rotation and photo are drawn from these ``robot_places.yaml`` by the seed."""
+    object_set: str | None = None
+    """A name of the task's ``object_sets``; None: its first."""
+    no_distractor: bool = False
+    """Moving near only: leave the third object out."""
+    targets: tuple[str, ...] | None = None
+    """Grasping and placing: models that the target is drawn from; None: the task's own."""
+    target_density: float | None = None
+    """Grasping only: kg/m3; None: the table's."""
+    station: str | None = None
+    """Cabinet file, by its stem."""
+    drawer: str | None = None
+    """A name of the task's ``drawers``; None: drawn by the seed."""
+    joint_friction: float | None = None
+    """Friction coefficient of the drawer joints; None: the cabinet's own."""
+
+
+class Choice(StrictModel):
+    """Changes to a setup; what is not named stays as it is."""
+
+    robot: str | None = None
+    scene: str | None = None
+    overlay: str | None = None
+    lighting: str | None = None
+    urdf_version: str | None = None
+    urdf_choices: tuple[str, ...] | None = None
+    view: str | None = None
+    shader: Literal["default", "rt"] | None = None
+    disable_bad_material: bool | None = None
+    robot_xy: Vec2 | None = None
+    robot_quat: Vec4 | None = None
+    orientation: str | None = None
+    distractors: str | None = None
+    control_freq: Count | None = None
+    sim_freq: Count | None = None
+    max_steps: Count | None = None
+    robot_height: float | None = None
+    place_choices: tuple[str, ...] | None = None
+    object_set: str | None = None
+    no_distractor: bool | None = None
+    targets: tuple[str, ...] | None = None
+    target_density: float | None = None
+    station: str | None = None
+    drawer: str | None = None
+    joint_friction: float | None = None
+    in_average: bool = True
+    """Whether variants with this choice count in the published average."""
+
+    def applied_to(self, setup: Setup) -> Setup:
+        """The setup with these changes."""
+        return setup.model_copy(update=self.model_dump(exclude_unset=True, exclude={"in_average"}))
+
+
+class RobotPlace(StrictModel):
+    """Where the robot stands for one photo."""
+
+    overlay: str | None = None
+    """Photo taken from there, relative to the pack's ``data`` folder."""
+    xy: Vec2
+    quat: Vec4
+
+    def applied_to(self, setup: Setup) -> Setup:
+        """The setup with the robot there."""
+        return setup.model_copy(update={"overlay": self.overlay, "robot_xy": self.xy, "robot_quat": self.quat})
+
+
+class Episodes(StrictModel):
+    """Which episodes a variant has: at most one kind of targets, seen from one or several places of the robot."""
+
+    x: Linspace | None = None
+    y: Linspace | None = None
+    """A grid of target positions [m], x outer, y inner."""
+    ids: Count | None = None
+    """The first so many rows of the task's table of placements."""
+    seeds: Count | None = None
+    """Seeded random scenes: so many when no limit is given, as many as asked otherwise."""
+    robot_x: Linspace | None = None
+    robot_y: Linspace | None = None
+    """A grid of base positions [m], x outer, y inner; all targets are seen from one before the next."""
+    robot_places: tuple[str, ...] = ()
+    """Names of ``robot_places.yaml``, likewise."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Episodes:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("a grid needs both x and y")
+        if (self.robot_x is None) != (self.robot_y is None):
+            raise ValueError("a grid of the robot needs both robot_x and robot_y")
+        kinds = sum(kind is not None for kind in (self.x, self.ids, self.seeds))
+        if kinds > 1 or (kinds == 0 and self.robot_x is None and not self.robot_places):
+            raise ValueError("give either x and y, or ids, or seeds; or places of the robot alone")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many episodes a variant has."""
+        targets = self.ids or self.seeds or 1
+        if self.x is not None and self.y is not None:
+            targets = self.x[2] * self.y[2]
+        if self.robot_x is not None and self.robot_y is not None:
+            return self.robot_x[2] * self.robot_y[2] * targets
+        return max(1, len(self.robot_places)) * targets
+
+    def robot_setups(self, setup: Setup, places: Mapping[str, RobotPlace]) -> list[Setup]:
+        """The setup once for every place of the robot; the setup itself where no place is given."""
+        if self.robot_x is not None and self.robot_y is not None:
+            xs, ys = np.linspace(*self.robot_x), np.linspace(*self.robot_y)
+            return [setup.model_copy(update={"robot_xy": (float(x), float(y))}) for x in xs for y in ys]
+        return [places[name].applied_to(setup) for name in self.robot_places] or [setup]
+
+
+class Setting(StrictModel):
+    """One way of evaluating a task."""
+
+    setup: Choice = Choice()
+    axes: tuple[dict[str, Choice], ...] = ()
+    episodes: Episodes
+
+
+class Variant(NamedTuple):
+    """One cell of a sweep."""
+
+    name: str
+    setup: Setup
+    in_average: bool
+
+
+class TaskBase(StrictModel):
+    """What all tasks have."""
+
+    about: str
+    instruction: str
+    max_steps: Count
+    contact_offset: float
+    """m, of convex and primitive shapes (spec 2)."""
+    stage_collides: bool = True
+    """Whether the stage is more than a picture (spec 9.1)."""
+    hidden: tuple[str, ...] = ()
+    """Objects that the photo shows and the render must not cover (spec 8.2)."""
+    lights: str
+    """Family of ``lights.yaml``."""
+    setup: Setup
+    envs: dict[str, Choice] = Field(default_factory=dict)
+    """Env ids of the original that are this task, and what each changes."""
+    settings: Annotated[dict[str, Setting], Field(min_length=1)]
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Every (table, model) that an episode may hold."""
+        return ()
+
+    @property
+    def rule_numbers(self) -> dict[str, Any]:
+        """What the success rule is told besides its family; fields of ``RuleSpec``."""
+        return {}
+
+    def variants(self, setting: str) -> tuple[Variant, ...]:
+        """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
+        chosen = self.settings[setting]
+        base = chosen.setup.applied_to(self.setup)
+        found = []
+        for labels in itertools.product(*(axis.items() for axis in reversed(chosen.axes))):
+            setup, counts = base, True
+            for _, choice in reversed(labels):
+                setup, counts = choice.applied_to(setup), counts and choice.in_average
+            found.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
+        return tuple(found)
+
+
+class Part(StrictModel):
+    """A setting of a task, or some of it."""
+
+    task: str
+    setting: str
+    variants: tuple[str, ...] = ("*",)
+    """Name patterns, as in a shell."""
+    limit: Count | None = None
+    """Take only so many episodes, evenly."""
+
+
+class Suite(StrictModel):
+    """A named list of parts."""
+
+    about: str
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]

@@ -1,0 +1,288 @@
+"""Policies of several strengths in two worlds: pairing, numbers, files, and what is refused. Run folders written by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import eval.cli.ranking
+from eval.cli import main
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.parity.ranking.comparison import compare_policies
+from eval.parity.ranking.paired import cell_of
+from eval.parity.ranking.plot import draw, family_of
+from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, rounds_of
+from eval.parity.ranking.table import heading, markdown, rows
+from eval.records.folder import RunFolder
+from eval.records.results import EpisodeRecord
+from eval.records.stats import mcnemar_exact, paired_difference_interval
+
+OURS, ORIGINAL = "simpler-eval", "simpler-env"
+CUBE, CAN = "widowx_stack_cube", "google_robot_pick_coke_can"
+ENDS = {"s": "success", "f": "failure", "e": "errored"}
+
+
+@pytest.fixture
+def write(tmp_path: Path, make_spec: Callable[..., EpisodeSpec]) -> Callable[..., Path]:
+    """A run folder: letters are how its episodes end (s, f, e; - is not played), by cell."""
+
+    def write(world: str, name: str, standins: tuple[str, ...] = (), **cells: str) -> Path:
+        looks = {"cube": (CUBE, "default"), "can": (CAN, "standing/urdf=none"), "lying": (CAN, "horizontal/urdf=none")}
+        plan, ends = [], ""
+        for cell, letters in cells.items():
+            plan += [make_spec(i, *looks[cell]) for i in range(len(letters))]
+            ends += letters
+        options = dict(part.split("=") for part in name.split(","))
+        return write_run(tmp_path / "both" / world / name, plan, options, ends, standins)
+
+    return write
+
+
+def write_run(path: Path, plan: Any, options: Mapping[str, str], ends: str, standins: tuple[str, ...] = ()) -> Path:
+    world = {"name": f"the world {path.parent.name}", "versions": {"sapien": "9.9"}, "assets": {"standins": list(standins)}}
+    session = {"command": f"simpler-eval run {path.name}", "git": {"commit": "abc123", "dirty": False}}
+    header = {"identity": {"policy": "oracle", "policy_args": dict(options)}, "sessions": [session], "world": world}
+    with RunFolder(path, plan, header) as folder:
+        for spec, end in zip(plan, ends, strict=True):
+            if end != "-":
+                status: Any = ENDS[end]
+                folder.append(EpisodeRecord(
+                    id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant, status=status,
+                ))  # fmt: skip
+    return path
+
+
+def test_mcnemar_and_the_interval_are_those_computed_by_hand() -> None:
+    assert mcnemar_exact(6, 1) == pytest.approx(2 * (1 + 7) / 2**7)
+    assert mcnemar_exact(0, 0) == 1.0
+    # 6 and 1 of 18: 5/20, give or take 1.96 sqrt((8/20 - 1/16) / 20)
+    assert paired_difference_interval(6, 1, 18) == pytest.approx((-0.0046, 0.5046), abs=1e-4)
+    assert paired_difference_interval(1, 6, 18) == pytest.approx((-0.5046, 0.0046), abs=1e-4)
+    low, high = paired_difference_interval(0, 0, 100)
+    assert low == -high
+    assert 0.01 < high < 0.03
+    assert paired_difference_interval(0, 0, 0) == (-1.0, 1.0)
+
+
+def test_rates_differences_and_ranks_are_of_the_same_episodes(write: Any, tmp_path: Path) -> None:
+    write(OURS, "noise=0", cube="ssss", can="ssff")
+    write(ORIGINAL, "noise=0", cube="sssf", can="ssff")
+    write(OURS, "noise=0.5", cube="sffs", can="sfff")
+    write(ORIGINAL, "noise=0.5", cube="fsff", can="sssf")
+    found = compare_policies(tmp_path / "both")
+    cube, can = found.cells
+    assert (cube.name, can.name) == (CUBE, "google_robot_pick_standing_coke_can")
+    assert (cube.paired.n, cube.paired.both, cube.paired.only_ours, cube.paired.only_original) == (8, 3, 3, 1)
+    assert (cube.paired.ours, cube.paired.original, cube.paired.difference) == (6 / 8, 4 / 8, 2 / 8)
+    assert dict(can.levels) == {"noise=0": (0.5, 0.5), "noise=0.5": (0.25, 0.75)}
+    assert (can.pearson, can.mmrv) == (pytest.approx(-1.0), 0.25)  # ranked the wrong way, apart by 0.25 in the original
+    assert dict(found.overall.levels) == {"noise=0": (0.75, 0.625), "noise=0.5": (0.375, 0.5)}
+    assert found.overall.pearson == pytest.approx(1.0)
+    assert found.overall.mmrv == 0.0
+    assert [(e.level, e.cell, e.ours, e.original) for e in found.flipped][:2] == [
+        ("noise=0", CUBE, "success", "failure"),
+        ("noise=0.5", CUBE, "success", "failure"),
+    ]
+    assert len(found.flipped) == 6
+
+
+def test_the_ranks_that_count_are_those_of_the_original(write: Any, tmp_path: Path) -> None:
+    """MMRV is not symmetric: ours are 0.25 apart where the original's are 0.5."""
+    write(OURS, "noise=0", cube="sfff")
+    write(ORIGINAL, "noise=0", cube="ssss")
+    write(OURS, "noise=1", cube="ssff")
+    write(ORIGINAL, "noise=1", cube="ssff")
+    assert compare_policies(tmp_path / "both").overall.mmrv == 0.5
+
+
+def test_an_episode_without_two_verdicts_is_left_out_and_counted(write: Any, tmp_path: Path) -> None:
+    write(OURS, "noise=0", cube="sesf-", can="ee")
+    write(ORIGINAL, "noise=0", cube="esss-", can="ss")
+    found = compare_policies(tmp_path / "both")
+    cube, can = found.cells
+    assert (cube.paired.n, cube.paired.errored, cube.paired.missing) == (2, 2, 1)
+    assert (cube.paired.ours, cube.paired.original) == (0.5, 1.0)
+    assert (can.paired.n, can.paired.errored) == (0, 2)
+    assert dict(found.overall.levels) == {"noise=0": (0.5, 1.0)}
+    assert "PARTIAL, 1 episodes not played" in heading(found)
+    assert "NaN" not in json.dumps(found.to_json())
+    assert {check.key for check in found.checks if not check.passed} == {"all", CUBE, can.name}
+
+
+def test_rounds_with_other_seeds_are_one_level(write: Any, tmp_path: Path) -> None:
+    for world in (OURS, ORIGINAL):
+        write(world, "noise=0.3", cube="ssf")
+        write(world, "noise=0.3,seed=1", cube="s")
+    found = compare_policies(tmp_path / "both")
+    assert found.levels == ("noise=0.3",)
+    assert (found.cells[0].paired.n, found.cells[0].paired.ours) == (4, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("ours", "original", "missed"),
+    [
+        ("s" * 90 + "f" * 10, "s" * 90 + "f" * 10, []),
+        ("s" * 90 + "f" * 10, "s" * 86 + "f" * 14, ["difference"]),  # 4 points of all; a cell may be 10 off
+        ("s" * 90 + "f" * 10, "s" * 79 + "f" * 21, ["difference", "difference"]),
+    ],
+)
+def test_a_missed_limit_fails_the_comparison(write: Any, tmp_path: Path, ours: str, original: str, missed: list[str]) -> None:
+    write(OURS, "noise=0", cube=ours)
+    write(ORIGINAL, "noise=0", cube=original)
+    found = compare_policies(tmp_path / "both")
+    assert [check.check for check in found.checks if not check.passed] == missed
+    assert found.passed == (not missed)
+
+
+def test_ranks_in_disorder_fail_although_the_averages_agree(write: Any, tmp_path: Path) -> None:
+    write(OURS, "noise=0", cube="s" * 52 + "f" * 48)
+    write(ORIGINAL, "noise=0", cube="s" * 48 + "f" * 52)
+    write(OURS, "noise=1", cube="s" * 48 + "f" * 52)
+    write(ORIGINAL, "noise=1", cube="s" * 52 + "f" * 48)
+    found = compare_policies(tmp_path / "both")
+    assert [check.check for check in found.checks if not check.passed] == ["1 - Pearson r", "MMRV"]
+
+
+def test_what_does_not_belong_together_is_refused(write: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    write(OURS, "noise=0", cube="ss")
+    with pytest.raises(UserError, match=r"no runs in simpler-env/; play them with `parity policies --world simpler-env"):
+        compare_policies(folder)
+    write(ORIGINAL, "noise=0", cube="sss")
+    with pytest.raises(UserError, match=r"different plans \(2 and 3 episodes\)"):
+        compare_policies(folder)
+
+
+def test_a_level_in_one_world_alone_is_named(write: Any, tmp_path: Path) -> None:
+    for name in ("noise=0", "noise=1"):
+        write(OURS, name, cube="ss")
+    write(ORIGINAL, "noise=0", cube="ss")
+    with pytest.raises(UserError, match="holds simpler-eval/noise=1 but no simpler-env/noise=1"):
+        compare_policies(tmp_path / "both")
+
+
+def test_folders_of_one_name_must_hold_one_policy(write: Any, tmp_path: Path) -> None:
+    write(OURS, "noise=0", cube="ss")
+    write(ORIGINAL, "noise=1", cube="ss").rename(tmp_path / "both" / ORIGINAL / "noise=0")
+    with pytest.raises(UserError, match=r"policy_args \{'noise': '0'\}.*\{'noise': '1'\}"):
+        compare_policies(tmp_path / "both")
+
+
+def test_stand_ins_are_told_in_title_rows_and_page(write: Any, tmp_path: Path) -> None:
+    write(OURS, "noise=0", ("can.glb",), cube="ss")
+    write(ORIGINAL, "noise=0", cube="ss")
+    found = compare_policies(tmp_path / "both")
+    assert heading(found).endswith("STAND-INS in simpler-eval")
+    assert [row[0] for row in rows(found)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
+    page = markdown(found)
+    assert "STAND-INS for 1 asset files" in page
+    for told in ("the world simpler-env (sapien 9.9)", "simpler-eval at abc123", "`simpler-eval run noise=0`"):
+        assert told in page
+
+
+def test_the_plot_has_every_family_in_its_colour(write: Any, tmp_path: Path) -> None:
+    for world in (OURS, ORIGINAL):
+        write(world, "noise=0", cube="ss", can="sf")
+    draw(compare_policies(tmp_path / "both"), tmp_path / "plot.png")
+    picture = Image.open(tmp_path / "plot.png")
+    assert picture.width > 600
+    looks = {family_of(cell_of(spec)) for spec in default_plan()}
+    assert len(looks) == len({colour for _, colour in looks}) == 6
+    with pytest.raises(UserError, match="Cannot write"):
+        draw(compare_policies(tmp_path / "both"), tmp_path / "nowhere" / "plot.png")
+
+
+def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
+    rounds = rounds_of(LEVELS, default_plan(), 30)
+    assert [r.name for r in rounds[:3]] == ["noise=0", "noise=0.3", "noise=0.3,seed=1"]
+    counts: dict[tuple[str, str], int] = {}
+    for played in rounds:
+        for spec in played.plan:
+            key = played.options["noise"], cell_of(spec)
+            counts[key] = counts.get(key, 0) + 1
+    assert len({cell for _, cell in counts}) == 15
+    assert {n for (_, cell), n in counts.items() if cell.startswith("google")} == {30}
+    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level != "0"} == {30}
+    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level == "0"} == {24}
+
+
+def test_a_levels_own_seed_is_where_its_rounds_begin(make_spec: Any) -> None:
+    rounds = rounds_of(["noise=1,seed=5"], [make_spec(0), make_spec(1)], 5)
+    assert [(r.name, len(r.plan)) for r in rounds] == [("noise=1,seed=5", 2), ("noise=1,seed=6", 2), ("noise=1,seed=7", 1)]
+
+
+@pytest.fixture
+def verb(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
+    def verb(*arguments: object) -> tuple[Any, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(["parity", "policies", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return verb
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--level", "nois=1"], "It takes: noise, delay, seed"),
+        (["--level", "noise=much"], "noise is much"),
+        (["--level", "noise"], "is no comma list of NAME=VALUE"),
+        (["--level", "noise=1", "--level", "noise=1,seed=2"], "there twice"),
+        (["--world", "simpler-en"], 'Did you mean "simpler-env"?'),
+        (["--task", "widowx_stack_cub"], 'Did you mean "widowx_stack_cube"?'),
+        (["--task", CUBE, "--world-python", "gone/python"], "gone/python is no executable file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_played(verb: Any, tmp_path: Path, arguments: list[str], says: str) -> None:
+    code, out, err = verb(*arguments, "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_complete_folders_are_compared_without_the_original(write: Any, verb: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    for world in (OURS, ORIGINAL):
+        write(world, "noise=0", cube="ssss")
+        write(world, "noise=1", cube="sfff")
+    code, out, _ = verb("--out", folder)
+    assert code == 0
+    assert "keeps its limits: r 1.000, MMRV 0.000" in out
+    assert sorted(path.suffix for path in folder.glob("parity_policies.*")) == [".json", ".md", ".png"]
+    code, out, _ = verb("--out", folder, "--json")
+    assert json.loads(out)["overall"]["rates"]["ours"] == 5 / 8
+    write(ORIGINAL, "noise=2", cube="ffff")
+    write(OURS, "noise=2", cube="ssss")
+    code, out, _ = verb("--out", folder)
+    assert code == 1
+    assert "MISSES its limits" in out
+
+
+def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[tuple[str, str, int]] = []
+
+    def play(path: Path, world: str, step: Any, *options: object) -> None:
+        played.append((world, step.name, len(step.plan)))
+        write_run(path, step.plan, step.options, "s" * len(step.plan))
+
+    monkeypatch.setattr(eval.cli.ranking, "_run", play)
+    monkeypatch.setattr("eval.backends.selection.find_world", lambda *arguments: None)
+    options = ["--task", CUBE, "--episodes", 30, "--level", "noise=0", "--level", "noise=0.4", "--out", tmp_path / "out"]
+    code, _, err = verb(*options, "--world", ORIGINAL)
+    assert code == 0
+    assert "nothing is compared before the other world is" in err
+    assert not is_complete(tmp_path / "out")
+    assert verb(*options)[0] == 0
+    rounds = [("noise=0", 24), ("noise=0.4", 24), ("noise=0.4,seed=1", 6)]
+    assert played == [(world, *each) for world in (ORIGINAL, OURS) for each in rounds]
+    code, _, err = verb("--task", CUBE, "--episodes", 3, "--level", "noise=0", "--out", tmp_path / "out")
+    assert code == 2
+    assert "holds a run of another plan (24 episodes, this one has 3)" in err

@@ -1,0 +1,206 @@
+"""Both policies, from camera picture to action, on the tiny checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.errors import UserError
+from policies.base import Policy
+
+torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
+
+from policies.openvla_phi3 import OpenVLAPhi3
+from policies.phi3v.action_postprocessing import Gripper
+from policies.tracevla_phi3 import TraceVLAPhi3
+
+KINDS = {"openvla_phi3": OpenVLAPhi3, "tracevla_phi3": TraceVLAPhi3}
+TELL = [("put the carrot on the plate", "widowx"), ("open top drawer", "google_robot"), ("close it", "google_robot"),
+        ("stack the green block on the yellow block, which stands far away", "widowx")]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def policy(request: pytest.FixtureRequest, tiny: Path) -> Policy:
+    return KINDS[request.param](str(tiny), device="cpu")
+
+
+def test_an_episode_of_each_robot(policy: Policy, make_info, make_seen) -> None:
+    assert isinstance(policy, Policy)
+    for robot in ("widowx", "google_robot"):
+        policy.reset([make_info(robot=robot)])
+        start, traced = time.perf_counter(), 0
+        for step in range(14):
+            action = policy.act([make_seen(step, robot=robot)])[0]
+            assert action.command.shape == (7,)
+            assert np.isfinite(action.command).all()
+            assert (np.abs(action.notes["values"][:3]) <= 0.07).all()
+            assert [p.shape for p in action.notes["pictures"]] == [(336, 336, 3)] * (1 + (policy.name == "tracevla_phi3"))
+            traced += action.notes["trace"]
+            assert action.notes["trace"] == ("historial traces" in action.notes["prompt"])
+            assert len(action.notes["labels"]) == len(action.notes["pictures"])
+            if robot == "widowx":
+                assert action.command[6] in (-1.0, 1.0)
+        assert (time.perf_counter() - start) / 14 < 2  # 0.05 s where nothing else runs
+        assert (traced > 0) == (policy.name == "tracevla_phi3")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_mixed_batch_is_the_same_as_one_by_one(tiny: Path, name: str, make_info, make_seen) -> None:
+    options, steps = ({"trace_preset": "paper"}, 7) if name == "tracevla_phi3" else ({}, 3)
+    policy = KINDS[name](str(tiny), device="cpu", **options)
+    episodes = [(f"e{i}" + "x" * i, *TELL[i % 4]) for i in range(8)]
+
+    def begin() -> None:
+        policy.reset([make_info(name, robot, text, seed=3) for name, text, robot in episodes])
+
+    def moment(i: int, step: int):
+        name, text, robot = episodes[i]
+        return make_seen(step, name, robot, text)
+
+    begin()
+    order = np.random.default_rng(0)
+    together = []
+    for step in range(steps):  # at the end, some have a trace and a longer prompt
+        places = order.permutation(8)
+        answers = dict(zip(places, policy.act([moment(i, step) for i in places]), strict=True))
+        together.append([answers[i] for i in range(8)])
+    traces = [action.notes["trace"] for action in together[-1]]
+    assert any(traces) == (name == "tracevla_phi3")
+    begin()
+    for i in range(8):
+        for step in range(steps):
+            alone = policy.act([moment(i, step)])[0]
+            np.testing.assert_array_equal(alone.world, together[step][i].world)
+            assert alone.notes["prompt"] == together[step][i].notes["prompt"]
+    begin()
+    again = policy.act([moment(0, 0)])[0]
+    np.testing.assert_array_equal(again.world, together[0][0].world)
+
+
+def test_a_changed_instruction_begins_anew(policy: Policy, make_info, make_seen) -> None:
+    policy.reset([make_info(robot="google_robot")])
+    for step in range(12):
+        policy.act([make_seen(step, robot="google_robot")])
+    gripper = policy._episodes["e"].gripper
+    assert gripper.previous is not None
+    action = policy.act([make_seen(12, robot="google_robot", instruction="something else")])[0]
+    assert policy._episodes["e"].gripper is not gripper
+    assert action.command[6] == 0.0
+    assert action.notes["prompt"].endswith("robot take to something else?")
+    assert not action.notes["trace"]
+
+
+def test_grey_and_transparent_frames_are_seen_as_colour(policy: Policy, make_info, make_seen, make_frame) -> None:
+    policy.reset([make_info(name) for name in "abcd"])
+    grey = make_frame(1, (100, 90))
+    colour = np.repeat(grey[:, :, None], 3, axis=2)
+    shapes = [colour, grey, grey[:, :, None], np.concatenate([colour, np.full_like(colour[:, :, :1], 9)], axis=2)]
+    actions = policy.act([make_seen(0, name, image=image) for name, image in zip("abcd", shapes, strict=True)])
+    assert len({action.command.tobytes() for action in actions}) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((10, 10, 2), np.uint8), r"must be \(height, width, 3\)"),
+        (np.zeros((0, 10, 3), np.uint8), r"must be \(height, width, 3\)"),
+        (np.zeros((10, 10, 3), np.float32), "must be uint8"),
+    ],
+)
+def test_what_is_no_picture_is_told(policy: Policy, make_info, make_seen, image: np.ndarray, words: str) -> None:
+    policy.reset([make_info()])
+    with pytest.raises(UserError, match=words):
+        policy.act([make_seen(image=image)])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "is empty"), (" \n", "is empty"), ("go " * 1000, "3000 characters"), ("see <|image_1|>", "name each of them once"),
+     ("\u20ac" * 1900, "the model takes at most 4089")],
+)  # fmt: skip
+def test_an_impossible_instruction_is_told(policy: Policy, make_info, make_seen, text: str, words: str) -> None:
+    def play() -> None:
+        policy.reset([make_info(instruction=text)])
+        policy.act([make_seen(instruction=text)])
+
+    with pytest.raises(UserError, match=words) as error:
+        play()
+    assert "\n" not in str(error.value)
+    policy.reset([make_info()])
+    with pytest.raises(UserError, match=words):
+        policy.act([make_seen(instruction=text)])
+    policy.reset([make_info()])
+    assert len(policy.act([make_seen()])) == 1  # it goes on afterwards
+
+
+def test_an_episode_that_never_began_is_told(policy: Policy, make_seen) -> None:
+    with pytest.raises(UserError, match="was not begun"):
+        policy.act([make_seen(episode="stranger")])
+    assert policy.act([]) == []
+
+
+def test_finished_episodes_are_forgotten(tiny: Path, make_info, make_seen) -> None:
+    policy = TraceVLAPhi3(str(tiny), device="cpu")
+    policy.reset([make_info(f"{i}") for i in range(300)])
+    assert len(policy._episodes) == 300  # all that begin together are kept, whatever their number
+    policy.act([make_seen(59, "299"), make_seen(3, "298")])
+    policy.reset([make_info("next")])
+    assert "299" not in policy._episodes
+    assert {"298", "297", "next"} <= policy._episodes.keys()
+    assert set(policy.traces.episodes) == policy._episodes.keys()
+    assert len(policy._episodes) == 256
+    policy.close()
+    assert not policy.traces.episodes
+
+
+def test_the_record_says_what_was_used(tiny: Path, make_info, make_seen) -> None:
+    policy = TraceVLAPhi3(str(tiny), device="cpu", generation="full", trace_preset="paper", tracker="lucas_kanade")
+    policy.reset([make_info()])
+    policy.act([make_seen()])
+    record = policy.describe()
+    assert record["name"] == "tracevla_phi3"
+    assert record["remarks"] == ["full vocabulary", "traces by lucas_kanade, not CoTracker", "trace preset paper"]
+    assert record["dtype"] == "float32"
+    assert record["generation"] == "full"
+    assert record["trace_preset"] == "paper"
+    assert record["tracker"]["name"] == "lucas_kanade"
+    assert len(record["fingerprint"]) == 64
+    assert record["unnorm_keys"] == {"widowx": "bridge_orig", "google_robot": "fractal20220817_data"}
+    assert record["tokens"] == 7
+    assert 0 < record["tokens_whose_likeliest_id_is_no_action"] <= 7
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"trace_preset": "papr"}, 'Did you mean "paper"?'),
+        ({"tracker": "optical"}, "optical"),
+        ({"tracker_checkpoint": "gone.pth"}, "gone.pth"),
+    ],
+)
+def test_a_wrong_option_of_the_trace_is_one_line(tiny: Path, options: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError) as error:
+        TraceVLAPhi3(str(tiny), **options)
+    assert words in str(error.value)
+
+
+def test_random_weights_are_said_in_every_title(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert OpenVLAPhi3("tiny-random", device="cpu").describe()["remarks"] == ["RANDOM WEIGHTS"]
+
+
+def test_bfloat16_works_on_the_cpu(tiny: Path, make_info, make_seen) -> None:
+    policy = OpenVLAPhi3(str(tiny), device="cpu", dtype="bf16")
+    policy.reset([make_info()])
+    assert np.isfinite(policy.act([make_seen()])[0].world).all()
+    assert policy.describe()["dtype"] == "bfloat16"
+
+
+def test_a_google_gripper_repeats_a_big_change_fifteen_times() -> None:
+    gripper = Gripper("google_robot")
+    assert gripper.command(1.0) == 0.0
+    assert [gripper.command(value) for value in [0.0] * 3 + [1.0] * 12] == [1.0] * 15
+    assert gripper.command(1.0) == 0.0

@@ -1,0 +1,56 @@
+"""The world as a Gymnasium environment, on the built-in assets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from eval.plan.suites import make_plan
+from eval.sim import Assets, World, make_world, scene_key
+
+
+def _world(task: str) -> World:
+    return make_world(make_plan(tasks=[task], limit=1)[0], Assets([]), render=False)
+
+
+@pytest.mark.parametrize("task", ["google_robot_pick_coke_can", "widowx_carrot_on_plate"])
+def test_gymnasium_accepts_the_environment(task: str) -> None:
+    check_env(_world(task), skip_render_check=True)
+
+
+def test_an_action_with_nan_or_of_another_length_is_refused() -> None:
+    world = _world("widowx_carrot_on_plate")
+    world.reset()
+    with pytest.raises(ValueError, match="7 finite numbers"):
+        world.step(np.array([0.0, 0.0, np.nan, 0.0, 0.0, 0.0, 1.0]))
+    with pytest.raises(ValueError, match="7 finite numbers"):
+        world.step(np.zeros(6))
+
+
+def test_an_episode_does_not_depend_on_what_was_played_before() -> None:
+    first, second = make_plan(tasks=["google_robot_pick_coke_can"], setting="visual_matching", limit=300)[:2]
+    if scene_key(first) != scene_key(second):
+        pytest.fail("the plan no longer begins with two episodes of one scene")
+    action = np.array([0.02, 0.01, -0.02, 0.0, 0.0, 0.05, 1.0])
+
+    def play(world: World) -> np.ndarray:
+        world.reset(options={"spec": second})
+        return np.array([world.step(action)[0]["qpos"] for _ in range(4)])
+
+    fresh = make_world(second, Assets([]), render=False)
+    used = make_world(first, Assets([]), render=False)
+    used.reset()
+    for _ in range(3):
+        used.step(action)
+    np.testing.assert_array_equal(play(used), play(fresh))
+
+
+def test_success_needs_the_can_in_the_air() -> None:
+    world = _world("google_robot_pick_coke_can")
+    _, info = world.reset()
+    assert info["success"] is False
+    assert info["instruction"] == "pick coke can"
+    _, reward, terminated, _, info = world.step(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]))
+    assert (reward, terminated, info["success"]) == (0.0, False, False)
+    assert info["elapsed_steps"] == 1
