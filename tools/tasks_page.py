@@ -1,9 +1,9 @@
-"""Keeps the README's table of tasks and settings, and its pictures, in step with the data.
+"""Keeps docs/tasks.md, the table of tasks and settings with its images, in step with the data.
 
-    .venv/bin/python tools/readme_tasks.py                         # the table
-    .venv/bin/python tools/readme_tasks.py --draw  # and the pictures whose episodes have changed
+    .venv/bin/python tools/tasks_page.py           # the table
+    .venv/bin/python tools/tasks_page.py --render  # and the images whose episodes have changed
 
-Pictures show the first moment of an episode as the policy sees it; ``docs/pictures/index.json`` says which episode.
+An image shows the first moment of an episode as the policy sees it; ``docs/images/index.json`` says which episode.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from eval.episode import EpisodeSpec
 from eval.plan.suites import SettingInfo, describe_tasks, make_plan
 
 REPO = Path(__file__).resolve().parents[1]
-README, PICTURES = REPO / "README.md", REPO / "docs" / "pictures"
-BEGIN, END = "<!-- tasks: made by tools/readme_tasks.py -->", "<!-- end of tasks -->"
+PAGE, IMAGES = REPO / "docs" / "tasks.md", REPO / "docs" / "images"
+BEGIN, END = "<!-- tasks: made by tools/tasks_page.py -->", "<!-- end of tasks -->"
 COLUMNS = (("visual_matching",), ("variant_aggregation",), ("prepackaged",), ("alt_urdf", "robot_ablation"))
 WIDTH, SHOWN_WIDTH, MOST_BYTES = 320, 120, 25_000
 
 
-def picture_name(task: str, setting: str) -> str:
-    """File name of a picture."""
+def image_name(task: str, setting: str) -> str:
+    """File name of an image."""
     return f"{task}.{setting}.jpg"
 
 
 def episode_shown(task: str, setting: str) -> EpisodeSpec:
-    """The episode of a picture: the one in the middle of the plan."""
+    """The episode of an image: the one in the middle of the plan."""
     plan = make_plan(tasks=[task], setting=setting)
     return plan[len(plan) // 2]
 
@@ -49,21 +49,21 @@ def table(settings: Iterable[SettingInfo]) -> str:
 
 
 def _cell(info: SettingInfo, named: bool) -> str:
-    file = f"docs/pictures/{picture_name(info.task, info.setting)}"
+    file = f"images/{image_name(info.task, info.setting)}"
     count = "any number, by seed" if info.setting == "prepackaged" else f"{info.episodes} episodes"
     variants = f", {info.variants} variants" if info.variants > 1 else ""
     name = f"{info.setting}: " if named else ""
     return f'<img src="{file}" width="{SHOWN_WIDTH}" alt="{info.setting}"><br>{name}{count}{variants}'
 
 
-def with_table(readme: str, new: str) -> str:
-    """The README with its table replaced."""
-    before, rest = readme.split(BEGIN)
+def with_table(page: str, new: str) -> str:
+    """The page with its table replaced."""
+    before, rest = page.split(BEGIN)
     return f"{before}{BEGIN}\n{new}\n{END}{rest.split(END)[1]}"
 
 
-def draw(folder: Path, assets: str | None, only: str = "*", again: bool = False) -> list[str]:
-    """Draw the pictures of the settings that match, unless they show the right episode; names of those drawn."""
+def render(folder: Path, assets: str | None, only: str = "*", again: bool = False) -> list[str]:
+    """Render the images of the settings that match, unless they show the right episode; names of those rendered."""
     from eval.assets.resolver import Assets
     from eval.parity.recordings.pictures import small_jpeg
     from eval.sim.world import World
@@ -71,9 +71,9 @@ def draw(folder: Path, assets: str | None, only: str = "*", again: bool = False)
     folder.mkdir(parents=True, exist_ok=True)
     index_file = folder / "index.json"
     index = json.loads(index_file.read_text()) if index_file.exists() else {}
-    files, drawn = Assets.from_option(assets), []
+    files, rendered = Assets.from_option(assets), []
     for info in describe_tasks():
-        name, spec = picture_name(info.task, info.setting), episode_shown(info.task, info.setting)
+        name, spec = image_name(info.task, info.setting), episode_shown(info.task, info.setting)
         if not fnmatch(name, only) or (index.get(name) == spec.id and (folder / name).is_file() and not again):
             continue
         world = World(spec, files)
@@ -83,21 +83,21 @@ def draw(folder: Path, assets: str | None, only: str = "*", again: bool = False)
         world.close()
         index[name] = spec.id
         index_file.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
-        drawn.append(name)
-    return drawn
+        rendered.append(name)
+    return rendered
 
 
 def main() -> None:
-    """Bring README and pictures up to date."""
+    """Bring page and images up to date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="draw pictures, too")
+    parser.add_argument("--render", action="store_true", help="render images, too")
     parser.add_argument("--assets", help="as for simpler-eval run")
-    parser.add_argument("--only", default="*", help="pattern of picture names, such as 'widowx_*'")
-    parser.add_argument("--again", action="store_true", help="draw pictures that are up to date once more")
+    parser.add_argument("--only", default="*", help="pattern of image names, such as 'widowx_*'")
+    parser.add_argument("--again", action="store_true", help="render images that are up to date once more")
     options = parser.parse_args()
-    if options.draw:
-        print(*draw(PICTURES, options.assets, options.only, options.again), sep="\n")
-    README.write_text(with_table(README.read_text(encoding="utf-8"), table(describe_tasks())), encoding="utf-8")
+    if options.render:
+        print(*render(IMAGES, options.assets, options.only, options.again), sep="\n")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), table(describe_tasks())), encoding="utf-8")
 
 
 if __name__ == "__main__":
