@@ -9,7 +9,7 @@ export PYTHON
 help:
 	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
 	@echo "make test    lint, check the types, run the tests (without those marked slow)"
-	@echo "make doctor  say what works on this machine, and how to mend what does not"
+	@echo "make doctor  say what works on this machine, and how to fix what does not"
 	@echo "make setup   only the set-up"
 	@echo "make vla     add torch and transformers, for policies that are neural networks"
 

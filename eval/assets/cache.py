@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+
+from eval.assets.checksums import checksum, file_checksum
 
 
 @cache
@@ -27,6 +30,41 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it appears complete or not at all; safe when several processes write the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(part, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+class GeneratedFiles:
+    """Files of the cache that deterministic code generates, each with its checksum in a folder of its own.
+
+    The folder is named after the version of that code, so that a changed generator never meets an old file. Processes
+    that race write the same bytes.
+    """
+
+    def __init__(self, kind: str, version: str) -> None:
+        """kind: a name for what is generated; version: of the code that generates it."""
+        folder = cache_folder() / kind / version
+        self._files, self._checksums = folder / "files", folder / "checksums"
+
+    def path(self, name: str) -> Path:
+        """Where a file lies, or will lie."""
+        return self._files / name
+
+    def is_intact(self, name: str) -> bool:
+        """Whether a file, and those that it was written ``beside``, are there with the content that was written."""
+        try:
+            listed = [line.split(" ", 1) for line in (self._checksums / name).read_text().splitlines()]
+            return bool(listed) and all(file_checksum(self.path(file)) == expected for expected, file in listed)
+        except (OSError, ValueError):  # never written, lost, or a list that is damaged itself
+            return False
+
+    def write(self, name: str, content: bytes, beside: Sequence[str] = ()) -> None:
+        """Write a file; ``beside``: names of files, written before, without which it is of no use."""
+        write_whole(self.path(name), content)
+        listed = {name: checksum(content)} | {other: file_checksum(self.path(other)) for other in beside}
+        write_whole(self._checksums / name, "".join(f"{value} {file}\n" for file, value in listed.items()).encode())

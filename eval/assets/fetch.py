@@ -1,7 +1,7 @@
 """Getting the original data: a sparse git clone at the pinned commit, checked file by file.
 
-Only the listed files are downloaded, in batches: whatever interrupts it, the next call goes on with the batch that was
-torn. The folder appears under its name only when every file is there and right.
+Only the listed files are downloaded, in batches: after an interruption, the next call goes on with the batch that was
+interrupted. The folder appears under its name only when every file is there and has the right checksum.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from eval.assets.manifest import Manifest, differing, original_assets
 from eval.errors import UserError
 
 BATCH = 24
-"""Files a request: small enough that a torn one costs little."""
+"""Files a request: few enough that an interrupted one costs little."""
 DONE = "fetched.json"
 Progress = Callable[[int, int], None]
-"""Told how many files of how many are there."""
+"""Called with the number of files that are there, and the number of all."""
 
 
 def default_folder(manifest: Manifest | None = None) -> Path:
-    """Where the data goes unless told otherwise; the name carries the commit."""
+    """Where the data goes by default; the name carries the commit."""
     return cache_folder() / "original-assets" / (manifest or original_assets()).commit[:12]
 
 
@@ -42,13 +42,13 @@ def fetch_assets(
     manifest: Manifest | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Path:
-    """Get the original data, or mend or complete what is there, and return its folder.
+    """Get the original data, or repair or complete what is there, and return its folder.
 
     Args:
         folder: where it goes; default: a folder of the user's cache.
         repository: another place of the same commit (a mirror, a local clone).
         manifest: what to get; default: what the tasks load.
-        progress: told after every batch.
+        progress: called after every batch.
 
     Raises:
         UserError: git is absent, the repository cannot be read, lacks the commit, or has a file with another content
@@ -83,7 +83,7 @@ def _refuse_other_content(clone: _Clone, manifest: Manifest) -> None:
 
 
 def _complete(clone: _Clone, manifest: Manifest, progress: Progress) -> None:
-    """Check out batch by batch what is absent or damaged, then look at everything once more."""
+    """Check out batch by batch what is absent or damaged, then compare everything once more."""
     names = list(manifest.files)
     todo = list(differing(clone.folder, manifest.files))
     progress(len(names) - len(todo), len(names))
@@ -109,7 +109,7 @@ def _refuse(wrong: dict[str, str], manifest: Manifest, place: str) -> None:
 
 
 class _Clone:
-    """A partial clone whose files are checked out bit by bit."""
+    """A partial clone whose files are checked out batch by batch."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -160,9 +160,9 @@ class _Clone:
             raise UserError("`assets fetch` needs git, which is not installed; install git and try again.") from None
         except subprocess.CalledProcessError as error:
             lines = [line for line in error.stderr.splitlines() if line.strip()] or [f"exit code {error.returncode}"]
-            said = next((line for line in lines if line.startswith(("fatal", "error"))), lines[-1])
+            reason = next((line for line in lines if line.startswith(("fatal", "error"))), lines[-1])
             raise UserError(
-                f"The asset data cannot be fetched: git {arguments[0]}: {said}. What is here stays; the same command goes on."
+                f"The asset data cannot be fetched: git {arguments[0]}: {reason}. What is here stays; the same command goes on."
             ) from error
         return done.stdout
 

@@ -1,6 +1,6 @@
-"""Whether an asset file can be what its name says: enough to name a broken one before a simulator trips over it.
+"""Whether an asset file can be what its name says: enough to name a broken one before the simulator fails on it.
 
-A few milliseconds a file; for exact content there are the checksums of ``simpler-eval assets check``.
+A few milliseconds a file. Whether the content is exactly the original's is told by ``simpler-eval assets check``.
 """
 
 from __future__ import annotations
@@ -10,73 +10,33 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
-PICTURES = (".png", ".jpg", ".jpeg")
 FACE = re.compile(rb"^f[ \t]+(.+)$", re.MULTILINE)
-REFERENCES: Mapping[str, re.Pattern[bytes]] = {
-    ".dae": re.compile(rb"<init_from>\s*([^<]+?)\s*</init_from>"),
-    ".mtl": re.compile(rb"^[ \t]*(?:map_\w+|bump|disp)[ \t]+(?:-\S+[ \t]+\S+[ \t]+)*(\S+)[ \t]*\r?$", re.MULTILINE),
-    ".obj": re.compile(rb"^mtllib[ \t]+(.+?)[ \t]*\r?$", re.MULTILINE),
-}
-"""How a file names the files that belong to it."""
 
 
 class BrokenFileError(Exception):
     """A file is not what its name says; the message says why, without the name."""
 
 
-def problem(path: Path) -> tuple[Path, str] | None:
-    """The first broken file among this one and the textures and materials it names, with the reason; None if all are well.
-
-    A file that is named but absent is no problem here: the original has such names too.
-    """
-    for file in (path, *companions(path)):
-        stat = file.stat()
-        if reason := _reason(file, stat.st_mtime_ns, stat.st_size):
-            return file, reason
-    return None
-
-
-def companions(path: Path) -> list[Path]:
-    """Files beside a mesh that it names (materials, textures), as far as they exist; each once."""
-    found: dict[Path, None] = {}
-    queue = [path]
-    while queue:
-        file = queue.pop()
-        pattern = REFERENCES.get(file.suffix.lower())
-        for match in pattern.findall(file.read_bytes()) if pattern else ():
-            named = file.parent / unquote(match.decode("utf-8", "replace")).removeprefix("file://").strip()
-            if named not in found and named.suffix.lower() in (*PICTURES, ".mtl") and named.is_file():
-                found[named] = None
-                queue.append(named)
-    return list(found)
-
-
-@cache
-def _reason(path: Path, modified: int, size: int) -> str | None:
-    """Why a file is broken; time and size are there so that a mended file is looked at again."""
+def content_problem(path: Path, content: bytes) -> str | None:
+    """Why ``content`` cannot be that of a file called ``path``; None if it can, or if the format is not known here."""
     check = CHECKS.get(path.suffix.lower())
     if check is None:
         return None
     try:
-        data = path.read_bytes()
-        if not data:
+        if not content:
             raise BrokenFileError("it is empty")
-        check(data)
+        check(content)
     except BrokenFileError as error:
         return str(error)
-    except OSError as error:
-        return f"it cannot be read ({error.strerror})"
     return None
 
 
 def _png(data: bytes) -> None:
     if data[:8] != b"\x89PNG\r\n\x1a\n":
-        raise BrokenFileError("it is no PNG picture")
+        raise BrokenFileError("it is no PNG image")
     place, kind = 8, b""
     while kind != b"IEND":
         head = data[place : place + 8]
@@ -84,17 +44,17 @@ def _png(data: bytes) -> None:
         content = data[place + 4 : place + 8 + length]
         stored = data[place + 8 + length : place + 12 + length]
         if len(stored) < 4:
-            raise BrokenFileError("the picture ends too early")
+            raise BrokenFileError("the image ends too early")
         if zlib.crc32(content) != int.from_bytes(stored, "big"):
-            raise BrokenFileError("a checksum inside the picture is wrong")
+            raise BrokenFileError("a checksum inside the image is wrong")
         place += 12 + length
 
 
 def _jpeg(data: bytes) -> None:
     if data[:2] != b"\xff\xd8":
-        raise BrokenFileError("it is no JPEG picture")
+        raise BrokenFileError("it is no JPEG image")
     if b"\xff\xd9" not in data[-4096:]:  # some writers append a few bytes
-        raise BrokenFileError("the picture ends too early")
+        raise BrokenFileError("the image ends too early")
 
 
 def _glb(data: bytes) -> None:

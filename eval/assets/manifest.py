@@ -1,14 +1,14 @@
-"""The original data at one commit: names and checksums. A checksum is git's own blob id, so git's lists can be compared."""
+"""The original data at one commit: names and checksums (:mod:`eval.assets.checksums`)."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from eval.assets.checksums import file_checksum
 from task_configs.schema.parsing import StrictModel, parse
 
 
@@ -19,7 +19,7 @@ class Manifest(StrictModel):
     repository: str
     commit: str
     files: dict[str, str]
-    """Blob id by name."""
+    """Checksum by name."""
 
 
 @cache
@@ -29,21 +29,12 @@ def original_assets() -> Manifest:
     return parse(Manifest, json.loads(place.read_text(encoding="utf-8")), str(place))
 
 
-def blob_id(path: Path) -> str:
-    """SHA-1 of a file as git computes it."""
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def differing(folder: Path, files: Mapping[str, str], names: Iterable[str] | None = None) -> dict[str, str]:
-    """Files of a folder that are not as listed: ``absent``, or the blob id they have instead."""
-    found = {}
+    """Files of a folder that are not as listed: ``absent``, or the checksum they have instead."""
+    differences = {}
     for name in files if names is None else names:
         path = folder / name
-        actual = blob_id(path) if path.is_file() else "absent"
+        actual = file_checksum(path) if path.is_file() else "absent"
         if actual != files[name]:
-            found[name] = actual
-    return found
+            differences[name] = actual
+    return differences

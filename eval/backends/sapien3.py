@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 
 from eval.assets.resolver import Assets
-from eval.diagnostics.vulkan import NO_DEVICE, vulkan_devices
+from eval.backends.vulkan import NO_DEVICE, vulkan_devices
 from eval.episode import EpisodeSpec
 from eval.sim import make_world as make_drawn_world
 from eval.sim import ray_tracing, scene_key

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from eval.assets.resolver import Assets
+from eval.backends.simpler_env.files import files_record
 from eval.backends.simpler_env.interpreter import WORKER, find_original
 from eval.backends.simpler_env.payload import episode_payload
 from eval.episode import EpisodeSpec
@@ -53,9 +55,7 @@ def find_world(name: str, python: str | None, assets: str | None, rt: str, plan:
         raise UserError(f"An interpreter of its own has only --world {ORIGINAL}; leave --world-python out or add that.")
     if name == OWN:
         if assets is not None:
-            from eval.assets.resolver import Assets  # SAPIEN comes with it: only where there is something to check
-
-            Assets.from_option(assets)
+            Assets.from_option(assets)  # a wrong folder is reported before anything starts
         drawing = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
         return World(functools.partial(start_own, SAPIEN_WORLD, assets, drawing))
     if not _is_module(name):
@@ -85,8 +85,6 @@ def _original(python: str | None, assets: str | None, drawing: ray_tracing.Choic
 
     @functools.cache
     def files() -> dict[str, Any] | None:
-        from eval.backends.simpler_env.files import files_record  # SAPIEN comes with it
-
         return files_record(found, plan)
 
     def complete(record: dict[str, Any]) -> dict[str, Any]:

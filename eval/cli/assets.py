@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from eval.cli.options import AssetsOption, Json
 
-assets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The original asset files: look, locate, get.")
+assets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The original asset files: check, locate, fetch.")
 
 To = Annotated[Path | None, typer.Option("--to", help="Folder for the data; default: one in your cache.")]
 BAD = ("broken", "changed", "missing")
@@ -31,7 +31,7 @@ def check_verb(
     suite: Annotated[list[str] | None, typer.Option(help="Only what this suite needs; may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List every file that the suites need: original, stand-in, changed, broken or missing; exit 1 for the last three."""
+    """List every file that the suites need: original, stand-in, changed, broken or missing. Exit code 1 for the last three."""
     from eval.assets.check import check_assets
 
     files = check_assets(assets, suite or ())
@@ -61,7 +61,7 @@ def fetch_verb(
 ) -> None:
     """Get the original asset files by a sparse git clone at the pinned commit; every file's checksum is checked.
 
-    Interrupted, the same command goes on. Data that is there already is looked over and mended.
+    After an interruption, the same command goes on. Data that is there already is checked and repaired.
     """
     from eval.assets.fetch import fetch_assets
 

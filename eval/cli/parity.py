@@ -193,9 +193,9 @@ def _tell(what: str, compare: Callable[[], ParityReport], as_json: bool, html: P
 
 
 def doctor_verb(assets: AssetsOption = None, as_json: Json = False) -> None:
-    """Look at Python, packages, Vulkan, video encoder, assets and GPU; one mending line for each lack.
+    """Check Python, packages, Vulkan, video encoder, assets and GPU; one line on how to fix what is absent or wrong.
 
-    Exit code 1 if something is lacking that every run needs.
+    Exit code 1 if something is absent that every run needs.
     """
     from eval.diagnostics.doctor import doctor_table, passed, run_doctor
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from eval.assets.record import AssetsRecord as AssetsRecord
+
 SCHEMA_VERSION = 2
 
 
@@ -34,19 +36,6 @@ class WorldIdentity(RecordModel):
     """Of packages that are not ours: the simulator's version, the original's commits."""
     rendering: RenderingRecord | None = None
     """None where no episode asks for ray tracing."""
-
-
-class AssetsRecord(RecordModel):
-    """Which files a world read."""
-
-    packs: tuple[str, ...] = ()
-    stand_ins: tuple[str, ...] | None = None
-    """Names of the files that a stand-in took the place of; None: not known."""
-    kind: Literal["original", "stand-ins", "mixed"] | None = None
-    files: dict[str, str] = {}
-    """Checksum by name, of the files that came from a pack."""
-    broken: dict[str, str] = {}
-    """Files of packs that were passed over, with the reason."""
 
 
 class WorldRecord(RecordModel):

@@ -26,7 +26,7 @@ def title(header: Mapping[str, Any], plan: Sequence[EpisodeSpec] = ()) -> str:
 
 def _files(world: Mapping[str, Any]) -> str:
     assets = world.get("assets") or {}
-    standins = assets.get("standins")
+    standins = assets.get("stand_ins", assets.get("standins"))  # the second name is that of older runs
     if standins:
         number = len(standins) if isinstance(standins, (list, dict)) else standins
         text = f"STAND-INS for {number} asset files: not comparable with published numbers"

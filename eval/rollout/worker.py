@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.assets.record import AssetsRecord
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.rollout.frames import Frames, share
@@ -171,7 +172,8 @@ def _world_record(module: Any, world: Any, rendering: bool) -> dict[str, Any]:
     """What ``run.json`` says about the world: its name, the files it reads, the device it renders on."""
     record: dict[str, Any] = {"name": getattr(module, "NAME", module.__name__), "assets": None, "device": None}
     if hasattr(world, "assets_record"):
-        record["assets"] = world.assets_record()
+        assets = world.assets_record()
+        record["assets"] = assets.model_dump(mode="json") if isinstance(assets, AssetsRecord) else assets
     if rendering and hasattr(world, "device_summary"):
         with contextlib.suppress(Exception):  # a run does not fail for want of a line about its GPU
             record["device"] = str(world.device_summary)

@@ -10,6 +10,7 @@ import sapien
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from eval.assets.record import AssetsRecord
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
 from eval.sim.contacts import ContactTable, presses_on_shape
@@ -214,7 +215,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         """(H, W, 3) the policy picture of the last step."""
         return np.array(self._last_image)
 
-    def assets_record(self) -> dict[str, Any]:
+    def assets_record(self) -> AssetsRecord:
         """Which files were used and which of them were stand-ins."""
         return self._assets.record()
 

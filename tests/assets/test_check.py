@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from eval.assets import check
-from eval.assets.check import check_assets, needed_files
-from eval.assets.manifest import Manifest, blob_id
-from eval.assets.stand_ins import standin_path
+from eval.assets.check import check_assets
+from eval.assets.checksums import file_checksum
+from eval.assets.manifest import Manifest
+from eval.assets.stand_ins import stand_in_path
 from eval.cli import main
 from eval.errors import UserError
-from eval.plan.suites import make_plan
 
 COKE = "data/custom/models/opened_coke_can"
 STAGE = "data/hab2_bench_assets/stages/google_pick_coke_can_1_v4.glb"
@@ -31,14 +31,14 @@ def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "pack"
     files = {COKE + "/collision.obj": COKE + "/collision.obj", STAGE: STAGE, PHOTO: PHOTO}
     for name, source in files.items():
-        ours = standin_path(source)
+        ours = stand_in_path(source)
         assert ours is not None
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ours, folder / name)
     (folder / URDF).parent.mkdir(parents=True)
     mesh = "<geometry><mesh filename='m/arm.stl'/></geometry>"
     (folder / URDF).write_text(f"<robot><link name='link_arm'><collision>{mesh}</collision></link></robot>")
-    listed = {name: blob_id(folder / name) for name in (*files, URDF)}
+    listed = {name: file_checksum(folder / name) for name in (*files, URDF)}
     monkeypatch.setattr(check, "original_assets", lambda: Manifest(about="", repository="", commit="", files=listed))
     return folder
 
@@ -47,14 +47,7 @@ def states(pack: Path | None, suite: str = "demo") -> dict[str, tuple[str, str]]
     return {file.name: (file.state, file.detail) for file in check_assets(str(pack) if pack else None, [suite])}
 
 
-def test_what_a_plan_needs() -> None:
-    names = needed_files(make_plan(tasks=["google_robot_pick_coke_can"]))
-    assert {STAGE, PHOTO, URDF, f"{COKE}/collision.obj", f"{COKE}/textured.dae"} <= set(names)
-    assert sum("recolor_" in name for name in names) == 3
-    assert len(needed_files(make_plan(tasks=["google_robot_pick_coke_can"], setting="variant_aggregation"))) > len(names)
-
-
-def test_without_a_pack_everything_has_a_standin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_pack_everything_has_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SIMPLER_EVAL_ASSETS", raising=False)
     found = check_assets()
     assert {file.state for file in found} == {"stand-in"}
@@ -68,10 +61,10 @@ def test_each_state_is_told_apart(pack: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found[f"{DESCRIPTION}/m/arm.stl"][0] == "stand-in"  # the shape of our own robot
     (pack / STAGE).write_bytes((pack / STAGE).read_bytes() + b"\0")
     (pack / PHOTO).write_bytes((pack / PHOTO).read_bytes()[:99])
-    monkeypatch.setattr(check, "standin_path", lambda name: None)
+    monkeypatch.setattr(check, "has_stand_in", lambda name: False)
     found = states(pack)
     assert found[STAGE][0] == "changed"
-    assert f"checksum {blob_id(pack / STAGE)}, the original has " in found[STAGE][1]
+    assert f"checksum {file_checksum(pack / STAGE)}, the original has " in found[STAGE][1]
     assert found[PHOTO][0] == "broken"
     assert "ends too early" in found[PHOTO][1]
     assert found["data/real_inpainting/bridge_real_eval_1.png"][0] == "missing"
@@ -82,7 +75,7 @@ def test_a_file_that_the_original_has_not_is_no_original(pack: Path) -> None:
     assert states(pack)[f"{COKE}/textured.obj"] == ("changed", f"{pack}: the original has no such file")
 
 
-def test_a_pack_of_standins_is_one(pack: Path) -> None:
+def test_a_pack_of_stand_ins_is_one(pack: Path) -> None:
     (pack / "standins.json").write_text("{}")
     assert states(pack)[STAGE] == ("stand-in", str(pack))
 
@@ -107,7 +100,6 @@ def test_the_command(pack: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     code, out, _ = cli("assets", "check", "--assets", pack, "--suite", "demo")
     assert code == 1
     assert f"broken    {PHOTO}" in out
-    monkeypatch.setattr("eval.assets.stand_ins.cache_folder", lambda: pack)
     code, out, err = cli("assets", "path", "--to", pack)
     assert (code, out) == (2, "")
     assert "simpler-eval assets fetch" in err

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from eval.assets import fetch as fetching
+from eval.assets.checksums import file_checksum
 from eval.assets.fetch import DONE, fetch_assets, fetched_folder
-from eval.assets.manifest import Manifest, blob_id, differing, original_assets
+from eval.assets.manifest import Manifest, differing, original_assets
 from eval.errors import UserError
 
 IDENTITY = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -101,12 +102,12 @@ def test_a_checksum_that_differs_is_named_and_refused(tmp_path: Path, origin: Pa
         fetch_assets(tmp_path / "to", manifest=more)
 
 
-def test_damage_to_fetched_data_is_mended(tmp_path: Path, origin: Path, manifest: Manifest) -> None:
+def test_damage_to_fetched_data_is_repaired(tmp_path: Path, origin: Path, manifest: Manifest) -> None:
     target = fetch_assets(tmp_path / "to", manifest=manifest)
     (target / NAMES[5]).write_text("damaged")
     (target / NAMES[6]).unlink()
     origin.rename(tmp_path / "away")  # what was downloaded once is not needed again
-    assert differing(target, manifest.files) == {NAMES[5]: blob_id(target / NAMES[5]), NAMES[6]: "absent"}
+    assert differing(target, manifest.files) == {NAMES[5]: file_checksum(target / NAMES[5]), NAMES[6]: "absent"}
     assert fetch_assets(target, manifest=manifest) == target
     assert not differing(target, manifest.files)
 

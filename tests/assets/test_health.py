@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.assets.health import companions, problem
+from eval.assets.inspection import companions, find_problem
 from eval.assets.options import FALLBACK, assets_text
 from eval.assets.resolver import Assets
-from eval.assets.stand_ins import standin_path
+from eval.assets.stand_ins import stand_in_path
 from eval.errors import UserError
 
 COKE = "data/custom/models/opened_coke_can"
@@ -78,15 +78,15 @@ def write(pack: Path, name: str, content: bytes | str) -> Path:
     ],
 )
 def test_what_is_broken_and_why(tmp_path: Path, name: str, content: bytes | str, said: str | None) -> None:
-    found = problem(write(tmp_path, name, content))
+    found = find_problem(write(tmp_path, name, content))
     assert (found is None) if said is None else (found is not None and said in found[1])
 
 
-def test_our_own_standins_are_well() -> None:
+def test_our_own_stand_ins_are_well() -> None:
     for name in (f"{COKE}/collision.obj", f"{COKE}/textured.glb", PHOTO, f"{GOOGLE}/{URDF}"):
-        path = standin_path(name)
+        path = stand_in_path(name)
         assert path is not None
-        assert problem(path) is None
+        assert find_problem(path) is None
 
 
 def test_a_texture_is_found_through_its_material(tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ def test_a_texture_is_found_through_its_material(tmp_path: Path) -> None:
     write(tmp_path, "my a.mtl", "newmtl x\nmap_Kd -o 0.1 skin.png\nmap_Ks absent.png\n")
     texture = write(tmp_path, "skin.png", png()[:-5])
     assert companions(mesh) == [tmp_path / "my a.mtl", texture]
-    assert problem(mesh) == (texture, "the picture ends too early")
+    assert find_problem(mesh) == (texture, "the image ends too early")
     collada = write(tmp_path, "b.dae", "<COLLADA><geometry/><init_from>skin.png</init_from><init_from>id</init_from></COLLADA>")
-    assert problem(collada) == (texture, "the picture ends too early")
+    assert find_problem(collada) == (texture, "the image ends too early")
     texture.write_bytes(png())
-    assert problem(mesh) is None
+    assert find_problem(mesh) is None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_texture_is_found_through_its_material(tmp_path: Path) -> None:
         (f"{GOOGLE}/{URDF}", "<robot><link", lambda a: a.robot_urdf("google_robot"), "broken XML"),
     ],
 )
-def test_a_broken_file_is_named_and_its_standin_is_taken_only_if_asked(pack: Path, name, content, use, said) -> None:
+def test_a_broken_file_is_named_and_its_stand_in_is_taken_only_if_asked(pack: Path, name, content, use, said) -> None:
     write(pack, name, content)
     with pytest.raises(UserError) as caught:
         use(Assets([pack]))
@@ -120,18 +120,18 @@ def test_a_broken_file_is_named_and_its_standin_is_taken_only_if_asked(pack: Pat
     assert "\n" not in str(caught.value)
     assets = Assets([pack], fallback=True)
     assert not use(assets).is_relative_to(pack)
-    assert said in assets.record()["broken"][name]
+    assert said in assets.record().broken[name]
 
 
 def test_a_broken_texture_takes_the_whole_mesh_with_it(pack: Path) -> None:
     write(pack, f"{COKE}/textured.obj", "mtllib a.mtl\n" + OBJ)
     write(pack, f"{COKE}/a.mtl", "map_Kd skin.jpg\n")
     write(pack, f"{COKE}/skin.jpg", b"\xff\xd8")
-    with pytest.raises(UserError, match=rf"asset {COKE}/skin\.jpg in .* is broken: the picture ends too early"):
+    with pytest.raises(UserError, match=rf"asset {COKE}/skin\.jpg in .* is broken: the image ends too early"):
         Assets([pack]).visual("opened_coke_can")
     assets = Assets([pack], fallback=True)
     assert not assets.visual("opened_coke_can").is_relative_to(pack)
-    assert list(assets.record()["broken"]) == [f"{COKE}/skin.jpg"]
+    assert list(assets.record().broken) == [f"{COKE}/skin.jpg"]
 
 
 def test_a_broken_mesh_of_a_robot_takes_our_shape(pack: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_broken_collision_mesh_gives_up_the_recorded_mass_too(pack: Path) -> N
     assert Assets([pack], fallback=True).collision_is_builtin("opened_coke_can")
 
 
-def test_the_next_pack_comes_before_the_standin(tmp_path: Path) -> None:
+def test_the_next_pack_comes_before_the_stand_in(tmp_path: Path) -> None:
     packs = [tmp_path / name for name in ("a", "b")]
     for folder, text in zip(packs, ("v 0 0 0\n", OBJ), strict=True):
         write(folder, f"{COKE}/collision.obj", text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.assets.stand_ins.rooms import Block, glb
+from eval.assets.stand_ins.rooms import Block, blocks_glb
 
 Vec3 = Sequence[float]
 Colour = tuple[float, float, float]
@@ -121,4 +121,4 @@ def _box(link: ET.Element, kind: str, name: str, xyz: Vec3, size: Vec3, material
 def tabletop() -> bytes:
     """GLB of the stone table top, centred at its own origin."""
     x, y, z = (size / 2 for size in _TOP_SIZE)
-    return glb([Block((-x, -y, -z), (x, y, z), ("concrete", "#b3a08c"))], np.eye(4))
+    return blocks_glb([Block((-x, -y, -z), (x, y, z), ("concrete", "#b3a08c"))], np.eye(4))

@@ -39,7 +39,7 @@ PRINTS = {
 
 
 def label(style: Print) -> NDArray[np.uint8]:
-    """(256, 512, 3) picture that is wrapped once around a can; its middle row is the can's middle."""
+    """(256, 512, 3) image that is wrapped once around a can; its middle row is the can's middle."""
     width, height = 512, 256
     image = Image.new("RGB", (width, height), style.ground)
     draw = ImageDraw.Draw(image)

@@ -1,4 +1,4 @@
-"""Photos of the drawer, move-near and sink scenes, drawn by casting rays at our own rooms through the true cameras.
+"""Photos of the drawer, move-near and sink scenes, rendered by casting rays at our own rooms through the true cameras.
 
 So what the photo shows lies where the simulated things are. Camera frames: OpenCV (x right, y down, z forward); world: z up.
 """
@@ -93,9 +93,9 @@ def photo(name: str) -> bytes:
     """PNG of a background, without robot and objects."""
     view = PHOTOS[name]
     blocks = lab_corner() if view.scene == LAB else [_as_block(item) for item in STAGES[view.scene].boxes]
-    picture = _render(blocks + _sink_blocks() if view.scene == SINK else blocks, view)
+    image = _render(blocks + _sink_blocks() if view.scene == SINK else blocks, view)
     buffer = io.BytesIO()
-    Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.6)).save(buffer, "PNG")
+    Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.6)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -219,10 +219,10 @@ def _render(blocks: Sequence[Block], view: Photo) -> NDArray[np.uint8]:
 
 def _material(material: tuple[str, str], points: Floats, face: NDArray[np.int8]) -> Floats:
     """(n, 3) sRGB of the points (n, 3) on faces across ``face`` (n,)."""
-    picture = tile(*material)
+    texture = tile(*material)
     u = np.take_along_axis(points, ((face + 1) % 3)[:, None].astype(np.int64), axis=1)[:, 0]
     v = np.take_along_axis(points, ((face + 2) % 3)[:, None].astype(np.int64), axis=1)[:, 0]
-    size = picture.shape[0]
+    size = texture.shape[0]
     rows = size - 1 - (np.floor(v * size).astype(np.int64) % size)
     columns = np.floor(u * size).astype(np.int64) % size
-    return np.asarray(picture[rows, columns], dtype=np.float32) / 255.0
+    return np.asarray(texture[rows, columns], dtype=np.float32) / 255.0

@@ -1,9 +1,8 @@
-"""Small building blocks for stand-in meshes. Lengths in metres; colours are linear RGB 0..1 as glTF wants them."""
+"""Small building blocks for stand-in meshes. Lengths in metres; colours are linear RGB 0..1 as glTF expects them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,24 +68,23 @@ def painted(mesh: Mesh, color: Rgb, roughness: float = 0.7, metallic: float = 0.
 
 
 def textured(mesh: Mesh, image: NDArray[np.uint8], roughness: float = 0.6) -> Mesh:
-    """The mesh with an sRGB picture (H, W, 3) over its texture coordinates."""
+    """The mesh with an sRGB image (H, W, 3) over its texture coordinates."""
     material = PBRMaterial(baseColorTexture=Image.fromarray(image), roughnessFactor=roughness, metallicFactor=0.0)
     mesh.visual = TextureVisuals(uv=mesh.visual.uv, material=material)
     return mesh
 
 
-def write_glb(parts: Iterable[Mesh], path: Path) -> None:
-    """One node per part, vertices as given (no change of axes)."""
+def glb(parts: Iterable[Mesh]) -> bytes:
+    """Binary glTF with one node per part, vertices as given (no change of axes)."""
     scene = trimesh.Scene()
     for index, part in enumerate(parts):
         part.vertex_normals  # noqa: B018  computed here, so that they are exported
         scene.add_geometry(part, node_name=f"part_{index}", geom_name=f"part_{index}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(scene.export(file_type="glb", include_normals=True))
+    return bytes(scene.export(file_type="glb", include_normals=True))
 
 
-def write_hulls(pieces: Iterable[Mesh], path: Path) -> None:
-    """Collision file: the convex hull of each piece as a part of its own."""
+def hulls_obj(pieces: Iterable[Mesh]) -> bytes:
+    """Collision file (OBJ): the convex hull of each piece as a part of its own."""
     mesh = trimesh.util.concatenate([trimesh.Trimesh(p.vertices, p.faces).convex_hull for p in pieces])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(mesh.export(file_type="obj", include_normals=False, include_texture=False, include_color=False))
+    text = mesh.export(file_type="obj", include_normals=False, include_texture=False, include_color=False)
+    return str(text).encode()

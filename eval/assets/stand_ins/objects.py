@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import trimesh
 
 from eval.assets.stand_ins.cans import PRINTS, can
-from eval.assets.stand_ins.meshes import Mesh, Rgb, Vec3, box, ellipsoid, lathe, painted, write_glb, write_hulls
+from eval.assets.stand_ins.meshes import Mesh, Rgb, Vec3, box, ellipsoid, glb, hulls_obj, lathe, painted
 
 Parts = tuple[list[Mesh], list[Mesh]]
 """Visual parts and collision pieces (one convex hull each)."""
@@ -209,14 +209,16 @@ PREFIXES = ("", "opened_", "baked_", "baked_opened_")
 SUFFIXES = ("", "_v2")
 
 
-def write_models(folder: Path) -> None:
-    """Every model, and its opened and baked namesakes, as ``<folder>/<id>/{collision.obj,textured.glb}``."""
-    for plain, build in MODELS.items():
-        visual, pieces = build()
-        first = folder / plain
-        write_glb(visual, first / "textured.glb")
-        write_hulls(pieces, first / "collision.obj")
-        for name in {f"{prefix}{plain}{suffix}" for prefix in PREFIXES for suffix in SUFFIXES} - {plain}:
-            (folder / name).mkdir()
-            for file in ("textured.glb", "collision.obj"):
-                (folder / name / file).hardlink_to(first / file)
+NAMES: dict[str, str] = {f"{prefix}{plain}{suffix}": plain for plain in MODELS for prefix in PREFIXES for suffix in SUFFIXES}
+"""Plain name by the original's model name: opened and baked models look like the plain one."""
+
+VISUAL, COLLISION = "textured.glb", "collision.obj"
+FILES = (VISUAL, COLLISION)
+"""What the folder of a model holds."""
+
+
+@cache
+def model_file(plain: str, file: str) -> bytes:
+    """Content of one of the ``FILES`` of a model, by its plain name."""
+    visual, pieces = MODELS[plain]()
+    return glb(visual) if file == VISUAL else hulls_obj(pieces)

@@ -1,4 +1,4 @@
-"""Photos for the overlay: our own stages seen through the true cameras, drawn by casting one ray a pixel.
+"""Photos for the overlay: the tables of both robots seen through the true cameras, rendered by ray casting.
 
 A photo shows what the camera sees before the robot and the objects come in, so the overlay fits the simulated table.
 Camera frames: OpenCV (x right, y down, z forward).
@@ -6,8 +6,9 @@ Camera frames: OpenCV (x right, y down, z forward).
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,8 @@ def widowx_camera() -> PhotoCamera:
     return PhotoCamera((640, 480), 623.588, (319.501, 239.545), rotation, position)
 
 
-def draw(stage: Stage, camera: PhotoCamera, seed: int) -> NDArray[np.uint8]:
-    """(H, W, 3) sRGB picture of the stage, four rays a pixel; the seed fixes the noise."""
+def _render(stage: Stage, camera: PhotoCamera, seed: int) -> NDArray[np.uint8]:
+    """(H, W, 3) sRGB image of the stage, four rays a pixel; the seed fixes the noise."""
     width, height = camera.size
     u, v = np.meshgrid(np.arange(0.25, width, 0.5), np.arange(0.25, height, 0.5))
     local = np.stack([(u - camera.center[0]) / camera.focal, (v - camera.center[1]) / camera.focal, np.ones_like(u)], -1)
@@ -117,10 +118,16 @@ def _contact_shadow(stage: Stage, point: Array, normal: Array) -> Array:
     return np.where((point[:, 2] < 0.01) & (normal[:, 2] > 0.5), 1.0 - 0.55 * near, 1.0)
 
 
-def write_photos(folder: Path) -> None:
-    """The photos of the two robots' table tasks."""
-    folder.mkdir(parents=True)
-    google = draw(STAGES["google_pick_coke_can_1_v4"], google_camera(), seed=1)
-    Image.fromarray(google).save(folder / "google_coke_can_real_eval_1.png")
-    bridge = draw(STAGES["bridge_table_1_v1"], widowx_camera(), seed=2)
-    Image.fromarray(bridge).save(folder / "bridge_real_eval_1.png")
+PHOTOS: Mapping[str, tuple[str, Callable[[], PhotoCamera], int]] = {
+    "google_coke_can_real_eval_1.png": ("google_pick_coke_can_1_v4", google_camera, 1),
+    "bridge_real_eval_1.png": ("bridge_table_1_v1", widowx_camera, 2),
+}
+"""Stage, camera and seed of the noise, by file name."""
+
+
+def photo(name: str) -> bytes:
+    """PNG of a table, without robot and objects."""
+    stage, camera, seed = PHOTOS[name]
+    buffer = io.BytesIO()
+    Image.fromarray(_render(STAGES[stage], camera(), seed)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -33,7 +33,7 @@ class Wedge:
     axis: Literal["x", "y", "z"]
     rows: tuple[Vec3, ...]
     color: str
-    drawn: bool = True
+    visible: bool = True
 
 
 Shape = Block | Wedge
@@ -154,7 +154,7 @@ GOOGLE_RECOLORS: dict[str, dict[str, Rgb]] = {
     "recolor_cabinet_visual_matching_gripper_only": {"finger": (0.36, 0.28, 0.16), "tip": (0.4, 0.31, 0.18)},
     "recolor_sim": {"arm": (0.6, 0.62, 0.66), "finger": (0.55, 0.48, 0.36), "tip": (0.6, 0.53, 0.4)},
 }
-"""Colours of the original's URDF versions, which exchange the arm's and fingers' pictures only (spec Q20)."""
+"""Colours of the original's URDF versions, which exchange the arm's and fingers' textures only (spec Q20)."""
 
 WIDOWX_COLORS: dict[str, Rgb] = {
     "body": (0.022, 0.022, 0.024),
@@ -198,7 +198,7 @@ WIDOWX: dict[str, tuple[Shape, ...]] = {
                 (0.0541, 0.0520, 0.2685),
             ),
             "body",
-            drawn=False,
+            visible=False,
         ),
         Block((-0.0145, -0.0350, -0.0145), (0.0147, 0.0350, 0.0300), "motor", collides=False),
         Block((-0.0140, -0.0200, 0.0300), (0.0250, 0.0200, 0.2300), "body", collides=False),

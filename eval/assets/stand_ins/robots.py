@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,37 +26,67 @@ from eval.assets.stand_ins.robot_shapes import (
     Wedge,
 )
 
-GOOGLE_FILE = "googlerobot_description/google_robot_meta_sim_fix_wheel_fix_fingertip"
-WIDOWX_FILE = "widowx_description/wx250s"
 TURN_TO_AXIS = {"x": (0.0, np.pi / 2, 0.0), "y": (np.pi / 2, 0.0, 0.0), "z": (0.0, 0.0, 0.0)}
 """Roll, pitch, yaw that lay a URDF cylinder, which stands along z, along an axis."""
 
 
-def write_robots(descriptions: Path) -> None:
-    """Both robots, and the Google Robot in the colours of every URDF version."""
-    write_robot(descriptions / f"{WIDOWX_FILE}.urdf", "widowx", WIDOWX, WIDOWX_COLORS)
-    write_robot(descriptions / f"{GOOGLE_FILE}.urdf", "google_robot", GOOGLE, GOOGLE_COLORS)
-    for version, recolor in GOOGLE_RECOLORS.items():
-        colors = {**GOOGLE_COLORS, **recolor}
-        write_robot(descriptions / f"{GOOGLE_FILE}_{version}.urdf", "google_robot", GOOGLE, colors)
+@dataclass(frozen=True)
+class Robot:
+    """Kinematic tree, shapes and colours of a robot file."""
+
+    family: str
+    """``google_robot`` or ``widowx``."""
+    shapes: Mapping[str, Sequence[Shape]]
+    """By link."""
+    colors: Mapping[str, Rgb]
 
 
-def write_robot(path: Path, family: str, shapes: Mapping[str, Sequence[Shape]], colors: Mapping[str, Rgb]) -> None:
-    """One URDF (and the meshes of its wedges beside it) of ``google_robot`` or ``widowx``."""
-    data = json.loads(resources.files("task_configs").joinpath(f"robots/{family}.json").read_text())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    root = ElementTree.Element("robot", name=family)
+GOOGLE_FILE = "googlerobot_description/google_robot_meta_sim_fix_wheel_fix_fingertip"
+ROBOTS: Mapping[str, Robot] = {
+    "widowx_description/wx250s.urdf": Robot("widowx", WIDOWX, WIDOWX_COLORS),
+    f"{GOOGLE_FILE}.urdf": Robot("google_robot", GOOGLE, GOOGLE_COLORS),
+    **{
+        f"{GOOGLE_FILE}_{version}.urdf": Robot("google_robot", GOOGLE, {**GOOGLE_COLORS, **recolor})
+        for version, recolor in GOOGLE_RECOLORS.items()
+    },
+}
+"""Both robots, and the Google Robot in the colours of every URDF version, by file name."""
+
+
+def wedges(robot: Robot) -> dict[str, Wedge]:
+    """The mesh files that lie beside a robot's URDF."""
+    numbered = ((link, index, shape) for link, shapes in robot.shapes.items() for index, shape in enumerate(shapes))
+    return {_wedge_name(link, index): shape for link, index, shape in numbered if isinstance(shape, Wedge)}
+
+
+def _wedge_name(link: str, index: int) -> str:
+    return f"{link}_{index}.obj"
+
+
+def wedge_file(wedge: Wedge) -> bytes:
+    """OBJ of a wedge, in the frame of its link."""
+    rows = np.array(wedge.rows)
+    mirrored = np.concatenate([rows, rows * [-1.0, 1.0, 1.0]])
+    vertices = mirrored[:, {"x": [0, 1, 2], "y": [1, 0, 2], "z": [1, 2, 0]}[wedge.axis]]
+    hull = trimesh.Trimesh(vertices, np.arange(6).reshape(2, 3), process=False).convex_hull
+    return str(hull.export(file_type="obj")).encode()
+
+
+def urdf(robot: Robot) -> bytes:
+    """URDF of a robot; the meshes of its wedges belong beside it."""
+    data = json.loads(resources.files("task_configs").joinpath(f"robots/{robot.family}.json").read_text())
+    root = ElementTree.Element("robot", name=robot.family)
     for entry in data["links"]:
         link = ElementTree.SubElement(root, "link", name=entry["name"])
-        for index, shape in enumerate(shapes.get(entry["name"], ())):
+        for index, shape in enumerate(robot.shapes.get(entry["name"], ())):
             if isinstance(shape, Wedge):
-                _add_wedge(link, shape, path.parent / f"{entry['name']}_{index}.obj", colors)
+                _add_wedge(link, shape, _wedge_name(entry["name"], index), robot.colors)
             else:
-                _add_block(link, shape, colors)
+                _add_block(link, shape, robot.colors)
     for joint in data["joints"]:
         root.append(_joint(joint))
     ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, xml_declaration=True, encoding="utf-8")
+    return bytes(ElementTree.tostring(root, xml_declaration=True, encoding="utf-8"))
 
 
 def _joint(data: Mapping[str, Any]) -> ElementTree.Element:
@@ -103,13 +133,9 @@ def _add_block(link: ElementTree.Element, block: Block, colors: Mapping[str, Rgb
         ElementTree.SubElement(collision, "geometry").append(geometry)
 
 
-def _add_wedge(link: ElementTree.Element, wedge: Wedge, path: Path, colors: Mapping[str, Rgb]) -> None:
-    rows = np.array(wedge.rows)
-    mirrored = np.concatenate([rows, rows * [-1.0, 1.0, 1.0]])
-    vertices = mirrored[:, {"x": [0, 1, 2], "y": [1, 0, 2], "z": [1, 2, 0]}[wedge.axis]]
-    trimesh.Trimesh(vertices, np.arange(6).reshape(2, 3), process=False).convex_hull.export(path)
-    geometry = ElementTree.Element("mesh", filename=path.name)
-    if wedge.drawn:
+def _add_wedge(link: ElementTree.Element, wedge: Wedge, file: str, colors: Mapping[str, Rgb]) -> None:
+    geometry = ElementTree.Element("mesh", filename=file)
+    if wedge.visible:
         _add_visual(link, geometry, np.zeros(3), (0.0, 0.0, 0.0), wedge.color, colors)
     collision = ElementTree.SubElement(link, "collision")
     ElementTree.SubElement(collision, "geometry").append(geometry)

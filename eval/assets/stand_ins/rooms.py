@@ -137,12 +137,12 @@ def _world_from_file(name: str) -> Matrix:
     return matrix
 
 
-def stage(name: str) -> bytes:
+def stage_file(name: str) -> bytes:
     """GLB of a stage, Y up, so that the world's placement puts the blocks where they are meant to be."""
-    return glb(ROOMS[name](), np.asarray(np.linalg.inv(_world_from_file(name))))
+    return blocks_glb(ROOMS[name](), np.asarray(np.linalg.inv(_world_from_file(name))))
 
 
-def glb(blocks: Iterable[Block], to_file: NDArray[np.floating]) -> bytes:
+def blocks_glb(blocks: Iterable[Block], to_file: NDArray[np.floating]) -> bytes:
     """Binary glTF of the blocks, one part per material, after the rigid motion ``to_file`` (4, 4)."""
     groups: dict[tuple[str, str], list[Block]] = {}
     for block in blocks:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from eval.assets.stand_ins.meshes import Rgb, Vec3, box, painted, write_glb
+from eval.assets.stand_ins.meshes import Rgb, Vec3, box, glb, painted
 
 GOOGLE_ORIGIN = (1.6616, 3.0337, 0.0)
 """Where the stage file's origin lies: the file is turned by 90 degrees about x and put there (spec 9.1)."""
@@ -90,12 +89,13 @@ STAGES: dict[str, Stage] = {
 }
 
 
-def write_stage(stage: Stage, path: Path) -> None:
-    """Write a stage file: y up, so that world (x, y, z) minus the origin becomes (x, z, -y)."""
+def stage_file(name: str) -> bytes:
+    """GLB of a stage, y up: world (x, y, z) minus the origin becomes (x, z, -y)."""
+    stage = STAGES[name]
     to_file = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
     parts = []
     for item in stage.boxes:
         mesh = box(item.low, item.high)
         mesh.vertices = (mesh.vertices - np.array(stage.origin)) @ to_file.T
         parts.append(painted(mesh.copy(), item.color))
-    write_glb(parts, path)
+    return glb(parts)

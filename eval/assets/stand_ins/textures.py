@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 def rgb(color: str) -> tuple[float, float, float]:
@@ -16,7 +16,7 @@ def rgb(color: str) -> tuple[float, float, float]:
 
 
 def linear(color: str) -> tuple[float, float, float]:
-    """``#rrggbb`` -> linear values 0..1, as glTF wants them."""
+    """``#rrggbb`` -> linear values 0..1, as glTF expects them."""
     r, g, b = ((c / 12.92) if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb(color))
     return r, g, b
 
@@ -31,12 +31,12 @@ def noise(shape: tuple[int, int], smooth_rows: float, smooth_columns: float, see
     return np.asarray(result / max(result.std(), 1e-12))
 
 
-def _tinted(color: str, brightness: NDArray[np.float64]) -> Picture:
+def _tinted(color: str, brightness: NDArray[np.float64]) -> Image:
     return np.asarray((np.clip(np.asarray(rgb(color)) * brightness[..., None], 0, 1) * 255).round(), dtype=np.uint8)
 
 
 @functools.cache
-def tile(kind: str, color: str) -> Picture:
+def tile(kind: str, color: str) -> Image:
     """(512, 512, 3) sRGB tile of one square metre: wood, planks, tiles, fabric, concrete or plain."""
     shape = (512, 512)
     if kind == "wood":

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.assets.check import check_files, needed_files
+from eval.assets.check import check_files
+from eval.assets.needed import needed_files
 from eval.backends.simpler_env.interpreter import Original
 from eval.episode import EpisodeSpec
 

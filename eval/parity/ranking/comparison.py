@@ -176,7 +176,8 @@ def _world(runs: Sequence[RunData]) -> dict[str, Any]:
 
 
 def _standins(run: RunData) -> bool:
-    return bool((run.header.get("world", {}).get("assets") or {}).get("standins"))
+    assets = run.header.get("world", {}).get("assets") or {}
+    return bool(assets.get("stand_ins", assets.get("standins")))
 
 
 def _origin(runs: Sequence[RunData]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from original_interpreter import FAKES, interpreter
 
 from eval.backends.simpler_env.interpreter import find_original
 from eval.cli import main
-from eval.diagnostics.doctor import check_original
+from eval.diagnostics.checks import check_original
 from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
@@ -174,4 +174,4 @@ def test_doctor_tells_of_the_original(tmp_path, monkeypatch):
     check = check_original()
     assert not check.ok
     assert not check.required  # only who asks for that world needs it
-    assert "install a Vulkan driver" in check.mend
+    assert "install a Vulkan driver" in check.fix
