@@ -7,8 +7,9 @@ import json
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from task_configs.schema.tasks import FamilyName
 from task_configs.schema.world import LightSet
 
 Vec2 = tuple[float, float]
@@ -58,7 +59,7 @@ class RuleSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    family: Literal["grasp", "move_near", "put_on", "drawer", "place"]
+    family: FamilyName
     verb: Literal["open", "close"] | None = None
     """Drawers: what is to be done."""
     completely_on_goal: bool | None = None
@@ -84,12 +85,15 @@ class SimplerReset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     env_id: str
-    kwargs: dict[str, Any]
-    """JSON values. Without ``obs_mode`` and ``camera_cfgs``, which depend on whether an image is wanted; ``rgb_overlay_path``
+    kwargs: dict[str, JsonValue]
+    """Without ``obs_mode`` and ``camera_cfgs``, which depend on whether an image is wanted; ``rgb_overlay_path``
     is relative to the asset folder."""
     seed: int
-    options: dict[str, Any]
-    """JSON values."""
+    options: dict[str, JsonValue]
+
+    def __hash__(self) -> int:
+        """Episodes are hashable, so this is; a dictionary is not."""
+        return hash((self.env_id, self.seed))
 
 
 class EpisodeSpec(BaseModel):
@@ -134,7 +138,7 @@ class EpisodeSpec(BaseModel):
 
     objects: tuple[ObjectSpec, ...]
     seed: int
-    """Episode seed the draws came from (chain of the original if none was given)."""
+    """Episode seed that whatever is random was sampled with (chain of the original if none was given)."""
     instruction: str
     """Instruction at the first step."""
     later_instructions: tuple[str, ...] = ()
@@ -151,7 +155,7 @@ class EpisodeSpec(BaseModel):
     version: Literal[1, 2] = 2
     """Of the id: 1 was a hash over the fields that existed then. Episodes of different versions are never mixed."""
     simpler_reset: SimplerReset | None = Field(default=None, repr=False)
-    """The same episode in the original simulator; None where it has none. Not part of the id."""
+    """The same episode in the original simulator, filled in by the plan; None where it has none. Not part of the id."""
 
     @cached_property
     def id(self) -> str:

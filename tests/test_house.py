@@ -79,6 +79,19 @@ def test_task_configs_know_neither_worlds_nor_policies() -> None:
     assert [entry for entry in imports("task_configs") if within(entry[1], *above)] == []
 
 
+ROOMS = ("task_configs", "eval/tasks", "eval/simpler_api", "eval/plan")
+"""From the ground up: each may import those before it."""
+ABOVE_PLANS = ("eval.assets", "eval.sim", "eval.records", "eval.backends", "eval.rollout", "eval.published", "eval.parity",
+               "eval.diagnostics", "eval.simpler_api.dropin", "eval.cli")  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_a_plan_is_made_of_knows_nothing_above_it(room: str) -> None:
+    above = (*(later.replace("/", ".") for later in ROOMS[ROOMS.index(room) + 1 :]), *ABOVE_PLANS)
+    found = [entry for entry in imports(room) if within(entry[1], *above)]
+    assert [entry for entry in found if "/dropin/" not in entry[0]] == []
+
+
 CORE = (
     "eval",
     "eval.plan.suites",

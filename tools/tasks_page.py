@@ -15,7 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from eval.episode import EpisodeSpec
-from eval.plan.suites import SettingInfo, describe_tasks, make_plan
+from eval.plan.listing import SettingInfo, describe_tasks
+from eval.plan.suites import make_plan
 
 REPO = Path(__file__).resolve().parents[1]
 PAGE, IMAGES = REPO / "docs" / "tasks.md", REPO / "docs" / "images"

@@ -13,8 +13,7 @@ from eval.assets.manifest import original_assets
 from eval.assets.needed import needed_files
 from eval.assets.resolver import DESCRIPTIONS, Assets, alternatives, holds, is_stand_in_pack, mesh_name
 from eval.assets.stand_ins import has_stand_in
-from eval.plan.suites import make_plan
-from task_configs import suite_names
+from eval.plan.suites import make_plan, suite_names
 
 State = Literal["original", "stand-in", "changed", "broken", "missing"]
 """``changed``: a pack has it, with another content than the original; ``stand-in``: a pack's or our own."""

@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def list_verb(as_json: Json = False) -> None:
     """Show the tasks with their settings, the suites and the policies that are installed."""
-    from eval.plan.suites import describe_suites, describe_tasks
+    from eval.plan.listing import describe_suites, describe_tasks
     from policies.registry import policy_names
 
     tasks, suites = describe_tasks(), describe_suites()

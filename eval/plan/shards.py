@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
@@ -33,7 +32,7 @@ def take_shard(plan: Sequence[EpisodeSpec], shard: str) -> list[EpisodeSpec]:
     return part
 
 
-def shard_record(plan: Sequence[EpisodeSpec], shard: str, plan_hash: str) -> dict[str, Any]:
+def shard_record(plan: Sequence[EpisodeSpec], shard: str, plan_hash: str) -> dict[str, str | int]:
     """What ``run.json`` says of a shard: which one, and of which plan, so that shards find each other again."""
     number, of = parse_shard(shard)
     return {"shard": f"{number}/{of}", "episodes": len(plan), "plan_hash": plan_hash}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
-from eval.plan.suites import make_plan, spread
+from eval.plan.sampling import spread
+from eval.plan.suites import make_plan
 from eval.published import Source, cells
 from eval.published.numbers import (
     Disagreement,
@@ -22,7 +23,7 @@ from eval.published.numbers import (
 from eval.records.aggregation import Row, aggregate, counts, full_size
 from eval.records.folder import RunData
 from eval.records.titles import title
-from task_configs import load_task, task_names
+from eval.tasks.loading import load_task, task_names
 
 if TYPE_CHECKING:
     from policies.base import Policy

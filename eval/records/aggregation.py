@@ -19,7 +19,7 @@ from eval.episode import EpisodeSpec
 from eval.published import Average, Source, cells
 from eval.records.results import EpisodeRecord
 from eval.records.stats import wilson
-from task_configs import load_task, task_names
+from eval.tasks.loading import load_task, task_names
 
 Key = tuple[str, str, str]
 """Task, setting, variant."""

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.results import EpisodeRecord
-from task_configs import add_own_task, own_tasks
+from eval.tasks.user_tasks import add_user_task, user_tasks
 
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
 TASKS_FOLDER = "tasks"
@@ -67,8 +67,8 @@ def load_run(path: Path) -> RunData:
 def know_tasks(run: Path) -> None:
     """Make the user's tasks that a run keeps known, where no task of their name is."""
     for file in sorted((run / TASKS_FOLDER).glob("*.yaml")):
-        if file.stem not in own_tasks():
-            add_own_task(file)
+        if file.stem not in user_tasks():
+            add_user_task(file)
 
 
 class RunFolder:

@@ -8,7 +8,7 @@ from typing import Any
 
 from eval.episode import EpisodeSpec
 from eval.records.aggregation import counts
-from task_configs import load_task, task_names
+from eval.tasks.loading import load_task, task_names
 
 
 def title(header: Mapping[str, Any], plan: Sequence[EpisodeSpec] = ()) -> str:

@@ -23,9 +23,9 @@ from eval.records.videos import Film, VideoQueue, VideoRule
 from eval.records.worlds import merge_worlds
 from eval.rollout.loop import Finished, Rollout
 from eval.rollout.pool import WorkerSettings
+from eval.tasks.loading import user_task_text
 from policies.base import Policy
 from policies.registry import load_policy
-from task_configs import own_task_text
 
 WATCHDOG_SECONDS = 300.0
 
@@ -139,7 +139,7 @@ def run(
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
     options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt, "world_python": world_python}
-    own = {task: text for task in sorted({spec.task for spec in plan}) if (text := own_task_text(task)) is not None}
+    own = {task: text for task in sorted({spec.task for spec in plan}) if (text := user_task_text(task)) is not None}
     header = _header(plan, name, policy_args or {}, assets, player, options, own)
     header["identity"] |= place.identity
     header["drawn"] = _drawn(player, rule)

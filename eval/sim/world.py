@@ -19,9 +19,9 @@ from eval.sim.ray_tracing import RASTER
 from eval.sim.robots.base import pose_array
 from eval.sim.scene import StageSet, build_furniture, build_stage_set
 from eval.sim.settling import Settled, settle
-from eval.tasks.base import Facts, TaskResult
+from eval.tasks.base import TaskObservation, TaskResult
+from eval.tasks.families import make_rule
 from eval.tasks.grasp_check import is_grasped
-from eval.tasks.rules import make_rule
 from task_configs import robots
 
 ACTION_LENGTH = 7
@@ -139,7 +139,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
             **result.flags,
         }
 
-    def _facts(self, settled: list[Settled] | None = None) -> Facts:
+    def _facts(self, settled: list[Settled] | None = None) -> TaskObservation:
         """What the task's rule may look at; ``settled`` at the start of an episode."""
         made = self.stage_set
         contacts = made.scene.get_contacts()
@@ -163,7 +163,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         if settled is not None:
             heights = {name: state.reference_height for name, state in zip(made.objects, settled, strict=True)}
         drawers = made.cabinet.openings if made.cabinet is not None else {}
-        return Facts(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
+        return TaskObservation(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
 
     def privileged(self) -> dict[str, Any]:
         """State for scripted policies.

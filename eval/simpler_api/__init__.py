@@ -1,22 +1,15 @@
-"""Initial states: what a reset of the original fixes, as pure functions of task, setup, seed and options."""
+"""The original's API: environment ids, constructor keywords, reset options and seeds, to and from an EpisodeSpec."""
 
-from eval.plan.axes import resets_of
-from eval.simpler_api.build import build_spec
-from eval.simpler_api.drawn import instruction_name
-from eval.simpler_api.options import ResetOptions, read_options
-from eval.simpler_api.original import NotSupported, spec_from_reset, task_of_env
+from eval.simpler_api.from_reset import env_ids, spec_from_reset, task_of_env
+from eval.simpler_api.keywords import NotSupported
 from eval.simpler_api.seeds import CONSTRUCTION_SEED, FRESH_ENVIRONMENT_SEED, SeedChain
 
 __all__ = [
     "CONSTRUCTION_SEED",
     "FRESH_ENVIRONMENT_SEED",
     "NotSupported",
-    "ResetOptions",
     "SeedChain",
-    "build_spec",
-    "instruction_name",
-    "read_options",
-    "resets_of",
+    "env_ids",
     "spec_from_reset",
     "task_of_env",
 ]

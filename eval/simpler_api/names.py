@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 CAN = "GraspSingleOpenedCokeCanInScene-v0"
 NEAR = "MoveNearGoogleBakedTexInScene"
 
-ENVIRONMENT_MAP: Mapping[str, tuple[str, dict[str, Any]]] = {
+ENVIRONMENT_MAP: Mapping[str, tuple[str, dict[str, str | bool]]] = {
     "google_robot_pick_coke_can": (CAN, {}),
     "google_robot_pick_horizontal_coke_can": (CAN, {"lr_switch": True}),
     "google_robot_pick_vertical_coke_can": (CAN, {"laid_vertically": True}),

@@ -1,22 +1,19 @@
-"""The original's random generators (spec tasks 0.1): a chain of seeds, and draws that all restart from one seed."""
+"""The original's chain of seeds from reset to reset (spec tasks 0.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 import numpy as np
+
+from eval.tasks.sampling import fresh
 
 CONSTRUCTION_SEED = 2022
 """Every environment of the original resets itself once with this seed when it is made."""
-
-Item = TypeVar("Item")
 
 
 class SeedChain:
     """Seeds of the resets of one environment object, from just after its construction.
 
-    A reset without a seed draws one from the generator that the previous reset left; a reset with a seed starts the
+    A reset without a seed samples one from the generator that the previous reset left; a reset with a seed starts the
     chain anew from there.
     """
 
@@ -30,16 +27,6 @@ class SeedChain:
             seed = int(fresh(self.last).randint(2**32, dtype=np.int64))
         self.last = seed
         return seed
-
-
-def fresh(seed: int) -> np.random.RandomState:
-    """A generator as every level of a reset makes it again: the first draws of all levels are the same numbers."""
-    return np.random.RandomState(seed)
-
-
-def choose(items: Sequence[Item], rng: np.random.RandomState) -> Item:
-    """One of the items; a single item draws nothing."""
-    return items[0] if len(items) == 1 else items[int(rng.randint(len(items)))]
 
 
 FRESH_ENVIRONMENT_SEED = SeedChain().next()

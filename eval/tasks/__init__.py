@@ -1,1 +1,1 @@
-"""Success rules of the tasks: pure functions of what a simulated step left behind."""
+"""Tasks: a family a file with its task files, initial states, success rule and keywords in the original."""

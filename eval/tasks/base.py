@@ -1,22 +1,132 @@
-"""What a success rule may look at, and what it says. Nothing here knows a simulator."""
+"""What the task families share: the interface of a family, of its task files and of its success rule.
+
+Nothing here knows a simulator.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from eval.episode import EpisodeSpec
+from eval.episode import EpisodeSpec, RuleSpec
+from eval.tasks.reset_options import ResetOptions
+from eval.tasks.sampling import SampledStart
+from task_configs.schema.parsing import StrictModel
+from task_configs.schema.tasks import Choice, Count, FamilyName, Setting, Setup, Variant, Vec4
 
 Array = NDArray[np.floating[Any]]
 Stat = bool | int | float | str
 
 
+class TaskBase(StrictModel):
+    """A task file. Every family adds its fields and samples its own initial states."""
+
+    family: FamilyName
+    about: str
+    instruction: str
+    max_steps: Count
+    contact_offset: float
+    """m, of convex and primitive shapes (spec 2)."""
+    stage_collides: bool = True
+    """Whether the stage is more than something to be seen (spec 9.1)."""
+    hidden: tuple[str, ...] = ()
+    """Objects that the photo shows and the render must not cover (spec 8.2)."""
+    lights: str
+    """Family of ``lights.yaml``."""
+    setup: Setup
+    envs: dict[str, Choice] = Field(default_factory=dict)
+    """Env ids of the original that are this task, and what each changes."""
+    settings: Annotated[dict[str, Setting], Field(min_length=1)]
+
+    required: ClassVar[tuple[str, ...]] = ()
+    """Fields of a setup that the family cannot do without."""
+
+    @abstractmethod
+    def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
+        """What a reset fixes: whatever neither setup nor options give is sampled by the seed. Raises UserError."""
+
+    @property
+    def rule(self) -> RuleSpec:
+        """The success rule, with the numbers that the task chooses."""
+        return RuleSpec(family=self.family)
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Every (table, model) that an episode may hold."""
+        return ()
+
+    @property
+    def placements(self) -> int:
+        """Number of placements that ``episode_id`` chooses from; 0 where the family does not number them."""
+        return 0
+
+    @property
+    def known_names(self) -> Mapping[str, Collection[str]]:
+        """Field of a setup -> names that it may hold, for the fields that only some families have."""
+        return {}
+
+    def target_choices(self, setup: Setup) -> tuple[str, ...]:
+        """Models that the target is sampled from; empty where the family has no such choice."""
+        return ()
+
+    def env_of(self, setup: Setup) -> str | None:
+        """Env id of the original whose scripts make the episodes of a setup; None where it has none."""
+        return setup.env
+
+    def orientation_name(self, quat: Vec4) -> str | None:
+        """Name of a start rotation (w x y z), where the family names them."""
+        return None
+
+    def variants(self, setting: str) -> tuple[Variant, ...]:
+        """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
+        chosen = self.settings[setting]
+        base = chosen.setup.applied_to(self.setup)
+        found = []
+        for labels in itertools.product(*(axis.items() for axis in reversed(chosen.axes))):
+            setup, counts = base, True
+            for _, choice in reversed(labels):
+                setup, counts = choice.applied_to(setup), counts and choice.in_average
+            found.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
+        return tuple(found)
+
+
 @dataclass(frozen=True)
-class Facts:
+class KeywordTable:
+    """Constructor keywords that one family of the original understands, beyond those that all families do."""
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Keyword -> field of a setup."""
+    orientation_flags: Mapping[str, str] = field(default_factory=dict)
+    lighting_flags: Mapping[str, str] = field(default_factory=dict)
+    """Boolean keyword -> value of the field; the first of them that is set decides."""
+    light_modes: Mapping[str, str] = field(default_factory=dict)
+    """Value of the keyword ``light_mode`` -> light set, where the two are called differently."""
+    fixed: Mapping[str, bool | int] = field(default_factory=dict)
+    """Keyword -> the one value that is built: others would change the rules."""
+    prepackaged_keeps: frozenset[str] = frozenset({"max_steps"})
+    """Fields that the caller may still choose in the prepackaged setting; it overwrites the rest."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """All there is to a task family."""
+
+    task: type[TaskBase]
+    """Its task files, and how their initial states are sampled."""
+    rule: Callable[[EpisodeSpec], TaskRule]
+    """Its success rule."""
+    keywords: KeywordTable
+
+
+@dataclass(frozen=True)
+class TaskObservation:
     """The world as it stands after a control step (contacts: after its last substep)."""
 
     poses: Mapping[str, Array]
@@ -24,7 +134,7 @@ class Facts:
     centers: Mapping[str, Array]
     """(3,) centre of mass of every object, world, m, by name."""
     is_grasped: Callable[[str, float], bool]
-    """Object name and greatest angle [degrees] between impulse and opening direction -> grasp test (spec 3.5, 4)."""
+    """Object name and greatest angle [degrees] between impulse and opening direction -> grasp check (spec 3.5, 4)."""
     foreign_contact: Callable[[str, frozenset[str]], bool]
     """Object name and allowed others -> whether anything but robot links and the allowed presses on the object."""
     reference_heights: Mapping[str, float] | None = None
@@ -58,7 +168,7 @@ class TaskRule(Protocol):
 
     @property
     def instruction(self) -> str:
-        """What the policy is told to do now."""
+        """Instruction of the present subtask."""
         ...
 
     @property
@@ -66,16 +176,16 @@ class TaskRule(Protocol):
         """Whether the policy's "done" may end the episode."""
         ...
 
-    def reset(self, facts: Facts) -> None:
-        """Begin an episode whose objects have come to rest as ``facts`` says."""
+    def reset(self, seen: TaskObservation) -> None:
+        """Begin an episode whose objects have come to rest as ``seen`` says."""
         ...
 
     def initial_stats(self) -> dict[str, Stat]:
         """Statistics before the first step."""
         ...
 
-    def evaluate(self, facts: Facts) -> TaskResult:
-        """Verdict on the step that led to ``facts``."""
+    def evaluate(self, seen: TaskObservation) -> TaskResult:
+        """Verdict on the step that led to ``seen``."""
         ...
 
     def advance(self) -> None:
@@ -113,11 +223,13 @@ def model_sizes(spec: EpisodeSpec) -> dict[str, tuple[float, float, float]]:
     return {entry.model: entry.size for entry in spec.objects}
 
 
-def turned_boxes(facts: Facts, sizes: Mapping[str, tuple[float, float, float]], names: Sequence[str]) -> dict[str, Array]:
+def turned_boxes(
+    seen: TaskObservation, sizes: Mapping[str, tuple[float, float, float]], names: Sequence[str]
+) -> dict[str, Array]:
     """(3,) m, boxes turned as the objects lie. Turned as vectors, without absolute values: entries may become negative,
     and only their lengths and differences mean something (spec tasks 2).
     """
-    return {name: rotated(facts.poses[name][3:], sizes[name]) for name in names}
+    return {name: rotated(seen.poses[name][3:], sizes[name]) for name in names}
 
 
 def rotated(quat: Array, vector: tuple[float, float, float]) -> NDArray[np.float64]:

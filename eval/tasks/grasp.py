@@ -2,11 +2,139 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
 from eval.episode import EpisodeSpec
-from eval.tasks.base import Facts, SingleInstruction, Stat, TaskResult, model_with_role
+from eval.errors import UserError, did_you_mean
+from eval.tasks.base import (
+    Family,
+    KeywordTable,
+    SingleInstruction,
+    Stat,
+    TaskBase,
+    TaskObservation,
+    TaskResult,
+    model_with_role,
+)
+from eval.tasks.reset_options import DistractorOptions, ResetOptions
+from eval.tasks.sampling import (
+    SampledStart,
+    choose,
+    fresh,
+    instruction_name,
+    pair,
+    placed,
+    sample_colours,
+    sample_spot,
+    sample_target,
+    sample_turn,
+    start_height,
+)
+from task_configs.schema.tasks import Box2, Setup, Vec2, Vec4
+
+# ---- task files and initial states -----------------------------------------------------------------------------------
+
+HALF_SQRT2 = 0.7071067811865476
+GRASP_ORIENTATIONS: Mapping[str, Vec4] = {
+    "upright": (HALF_SQRT2, HALF_SQRT2, 0.0, 0.0),
+    "laid_vertically": (HALF_SQRT2, 0.0, 0.0, HALF_SQRT2),
+    "lr_switch": (0.0, 0.0, 0.0, 1.0),
+}
+UNTURNED = "unturned"
+"""Start rotation of the grasp classes that know no orientations; never sampled."""
+DISTRACTOR_REACH = 0.3
+"""m, half side of the square around the target that distractors are sampled from."""
+DISTRACTOR_LOW, DISTRACTOR_HIGH = (-0.50, 0.05), (-0.10, 0.35)
+DISTRACTOR_CLEARANCE = 0.25
+"""m, least distance to the target."""
+
+
+class GraspTask(TaskBase):
+    """Grasp the one target and lift it (spec tasks 1)."""
+
+    family: Literal["grasp"]
+    contact_offset: float = 0.02
+    object_table: str
+    """Table of ``objects.yaml`` that holds boxes and densities."""
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Model of the target; sampled where there are several."""
+    orientations: dict[str, Vec4] = Field(default_factory=lambda: dict(GRASP_ORIENTATIONS))
+    """Start rotations w x y z, in the order in which they are sampled."""
+    area: Box2 = Box2(low=(-0.35, -0.02), high=(-0.12, 0.42))
+    """Where the target is dropped if no position is given."""
+    distractor_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Targets, also those of single environments, and distractors."""
+        chosen = [model for choice in self.envs.values() for model in choice.targets or ()]
+        distractors = itertools.chain(*self.distractor_sets.values())
+        return tuple((self.object_table, model) for model in dict.fromkeys([*self.targets, *chosen, *distractors]))
+
+    @property
+    def known_names(self) -> Mapping[str, Collection[str]]:
+        """Its orientations and sets of distractors."""
+        return {"orientation": (*self.orientations, UNTURNED), "distractors": self.distractor_sets}
+
+    def target_choices(self, setup: Setup) -> tuple[str, ...]:
+        """Models that the target is sampled from."""
+        return setup.targets or self.targets
+
+    def orientation_name(self, quat: Vec4) -> str | None:
+        """Name of a start rotation (w x y z), where it has one."""
+        return next((name for name, known in self.orientations.items() if np.allclose(known, quat)), None)
+
+    def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
+        """Target and distractors. Raises UserError for unknown models and orientations."""
+        given, table = options.obj_init_options, self.object_table
+        start_quat = given.init_rot_quat or self._start_rotation(setup.orientation, given.orientation, seed)
+        rng = fresh(seed)
+        target = sample_target(options, self.target_choices(setup), table, rng)
+        setup = sample_colours(setup, rng)
+
+        rng = fresh(seed)
+        xy = sample_spot(given, self.area, rng)
+        z = start_height(options)
+        quat = sample_turn(given, start_quat, rng)
+        objects = [placed(table, target, "target", xy, z, quat, setup.target_density)]
+        for model in self.distractor_sets[setup.distractors] if setup.distractors else ():
+            own = options.distractor_obj_init_options.get(model, DistractorOptions())
+            spot = own.init_xy or _free_spot(np.array(xy), rng)
+            objects.append(placed(table, model, "distractor", spot, z, own.init_rot_quat or start_quat))
+        return SampledStart(tuple(objects), setup, self.instruction.format(name=instruction_name(target)), rng)
+
+    def _start_rotation(self, fixed: str | None, given: str | None, seed: int) -> Vec4:
+        """Rotation by name; sampled by the seed if there is none. Other tools write "standing" and "horizontal"."""
+        if fixed == UNTURNED:
+            return (1.0, 0.0, 0.0, 0.0)
+        name = given or fixed
+        if name is None:
+            return choose(list(self.orientations.values()), fresh(seed))
+        known = "upright" if "standing" in name else "lr_switch" if "horizontal" in name else name
+        if known not in self.orientations:
+            raise UserError(f'No orientation "{name}".{did_you_mean(name, self.orientations)}')
+        return self.orientations[known]
+
+
+def _free_spot(target_xy: NDArray[np.float64], rng: np.random.RandomState) -> Vec2:
+    """World position [m] of a distractor, away from the target."""
+    while True:
+        spot = target_xy + rng.uniform(-DISTRACTOR_REACH, DISTRACTOR_REACH, 2)
+        spot = np.clip(spot, DISTRACTOR_LOW, DISTRACTOR_HIGH)
+        if np.linalg.norm(spot - target_xy) > DISTRACTOR_CLEARANCE:
+            return pair(spot)
+
+
+# ---- success ---------------------------------------------------------------------------------------------------------
 
 MAX_ANGLE = 80.0
-"""Degrees, of the grasp test."""
+"""Degrees, of the grasp check."""
 LIFTED, LIFTED_SIGNIFICANTLY = 0.01, 0.02
 """m above the height at which the target came to rest."""
 LONG_GRASP = 5
@@ -35,24 +163,24 @@ class GraspRule(SingleInstruction):
         self._ever_steady = False
         self._ever_grasped = False
 
-    def reset(self, facts: Facts) -> None:
+    def reset(self, seen: TaskObservation) -> None:
         """Remember the height at which the target came to rest."""
-        self._restart(facts.reference_height(self._target))
+        self._restart(seen.reference_height(self._target))
 
     def initial_stats(self) -> dict[str, Stat]:
         """Nothing yet."""
         return {"n_lift_significant": 0, "consec_grasp": False, "grasped": False}
 
-    def evaluate(self, facts: Facts) -> TaskResult:
+    def evaluate(self, seen: TaskObservation) -> TaskResult:
         """Verdict on a step; counts it."""
-        grasped = facts.is_grasped(self._target, MAX_ANGLE)
+        grasped = seen.is_grasped(self._target, MAX_ANGLE)
         if grasped:
             self._grasp_steps += 1
         else:
             self._grasp_steps = 0
             self._lifted = False
-        raised = float(facts.poses[self._target][2]) - self._start_height
-        if raised > LIFTED and not facts.foreign_contact(self._target, frozenset()):
+        raised = float(seen.poses[self._target][2]) - self._start_height
+        if raised > LIFTED and not seen.foreign_contact(self._target, frozenset()):
             self._lifted = True
         significantly = self._lifted and raised > LIFTED_SIGNIFICANTLY
         steady = self._grasp_steps >= LONG_GRASP
@@ -74,3 +202,22 @@ class GraspRule(SingleInstruction):
                 "grasped": self._ever_grasped,
             },
         )
+
+
+# ---- the original ----------------------------------------------------------------------------------------------------
+
+GRASP = Family(
+    GraspTask,
+    GraspRule,
+    KeywordTable(
+        renamed={"distractor_config": "distractors", "density": "target_density", "model_ids": "targets"},
+        orientation_flags={name: name for name in ("upright", "laid_vertically", "lr_switch")},
+        lighting_flags={
+            "slightly_brighter_lighting": "slightly_brighter",
+            "slightly_darker_lighting": "slightly_darker",
+            "darker_lighting": "darker",
+        },
+        fixed={"require_lifting_obj_for_success": True, "success_from_episode_stats": True},
+        prepackaged_keeps=frozenset({"orientation", "distractors", "lighting", "max_steps", "target_density"}),
+    ),
+)

@@ -1,22 +1,132 @@
-"""Move the source near the target, away from the third object (spec tasks 2)."""
+"""Move the source near the target, away from a third object (spec tasks 2)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from eval.episode import EpisodeSpec
+from eval.errors import UserError
 from eval.tasks.base import (
     Array,
-    Facts,
+    Family,
+    KeywordTable,
     SingleInstruction,
     Stat,
+    TaskBase,
+    TaskObservation,
     TaskResult,
     flat_distance,
     model_sizes,
     model_with_role,
     turned_boxes,
 )
+from eval.tasks.reset_options import ResetOptions
+from eval.tasks.sampling import SampledStart, fresh, instruction_name, placed, sample_colours, start_height
+from eval.tasks.tabletop import DARKER_OR_BRIGHTER
+from task_configs.schema.parsing import StrictModel
+from task_configs.schema.tasks import Setup, Vec2, Vec4
+
+# ---- task files and initial states -----------------------------------------------------------------------------------
+
+
+class Triplets(StrictModel):
+    """Objects that stand on the table together."""
+
+    object_table: str
+    triplets: Annotated[tuple[tuple[str, str, str], ...], Field(min_length=1)]
+    matte: bool = False
+    """The objects lose gloss and metal of their files (spec 8.4)."""
+
+
+class MoveNearTask(TaskBase):
+    """Move the source near the target, away from a third object (spec tasks 2)."""
+
+    family: Literal["move_near"]
+    contact_offset: float = 0.005
+    object_sets: Annotated[dict[str, Triplets], Field(min_length=1)]
+    """The original's classes differ in their objects; the first set is the default."""
+    layouts: Annotated[tuple[tuple[Vec2, Vec2, Vec2], ...], Field(min_length=1)]
+    """World positions of the three objects."""
+    roles: Annotated[tuple[tuple[int, int], ...], Field(min_length=1)]
+    """Which of the three is the source and which the target."""
+    quats: dict[str, Vec4]
+    """Start rotations w x y z by model."""
+    densities: dict[str, float] = Field(default_factory=dict)
+    """kg/m3 of models that are not as dense as their table says."""
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """All objects of all sets."""
+        sets = self.object_sets.values()
+        return tuple(dict.fromkeys((s.object_table, model) for s in sets for three in s.triplets for model in three))
+
+    @property
+    def known_names(self) -> Mapping[str, Collection[str]]:
+        """Its sets of objects."""
+        return {"object_set": self.object_sets}
+
+    def objects_of(self, setup: Setup) -> Triplets:
+        """The objects that a setup asks for."""
+        return self.object_sets[setup.object_set or next(iter(self.object_sets))]
+
+    @property
+    def placements(self) -> int:
+        """How many different episodes an object set has."""
+        return len(next(iter(self.object_sets.values())).triplets) * len(self.layouts) * len(self.roles)
+
+    def placement(self, episode_id: int) -> tuple[int, tuple[Vec2, Vec2, Vec2], tuple[int, int]]:
+        """Number of the triplet, positions, and which is source and target."""
+        triplet, rest = divmod(episode_id, len(self.layouts) * len(self.roles))
+        layout, role = divmod(rest, len(self.roles))
+        return triplet, self.layouts[layout], self.roles[role]
+
+    @model_validator(mode="after")
+    def _all_turned(self) -> MoveNearTask:
+        unknown = {model for _, model in self.models} - set(self.quats)
+        if unknown:
+            raise ValueError(f"quats lacks {', '.join(sorted(unknown))}")
+        return self
+
+    def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
+        """Source, target and the third object; the id is sampled by the seed unless given. Raises UserError for another id.
+
+        The objects keep the order of their triplet; without the third one, the source comes first.
+        """
+        sampled_id = int(fresh(seed).randint(self.placements))
+        setup = sample_colours(setup, fresh(seed))
+        given_id = options.obj_init_options.episode_id
+        episode = sampled_id if given_id is None else given_id
+        if episode >= self.placements:
+            last = self.placements - 1
+            raise UserError(f"episode_id is {episode}; moving near has {self.placements} episodes, 0 to {last}.")
+        number, layout, (source, target) = self.placement(episode)
+        chosen = self.objects_of(setup)
+        models = chosen.triplets[number]
+        order = (source, target) if setup.no_distractor else (0, 1, 2)
+        roles = {source: "source", target: "goal"}
+        z = start_height(options)
+        objects = tuple(
+            placed(
+                chosen.object_table,
+                models[i],
+                roles.get(i, "other"),
+                layout[i],
+                z,
+                self.quats[models[i]],
+                self.densities.get(models[i]),
+            )
+            for i in order
+        )
+        names = {"source": instruction_name(models[source]), "target": instruction_name(models[target])}
+        return SampledStart(objects, setup, self.instruction.format(**names), fresh(seed), matte_objects=chosen.matte)
+
+
+# ---- success ---------------------------------------------------------------------------------------------------------
 
 MOVED = 0.03
 """m, in the table plane."""
@@ -39,26 +149,26 @@ class MoveNearRule(SingleInstruction):
         self._starts: dict[str, NDArray[np.float64]] = {}
         self._boxes: dict[str, Array] = {}
 
-    def reset(self, facts: Facts) -> None:
+    def reset(self, seen: TaskObservation) -> None:
         """Remember where the objects came to rest, and the boxes of source and target turned as they lie."""
-        self._starts = {name: np.array(pose[:3], dtype=np.float64) for name, pose in facts.poses.items()}
-        self._boxes = turned_boxes(facts, self._sizes, (self._source, self._target))
+        self._starts = {name: np.array(pose[:3], dtype=np.float64) for name, pose in seen.poses.items()}
+        self._boxes = turned_boxes(seen, self._sizes, (self._source, self._target))
 
     def initial_stats(self) -> dict[str, Stat]:
         """Nothing yet."""
         names = ("all_obj_keep_height", "moved_correct_obj", "moved_wrong_obj", "near_tgt_obj", "is_closest_to_tgt")
         return dict.fromkeys(names, False)
 
-    def evaluate(self, facts: Facts) -> TaskResult:
+    def evaluate(self, seen: TaskObservation) -> TaskResult:
         """Verdict on a step."""
-        ways = {name: flat_distance(start, facts.poses[name]) for name, start in self._starts.items()}
+        ways = {name: flat_distance(start, seen.poses[name]) for name, start in self._starts.items()}
         way = ways.pop(self._source)
-        between = flat_distance(facts.centers[self._source], facts.centers[self._target])
+        between = flat_distance(seen.centers[self._source], seen.centers[self._target])
         room = sum(float(np.linalg.norm(box[:2])) / 2 for box in self._boxes.values())
         # Distances to the others end at their origin, the one to the target at its centre of mass, as in the original.
-        to_others = [flat_distance(facts.centers[self._source], facts.poses[name]) for name in ways]
+        to_others = [flat_distance(seen.centers[self._source], seen.poses[name]) for name in ways]
         flags = {
-            "all_obj_keep_height": all(self._keeps_height(name, facts) for name in self._starts),
+            "all_obj_keep_height": all(self._keeps_height(name, seen) for name in self._starts),
             "moved_correct_obj": way > MOVED and all(other < way for other in ways.values()),
             "moved_wrong_obj": any(o > MOVED for o in ways.values()) and any(o > way for o in ways.values()),
             "near_tgt_obj": between < room + NEAR_MARGIN,
@@ -67,9 +177,23 @@ class MoveNearRule(SingleInstruction):
         success = all(met for name, met in flags.items() if name != "moved_wrong_obj")
         return TaskResult(success, flags, dict(flags))
 
-    def _keeps_height(self, name: str, facts: Facts) -> bool:
+    def _keeps_height(self, name: str, seen: TaskObservation) -> bool:
         """Source and target are measured at their centre of mass, but from where their origin came to rest."""
         start = float(self._starts[name][2])
         if name in (self._source, self._target):
-            return float(facts.centers[name][2]) - start > -MOVED_MAY_SINK
-        return float(facts.poses[name][2]) - start > -OTHER_MAY_SINK
+            return float(seen.centers[name][2]) - start > -MOVED_MAY_SINK
+        return float(seen.poses[name][2]) - start > -OTHER_MAY_SINK
+
+
+# ---- the original ----------------------------------------------------------------------------------------------------
+
+MOVE_NEAR = Family(
+    MoveNearTask,
+    MoveNearRule,
+    KeywordTable(
+        renamed={"no_distractor": "no_distractor", "light_mode": "lighting"},
+        lighting_flags=DARKER_OR_BRIGHTER,
+        light_modes={"simple": "ambient_only", "simple2": "simple2"},
+        prepackaged_keeps=frozenset({"no_distractor", "lighting", "max_steps"}),
+    ),
+)

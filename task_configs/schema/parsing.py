@@ -1,4 +1,4 @@
-"""Reading data strictly: an unknown key or a wrong type becomes one line with file, place and mend."""
+"""Reading data strictly: an unknown key or a wrong type becomes one line with file, place and fix."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _fields_at(model: type[StrictModel], loc: tuple[int | str, ...]) -> list[str
     return sorted(name for kind in here for name in kind.model_fields)
 
 
-def _models_in(annotation: Any) -> frozenset[type[BaseModel]]:
+def _models_in(annotation: object) -> frozenset[type[BaseModel]]:
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return frozenset({annotation} if issubclass(annotation, BaseModel) else ())
     return frozenset(model for part in typing.get_args(annotation) for model in _models_in(part))

@@ -6,9 +6,8 @@ A *setting* of a task (``visual_matching``, ``prepackaged``, ...) is a list of *
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,8 +17,9 @@ from task_configs.schema.parsing import StrictModel
 Vec2 = tuple[float, float]
 Vec4 = tuple[float, float, float, float]
 Count = Annotated[int, Field(ge=1)]
+FamilyName = Literal["grasp", "move_near", "put_on", "drawer", "place"]
 Linspace = tuple[float, float, Count]
-"""First value, last value (included), how many."""
+"""First value, last value (included), number of values."""
 
 
 class Box2(StrictModel):
@@ -29,12 +29,12 @@ class Box2(StrictModel):
     high: Vec2
 
 
-class Setup(StrictModel):
-    """What a world is built with and what its episodes start from."""
+class Overrides(StrictModel):
+    """The fields of a setup, each with what it is where nobody names it."""
 
-    robot: str
+    robot: str | None = None
     """Uid of ``robots.yaml``."""
-    scene: str
+    scene: str | None = None
     """Stage of ``scenes.yaml``."""
     overlay: str | None = None
     """Photo laid over the background, relative to the pack's ``data`` folder."""
@@ -43,74 +43,59 @@ class Setup(StrictModel):
     urdf_version: str = ""
     """Colours of the robot; "" is the plain one."""
     urdf_choices: tuple[str, ...] = ()
-    """If given, the colours are drawn from these by the episode's seed."""
+    """If given, the colours are sampled from these by the episode's seed."""
     view: str = "default"
     """Camera view of ``robots.yaml``."""
     shader: Literal["default", "rt"] = "default"
     disable_bad_material: bool = False
     """Leave the robot's own materials instead of the original's shiny ones."""
     robot_xy: Vec2 | None = None
-    """World position, m; None: drawn by the seed from the robot's range."""
+    """World position, m; None: sampled by the seed from the robot's range."""
     robot_quat: Vec4 | None = None
     """w x y z; None: the robot's own."""
-    orientation: str | None = None
-    """Grasping only: a name of ``orientations``; None: drawn by the seed."""
-    distractors: str | None = None
-    """Grasping only: a name of ``distractor_sets``."""
+    robot_height: float | None = None
+    """World height of the base, m; None: the robot's own."""
+    place_choices: tuple[str, ...] = ()
+    """If given, position, rotation and photo are sampled from these ``robot_places.yaml`` by the seed."""
     control_freq: Count | None = None
     """Hz; None: the robot's own."""
     sim_freq: Count | None = None
     """Hz; None: the robot's own."""
     max_steps: Count | None = None
     """None: the task's own."""
-    robot_height: float | None = None
-    """World height of the base, m; None: the robot's own."""
-    place_choices: tuple[str, ...] = ()
-    """If given, position, rotation and photo are drawn from these ``robot_places.yaml`` by the seed."""
+    orientation: str | None = None
+    """Grasping only: a name of ``orientations``; None: sampled by the seed."""
+    distractors: str | None = None
+    """Grasping only: a name of ``distractor_sets``."""
+    targets: tuple[str, ...] | None = None
+    """Grasping and placing: models that the target is sampled from; None: the task's own."""
+    target_density: float | None = None
+    """Grasping only: kg/m3; None: the table's."""
     object_set: str | None = None
     """A name of the task's ``object_sets``; None: its first."""
     no_distractor: bool = False
     """Moving near only: leave the third object out."""
-    targets: tuple[str, ...] | None = None
-    """Grasping and placing: models that the target is drawn from; None: the task's own."""
-    target_density: float | None = None
-    """Grasping only: kg/m3; None: the table's."""
     station: str | None = None
     """Cabinet file, by its stem."""
     drawer: str | None = None
-    """A name of the task's ``drawers``; None: drawn by the seed."""
+    """A name of the task's ``drawers``; None: sampled by the seed."""
     joint_friction: float | None = None
     """Friction coefficient of the drawer joints; None: the cabinet's own."""
+    env: str | None = None
+    """Env id of the original whose scripts make these episodes, unless drawers and verb tell it; changes nothing in our own
+    world."""
 
 
-class Choice(StrictModel):
+class Setup(Overrides):
+    """What a world is built with and what its episodes start from."""
+
+    robot: str
+    scene: str
+
+
+class Choice(Overrides):
     """Changes to a setup; what is not named stays as it is."""
 
-    robot: str | None = None
-    scene: str | None = None
-    overlay: str | None = None
-    lighting: str | None = None
-    urdf_version: str | None = None
-    urdf_choices: tuple[str, ...] | None = None
-    view: str | None = None
-    shader: Literal["default", "rt"] | None = None
-    disable_bad_material: bool | None = None
-    robot_xy: Vec2 | None = None
-    robot_quat: Vec4 | None = None
-    orientation: str | None = None
-    distractors: str | None = None
-    control_freq: Count | None = None
-    sim_freq: Count | None = None
-    max_steps: Count | None = None
-    robot_height: float | None = None
-    place_choices: tuple[str, ...] | None = None
-    object_set: str | None = None
-    no_distractor: bool | None = None
-    targets: tuple[str, ...] | None = None
-    target_density: float | None = None
-    station: str | None = None
-    drawer: str | None = None
-    joint_friction: float | None = None
     in_average: bool = True
     """Whether variants with this choice count in the published average."""
 
@@ -139,9 +124,9 @@ class Episodes(StrictModel):
     y: Linspace | None = None
     """A grid of target positions [m], x outer, y inner."""
     ids: Count | None = None
-    """The first so many rows of the task's table of placements."""
+    """The first N rows of the task's table of placements."""
     seeds: Count | None = None
-    """Seeded random scenes: so many when no limit is given, as many as asked otherwise."""
+    """Seeded random scenes: N when no limit is given, as many as the limit otherwise."""
     robot_x: Linspace | None = None
     robot_y: Linspace | None = None
     """A grid of base positions [m], x outer, y inner; all targets are seen from one before the next."""
@@ -193,48 +178,6 @@ class Variant(NamedTuple):
     in_average: bool
 
 
-class TaskBase(StrictModel):
-    """What all tasks have."""
-
-    about: str
-    instruction: str
-    max_steps: Count
-    contact_offset: float
-    """m, of convex and primitive shapes (spec 2)."""
-    stage_collides: bool = True
-    """Whether the stage is more than a picture (spec 9.1)."""
-    hidden: tuple[str, ...] = ()
-    """Objects that the photo shows and the render must not cover (spec 8.2)."""
-    lights: str
-    """Family of ``lights.yaml``."""
-    setup: Setup
-    envs: dict[str, Choice] = Field(default_factory=dict)
-    """Env ids of the original that are this task, and what each changes."""
-    settings: Annotated[dict[str, Setting], Field(min_length=1)]
-
-    @property
-    def models(self) -> tuple[tuple[str, str], ...]:
-        """Every (table, model) that an episode may hold."""
-        return ()
-
-    @property
-    def rule_numbers(self) -> dict[str, Any]:
-        """What the success rule is told besides its family; fields of ``RuleSpec``."""
-        return {}
-
-    def variants(self, setting: str) -> tuple[Variant, ...]:
-        """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
-        chosen = self.settings[setting]
-        base = chosen.setup.applied_to(self.setup)
-        found = []
-        for labels in itertools.product(*(axis.items() for axis in reversed(chosen.axes))):
-            setup, counts = base, True
-            for _, choice in reversed(labels):
-                setup, counts = choice.applied_to(setup), counts and choice.in_average
-            found.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
-        return tuple(found)
-
-
 class Part(StrictModel):
     """A setting of a task, or some of it."""
 
@@ -243,7 +186,7 @@ class Part(StrictModel):
     variants: tuple[str, ...] = ("*",)
     """Name patterns, as in a shell."""
     limit: Count | None = None
-    """Take only so many episodes, evenly."""
+    """Take only N episodes, evenly."""
 
 
 class Suite(StrictModel):

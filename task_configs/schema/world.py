@@ -24,7 +24,7 @@ class LinkMaterial(StrictModel):
 
 
 class Camera(StrictModel):
-    """The camera whose picture the policy sees; its pose is in the frame of ``link``, x forward, y left, z up."""
+    """The camera whose image the policy sees; its pose is in the frame of ``link``, x forward, y left, z up."""
 
     uid: str
     link: str
@@ -53,7 +53,7 @@ class Robot(StrictModel):
     base_height: float
     base_quat: Vec4
     base_xy: Box2
-    """Where the base stands if no position is given: drawn where the corners differ, x first."""
+    """Where the base stands if no position is given: sampled where the corners differ, x first."""
     tool_link: str
     joints: tuple[str, ...]
     arm_joints: tuple[str, ...]
@@ -89,7 +89,7 @@ class Robot(StrictModel):
 
 
 class Slab(StrictModel):
-    """A box that is only a picture, on the stage's own frame."""
+    """A box that is only seen, on the stage's own frame."""
 
     half_size: Vec3
     color: Vec3

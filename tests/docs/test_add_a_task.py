@@ -15,7 +15,7 @@ from eval.plan.suites import make_plan
 from eval.records.folder import load_run
 from eval.records.merging import load_runs
 from eval.rollout.run import run
-from task_configs import load_task, task_names
+from eval.tasks.loading import load_task, task_names
 
 REPO = Path(__file__).parents[2]
 PAGE = (REPO / "docs" / "add_a_task.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eval.plan.suites import describe_tasks
+from eval.plan.listing import describe_tasks
 
 REPO = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("tasks_page", REPO / "tools" / "tasks_page.py")

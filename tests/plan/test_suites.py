@@ -14,7 +14,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.simpler_api import SeedChain, spec_from_reset
-from task_configs import counts_in_average
+from eval.tasks.loading import counts_in_average
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 SWEEPS = SHARED / "simpler_spec" / "sweeps.json"
@@ -29,7 +29,7 @@ SUITES = {
 
 def world_of(spec: EpisodeSpec) -> str:
     """All that a world sees of an episode, without how it is filed."""
-    return spec.model_dump_json(exclude={"task", "setting", "variant", "index"})
+    return spec.model_dump_json(exclude={"task", "setting", "variant", "index", "simpler_reset"})
 
 
 def counts(specs: list[EpisodeSpec]) -> dict[str, int]:

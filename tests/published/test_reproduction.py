@@ -13,7 +13,7 @@ from eval.published.reproduce import cell_plan, compare_with_published, reproduc
 from eval.records.aggregation import counts
 from eval.records.folder import RunFolder
 from eval.records.results import EpisodeRecord
-from task_configs import task_names
+from eval.tasks.loading import task_names
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from eval.plan.suites import make_plan
+from eval.plan.suites import make_plan, suite_names
 from eval.records.aggregation import Tally, aggregate, macro_mean
 from eval.records.cell_tables import cell_table, cells_latex, cells_markdown, conventions
 from eval.records.folder import RunData
 from eval.records.results import EpisodeRecord
 from eval.records.tables import summary, write_tables
 from eval.records.titles import title
-from task_configs import suite_names
 
 CAN = "google_robot_pick_coke_can"
 DRAWERS = [f"google_robot_{do}_{which}_drawer" for do in ("open", "close") for which in ("top", "middle", "bottom")]

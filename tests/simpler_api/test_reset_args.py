@@ -1,4 +1,4 @@
-"""Every episode of every sweep in the original's own words, against the original's scripts as recorded."""
+"""How the original begins the episodes of a plan: as its recorded scripts do, and so that it is the same episode."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from recordings import SHARED
 
+from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
+from eval.simpler_api import SeedChain, spec_from_reset
 from eval.simpler_api.names import ENVIRONMENTS
-from eval.simpler_api.reset_args import original_reset
+from eval.tasks.loading import load_task, task_names
 
 SWEEPS = SHARED / "simpler_spec" / "sweeps.json"
 SUITES = ("google_robot_visual_matching", "google_robot_variant_aggregation", "widowx_visual_matching", "alt_urdf")
@@ -42,7 +44,7 @@ def recorded(sweeps, suite):
 
 def said(spec):
     """The same of one of our episodes."""
-    reset = original_reset(spec)
+    reset = spec.simpler_reset
     kwargs = dict(reset.kwargs)
     env = [reset.env_id, *(kwargs.pop(k) for k in ("scene_name", "robot", "control_freq", "sim_freq", "max_episode_steps"))]
     photo = kwargs.pop("rgb_overlay_path")
@@ -62,8 +64,52 @@ def test_every_episode_is_built_and_reset_as_the_scripts_do(suite):
 
 
 @pytest.mark.parametrize("task", ENVIRONMENTS)
-def test_every_task_has_its_prepackaged_words(task):
-    spec = make_plan(tasks=[task], setting="prepackaged", seed=7, limit=1)[0]
-    reset = original_reset(spec)
+def test_every_task_has_its_prepackaged_keywords(task):
+    reset = make_plan(tasks=[task], setting="prepackaged", seed=7, limit=1)[0].simpler_reset
     assert reset.kwargs["prepackaged_config"] is True
     assert (reset.seed, reset.options) == (7, {})
+
+
+FILED = {"task", "setting", "variant", "index", "simpler_reset"}
+"""Fields of an episode that say where it is filed, not what happens in it."""
+
+
+def read_back(spec):
+    """The episode that the original begins with the reset of the plan."""
+    reset = spec.simpler_reset
+    return spec_from_reset(reset.env_id, reset.kwargs, reset.seed, reset.options, SeedChain())
+
+
+def test_every_reset_means_its_episode():
+    for spec in make_plan(suite="everything"):
+        assert read_back(spec).model_dump(exclude=FILED) == spec.model_dump(exclude=FILED), spec.variant
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_every_variant_of_a_single_task_has_a_reset_that_means_it(task):
+    for setting in load_task(task).settings:
+        first = {spec.variant: spec for spec in reversed(make_plan(tasks=[task], setting=setting))}
+        for spec in first.values():
+            assert read_back(spec).model_dump(exclude=FILED) == spec.model_dump(exclude=FILED), spec.variant
+
+
+def test_another_step_limit_reaches_the_original():
+    for setting in ("visual_matching", "prepackaged"):
+        (spec,) = make_plan(tasks=["widowx_stack_cube"], setting=setting, limit=1, max_steps=7)
+        assert spec.simpler_reset.kwargs["max_episode_steps"] == 7
+        assert read_back(spec).max_steps == 7
+
+
+def test_a_reset_survives_the_record():
+    (spec,) = make_plan(tasks=["google_robot_move_near"], limit=1)
+    assert EpisodeSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert len({spec, EpisodeSpec.model_validate_json(spec.model_dump_json())}) == 1
+
+
+def test_a_user_s_task_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLER_EVAL_TASKS", "")
+    file = tmp_path / "a_can_of_mine.yaml"
+    file.write_text("extends: google_robot_pick_coke_can\nmax_steps: 90\n")
+    assert {spec.simpler_reset for spec in make_plan(tasks=[str(file)])} == {None}
+    can = "GraspSingleOpenedCokeCanInScene-v0"
+    assert spec_from_reset(can, {}, 0, {}, SeedChain()).task == "google_robot_pick_coke_can", "the built-in task keeps its name"

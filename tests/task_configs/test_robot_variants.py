@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from task_configs import robots
+from task_configs.schema.tables import robots
 
 PLAIN = robots()["google_robot_static"]
 

@@ -11,9 +11,9 @@ from recordings import SHARED
 
 from eval.episode import DRAWERS
 from eval.simpler_api import SeedChain, spec_from_reset
-from eval.tasks.base import Facts
+from eval.tasks.base import TaskObservation
+from eval.tasks.families import make_rule
 from eval.tasks.grasp_check import is_grasped
-from eval.tasks.rules import make_rule
 
 VECTORS = SHARED / "simpler_spec" / "evaluate_vectors.json"
 LINKS = {
@@ -29,12 +29,12 @@ LINKS = {
 pytestmark = pytest.mark.skipif(not VECTORS.is_file(), reason="the recordings of the original are not here")
 
 
-def facts_of(row: dict[str, Any], family: str) -> Facts:
+def facts_of(row: dict[str, Any], family: str) -> TaskObservation:
     """What the original saw in one step; contacts are those of the one object that rules ask about."""
     fingers = {link: row["fingers"][short] for short, link in LINKS[family].items()}
     impulses = {link: np.array(finger["imp"]) for link, finger in fingers.items()}
     axes = {link: np.array(finger["y"]) for link, finger in fingers.items()}
-    return Facts(
+    return TaskObservation(
         poses={o["name"]: np.array([*o["p"], *o["q"]]) for o in row["objs"]},
         centers={o["name"]: np.array(o["com"]) for o in row["objs"]},
         is_grasped=lambda name, angle: is_grasped(family, impulses.__getitem__, axes, angle),
@@ -44,8 +44,8 @@ def facts_of(row: dict[str, Any], family: str) -> Facts:
     )
 
 
-def settled_facts(poses: dict[str, Any]) -> Facts:
-    return Facts(poses, {}, lambda name, angle: False, lambda name, allowed: False)
+def settled_facts(poses: dict[str, Any]) -> TaskObservation:
+    return TaskObservation(poses, {}, lambda name, angle: False, lambda name, allowed: False)
 
 
 def assert_same_verdicts(rule: Any, rows: list[dict[str, Any]], family: str) -> int:
@@ -95,12 +95,12 @@ def test_moving_near_and_putting_on_are_judged_as_in_the_original(name: str, fam
     assert 0 < assert_same_verdicts(rule, record["rows"], family) < len(record["rows"])
 
 
-def cabinet_facts(row: dict[str, Any]) -> Facts:
+def cabinet_facts(row: dict[str, Any]) -> TaskObservation:
     """Openings are recorded to nine digits, which is single precision."""
     openings = (float(np.float32(q)) for q in row["cabinet_qpos"])
     pressed = [c["impulse"] for c in row.get("contacts", ()) if c["drawer_shape_index"] == 2]
     lies = float(np.linalg.norm(np.sum(pressed, axis=0))) > 1e-6 if pressed else False
-    return Facts(
+    return TaskObservation(
         {}, {}, lambda n, a: False, lambda n, a: False,
         drawers=dict(zip(DRAWERS, openings, strict=True)), lies_in_drawer=lambda n, d: lies,
     )  # fmt: skip
@@ -126,7 +126,7 @@ def test_placing_is_judged_as_in_the_original() -> None:
     rows = record_of(env)["rows"]
     assert len(rows) == 112
     for row in rows:
-        if row["subtask"] == 1:  # the recording was told to go on before step 91
+        if row["subtask"] == 1:  # the recording was made to go on before step 91
             rule.advance()
         result = rule.evaluate(cabinet_facts(row))
         assert {"success": result.success} == row["out"], f"step {row['step']}"

@@ -1,4 +1,4 @@
-"""What counts as success, told as short stories."""
+"""What counts as success, as short stories."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from eval.simpler_api import SeedChain, spec_from_reset
-from eval.tasks.base import Facts, TaskRule
+from eval.tasks.base import TaskObservation, TaskRule
+from eval.tasks.families import make_rule
 from eval.tasks.grasp_check import is_grasped
-from eval.tasks.rules import make_rule
 
 CAN, CARROT, PLATE = "opened_coke_can", "bridge_carrot_generated_modified", "bridge_plate_objaverse_larger"
 TABLE = 0.87
@@ -24,8 +24,8 @@ class Scene:
     held: bool = False
     touched_by: tuple[str, ...] = ()
 
-    def facts(self) -> Facts:
-        return Facts(
+    def facts(self) -> TaskObservation:
+        return TaskObservation(
             poses={name: np.array([*place, 1, 0, 0, 0]) for name, place in self.places.items()},
             centers={name: np.array(place) for name, place in self.places.items()},
             is_grasped=lambda name, angle: self.held,
@@ -33,7 +33,7 @@ class Scene:
         )
 
 
-def can(height: float, *, held: bool = False, touched_by: tuple[str, ...] = ()) -> Facts:
+def can(height: float, *, held: bool = False, touched_by: tuple[str, ...] = ()) -> TaskObservation:
     return Scene({CAN: (0.0, 0.0, TABLE + height)}, held, touched_by).facts()
 
 
@@ -67,11 +67,11 @@ def test_five_significantly_lifted_steps_stay_a_success(grasp_rule: TaskRule) ->
 
 def test_heights_count_from_the_reference_not_from_where_the_can_is_at_the_start(grasp_rule: TaskRule) -> None:
     start = can(0.0)
-    grasp_rule.reset(Facts(start.poses, start.centers, start.is_grasped, start.foreign_contact, {CAN: TABLE - 0.02}))
+    grasp_rule.reset(TaskObservation(start.poses, start.centers, start.is_grasped, start.foreign_contact, {CAN: TABLE - 0.02}))
     assert grasp_rule.evaluate(can(0.0)).success
 
 
-def carrot(place: tuple[float, float, float], plate_x: float = 0.0, touched_by: tuple[str, ...] = (PLATE,)) -> Facts:
+def carrot(place: tuple[float, float, float], plate_x: float = 0.0, touched_by: tuple[str, ...] = (PLATE,)) -> TaskObservation:
     return Scene({CARROT: place, PLATE: (plate_x, 0.0, TABLE)}, touched_by=touched_by).facts()
 
 
@@ -108,8 +108,8 @@ def test_moving_the_plate_more_than_the_carrot_is_told(carrot_rule: TaskRule) ->
     assert not flags["moved_correct_obj"]
 
 
-def drawer(opening: float, *, filled: bool = False) -> Facts:
-    return Facts(
+def drawer(opening: float, *, filled: bool = False) -> TaskObservation:
+    return TaskObservation(
         {}, {}, lambda n, a: False, lambda n, a: False,
         drawers={"top": opening, "middle": 0.5, "bottom": 0.0}, lies_in_drawer=lambda n, d: filled and d == "top",
     )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from eval.episode import EpisodeSpec
+from eval.errors import UserError
 from eval.sim import ray_tracing
-from eval.simpler_api.reset_args import original_reset
+from eval.simpler_api.names import ENVIRONMENT_MAP
 
 
 def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None) -> str:
@@ -15,7 +16,14 @@ def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None
     ``drawing`` is how ray-traced episodes are drawn; None leaves it to the original, whose denoiser needs NVIDIA's OptiX.
     Raises UserError for an episode that the original does not have.
     """
-    reset = original_reset(spec)
+    reset = spec.simpler_reset
+    if reset is None:
+        if spec.task not in ENVIRONMENT_MAP:
+            raise UserError(f"The original simulator has no task {spec.task}; play it in our own world, without --world.")
+        raise UserError(
+            f"The original simulator cannot be told to play {spec.task} {spec.setting} {spec.variant} #{spec.index}; "
+            "play it in our own world, without --world."
+        )
     kwargs = dict(reset.kwargs)
     if spec.shader == "rt" and drawing == ray_tracing.RASTER:
         kwargs["shader_dir"] = "ibl"
@@ -26,7 +34,7 @@ def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None
             "env_id": reset.env_id,
             "kwargs": kwargs,
             "seed": reset.seed,
-            "options": dict(reset.options),
+            "options": reset.options,
             "max_steps": spec.max_steps,
             "family": spec.rule.family,
             "objects": [item.model for item in spec.objects],

@@ -11,7 +11,8 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.parity.ranking.comparison import run_folders
 from eval.parity.ranking.paired import cell_of
-from eval.plan.suites import make_plan, spread
+from eval.plan.sampling import spread
+from eval.plan.suites import make_plan
 from eval.records.folder import RUN_FILE, load_run, plan_hash
 from policies.registry import load_policy
 

@@ -14,7 +14,7 @@ from PIL import Image
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.simpler_api import NotSupported, SeedChain, spec_from_reset
-from task_configs import task_names
+from eval.tasks.loading import task_names
 
 Picture = NDArray[np.uint8]
 

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from eval.episode import DRAWERS, EpisodeSpec
+from eval.episode import DRAWERS, EpisodeSpec, RuleSpec
 from eval.sim.objects import mass_properties
-from eval.tasks.base import Facts
-from eval.tasks.rules import make_rule
-from task_configs import MoveNearTask, PutOnTask, Task, load_task
+from eval.tasks.base import TaskObservation
+from eval.tasks.families import make_rule
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -23,7 +22,7 @@ def state_verdicts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays) -> t
 
     names: recorded actors; arrays: those of the sequence, without its prefix.
     """
-    flags = _flags(load_task(spec.task))
+    flags = _flags(spec.rule)
     if not flags:
         return 0, 0
     rule = make_rule(spec)
@@ -36,22 +35,22 @@ def state_verdicts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays) -> t
     return different, steps
 
 
-def _flags(task: Task) -> dict[str, str]:
+def _flags(rule: RuleSpec) -> dict[str, str]:
     """What can be judged, and the array it was recorded in."""
-    if task.family == "drawer":
+    if rule.family == "drawer":
         return {"success": "info.success"}
-    if task.family == "place":
+    if rule.family == "place":
         return {"is_drawer_open": "stats.is_drawer_open"}
-    if isinstance(task, MoveNearTask):
+    if rule.family == "move_near":
         own = ("all_obj_keep_height", "moved_correct_obj", "moved_wrong_obj", "near_tgt_obj", "is_closest_to_tgt")
         return {"success": "info.success", **{name: f"info.{name}" for name in own}}
-    if isinstance(task, PutOnTask):
+    if rule.family == "put_on":
         moved = {name: f"info.{name}" for name in ("moved_correct_obj", "moved_wrong_obj")}
-        return moved if task.completely_on_goal else {**moved, "success": "info.success"}
+        return moved if rule.completely_on_goal else {**moved, "success": "info.success"}
     return {}
 
 
-def _facts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, step: int) -> Facts:
+def _facts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, step: int) -> TaskObservation:
     recorded = arrays["x.actor_pose"][step]
     poses = {item.model: recorded[list(names).index(item.model)] for item in spec.objects}
     density = {item.model: item.density for item in spec.objects}
@@ -59,7 +58,7 @@ def _facts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, step: int) -
     drawers = {}
     if spec.cabinet is not None:
         drawers = {name: float(q) for name, q in zip(DRAWERS, arrays["x.art0_qpos"][step], strict=True)}
-    return Facts(poses, centers, lambda name, angle: False, lambda name, allowed: False, drawers=drawers)
+    return TaskObservation(poses, centers, lambda name, angle: False, lambda name, allowed: False, drawers=drawers)
 
 
 def _center(model: str, density: float, pose: NDArray[Any]) -> NDArray[np.float64]:

@@ -18,9 +18,10 @@ from eval.sim.world import World
 from eval.simpler_api import CONSTRUCTION_SEED, NotSupported, SeedChain, spec_from_reset
 from eval.simpler_api.dropin import infos, observations
 from eval.simpler_api.dropin.keywords import OBJECTS, Keywords
-from eval.simpler_api.options import read_options
-from eval.simpler_api.seeds import fresh
-from task_configs import DrawerTask, MoveNearTask, PutOnTask, load_task, robots
+from eval.tasks.loading import load_task
+from eval.tasks.reset_options import read_options
+from eval.tasks.sampling import fresh
+from task_configs import robots
 
 NOT_BUILT = frozenset(
     {"agent", "arena", "cabinet", "drawer_obj", "obj", "robot", "scene", "tcp", "get_state", "set_state", "set_episode_rng"}
@@ -101,7 +102,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         seen, reward, terminated, truncated, info = world.step(np.asarray(action, dtype=np.float64))
         self.elapsed_steps, self.episode_stats = info["elapsed_steps"], info["episode_stats"]
         opening = None
-        if isinstance(self._task, DrawerTask) and self.episode_spec.cabinet is not None:
+        if self.episode_spec.rule.family == "drawer" and self.episode_spec.cabinet is not None:
             assert world.stage_set.cabinet is not None
             opening = world.stage_set.cabinet.openings[self.episode_spec.cabinet.drawer]
         return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, opening)
@@ -178,6 +179,6 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         return str(self._assets.path(f"data/{photo}"))
 
     def _episode_id(self, spec: EpisodeSpec, given: int | None) -> int | None:
-        if given is not None or not isinstance(self._task, MoveNearTask | PutOnTask):
+        if given is not None or not self._task.placements:
             return given
         return int(fresh(spec.seed).randint(self._task.placements))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import sapien
 
-from eval.episode import EpisodeSpec, ObjectSpec
+from eval.episode import EpisodeSpec
 from eval.sim.scene import StageSet
-from eval.simpler_api.drawn import TABLE_HEIGHT
-from task_configs import GraspTask, load_task
+from eval.tasks.loading import load_task
+from eval.tasks.sampling import TABLE_HEIGHT
 
 SCALE = 1.0
 """No object of the original is scaled."""
@@ -38,9 +37,9 @@ def reset_info(
         "rgb_overlay_mode": "background",
         "disable_bad_material": spec.disable_bad_material,
     }
-    task, base = load_task(spec.task), stage.robot.articulation.root_pose.inv()
-    if isinstance(task, GraspTask):
-        return info | _grasp(spec, task, stage, base)
+    base = stage.robot.articulation.root_pose.inv()
+    if spec.rule.family == "grasp":
+        return info | _grasp(spec, stage, base)
     if stage.cabinet is not None and spec.cabinet is not None and drawer is not None:
         return info | {
             "drawer_pose_wrt_robot_base": base * stage.cabinet.frame(drawer),
@@ -51,7 +50,7 @@ def reset_info(
     return info | _two_objects(spec, stage, base, episode_id)
 
 
-def _grasp(spec: EpisodeSpec, task: GraspTask, stage: StageSet, base: sapien.Pose) -> dict[str, Any]:
+def _grasp(spec: EpisodeSpec, stage: StageSet, base: sapien.Pose) -> dict[str, Any]:
     target = next(item for item in spec.objects if item.role == "target")
     distractors = [item.model for item in spec.objects if item.role == "distractor"]
     return {
@@ -60,13 +59,8 @@ def _grasp(spec: EpisodeSpec, task: GraspTask, stage: StageSet, base: sapien.Pos
         "distractor_model_ids": distractors or None,
         "distractor_model_scales": [SCALE] * len(distractors) or None,
         "obj_init_pose_wrt_robot_base": base * stage.objects[target.model].pose,
-        "orientation": _orientation(task, target),
+        "orientation": load_task(spec.task).orientation_name(target.quat),
     }
-
-
-def _orientation(task: GraspTask, target: ObjectSpec) -> str | None:
-    same = (name for name, quat in task.orientations.items() if np.allclose(quat, target.quat))
-    return next(same, None)
 
 
 def _two_objects(spec: EpisodeSpec, stage: StageSet, base: sapien.Pose, episode_id: int | None) -> dict[str, Any]:

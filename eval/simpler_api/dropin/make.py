@@ -6,10 +6,9 @@ import warnings
 from typing import Any
 
 from eval.errors import did_you_mean
-from eval.simpler_api import NotSupported
+from eval.simpler_api import NotSupported, env_ids
 from eval.simpler_api.dropin.environment import SimplerEnv
 from eval.simpler_api.names import ENVIRONMENT_MAP, ENVIRONMENTS
-from task_configs import load_task, task_names
 
 
 def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> SimplerEnv:
@@ -27,9 +26,8 @@ def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: An
         NotSupported: the name, a keyword or its value is not built.
     """
     if name not in ENVIRONMENT_MAP:
-        ids = [env for task in task_names() for env in load_task(task).envs]
-        if name not in ids:
-            raise NotSupported(f'Environment "{name}" is not built.{did_you_mean(name, [*ENVIRONMENTS, *ids])}')
+        if name not in env_ids():
+            raise NotSupported(f'Environment "{name}" is not built.{did_you_mean(name, [*ENVIRONMENTS, *env_ids()])}')
         return SimplerEnv(name, assets, rt, **kwargs)
     env_id, own = ENVIRONMENT_MAP[name]
     words = {**own, "obs_mode": ("rgbd",), "prepackaged_config": True}

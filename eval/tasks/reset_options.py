@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -54,12 +53,12 @@ class ResetOptions(StrictModel):
     reconfigure: bool = False
 
 
-def read_options(options: Mapping[str, Any] | None) -> ResetOptions:
+def read_options(options: Mapping[str, object] | None) -> ResetOptions:
     """Options as given to ``reset`` (arrays allowed). Raises UserError for unknown keys and wrong types."""
     return parse(ResetOptions, _plain(options or {}), "reset options")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from recordings import SHARED
 
-from task_configs import counts_in_average, lights, load_task, objects, robot_places, robots, scenes, task_names
+from eval.tasks.loading import counts_in_average, load_task, task_names
+from task_configs.schema.tables import lights, objects, robot_places, robots, scenes
 
 SPEC = SHARED / "simpler_spec"
 PARITY = SHARED / "parity"

@@ -1,34 +1,41 @@
-"""What a reset fixes, and the parts of it that all task families draw alike (spec tasks 0)."""
+"""What a reset fixes, and the parts of it that all task families sample alike (spec tasks 0).
+
+Every level of a reset makes its generator anew from the episode's seed, so the first numbers of all levels are the same:
+which generator a value is sampled from, and after what, is as much a part of the original as the range.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.episode import CabinetSpec, ObjectSpec
 from eval.errors import UserError, did_you_mean
-from eval.simpler_api.options import ObjectOptions, ResetOptions
-from eval.simpler_api.seeds import choose
-from task_configs import Setup, objects
-from task_configs.schema.tasks import Box2, Vec2, Vec4
+from eval.tasks.reset_options import ObjectOptions, ResetOptions
+from task_configs.schema.tables import objects
+from task_configs.schema.tasks import Box2, Setup, Vec2, Vec4
 
 TABLE_HEIGHT = 0.87
 DROP_HEIGHT = 0.5
 """m above the table."""
 
+Item = TypeVar("Item")
+
 DROPPED_WORDS = {"opened", "light", "generated", "modified", "objaverse", "bridge", "baked", "v2"}
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What a reset fixed, and the generator where the objects' draws left it."""
+class SampledStart:
+    """What a reset fixed, and the generator as the objects left it."""
 
     objects: tuple[ObjectSpec, ...]
     setup: Setup
-    """With what was drawn of it: colours, and with a photo the robot's place."""
+    """With what was sampled of it: colours, and with a photo the robot's place."""
     instruction: str
     rng: np.random.RandomState
     cabinet: CabinetSpec | None = None
@@ -36,40 +43,50 @@ class Drawn:
     matte_objects: bool = False
 
 
+def fresh(seed: int) -> np.random.RandomState:
+    """A generator as every level of a reset makes it again: the first numbers of all levels are the same."""
+    return np.random.RandomState(seed)
+
+
+def choose(items: Sequence[Item], rng: np.random.RandomState) -> Item:
+    """One of the items; a single item takes no number from the generator."""
+    return items[0] if len(items) == 1 else items[int(rng.randint(len(items)))]
+
+
 def instruction_name(model: str) -> str:
     """Name of an object in instructions: ``baked_opened_7up_can_v2`` -> ``7up can`` (spec tasks 0.4)."""
     return " ".join(word for word in model.split("_") if word not in DROPPED_WORDS and not word.endswith("cm"))
 
 
-def draw_colours(setup: Setup, rng: np.random.RandomState) -> Setup:
-    """The setup with its colours drawn, if it leaves a choice."""
+def sample_colours(setup: Setup, rng: np.random.RandomState) -> Setup:
+    """The setup with its colours sampled, if it leaves a choice."""
     if not setup.urdf_choices:
         return setup
     return setup.model_copy(update={"urdf_version": choose(setup.urdf_choices, rng)})
 
 
-def draw_target(options: ResetOptions, setup: Setup, targets: tuple[str, ...], table: str, rng: np.random.RandomState) -> str:
-    """Model of the target; nothing is drawn where there is only one. Raises UserError for an unknown one."""
+def sample_target(options: ResetOptions, choices: tuple[str, ...], table: str, rng: np.random.RandomState) -> str:
+    """Model of the target: the one of the options, else one of the choices. Raises UserError for an unknown one."""
     if options.model_id is None:
-        return choose(setup.targets or targets, rng)
+        return choose(choices, rng)
     if options.model_id not in objects(table):
         raise UserError(f'No object "{options.model_id}".{did_you_mean(options.model_id, objects(table))}')
     return options.model_id
 
 
-def draw_spot(wanted: ObjectOptions, area: Box2, rng: np.random.RandomState) -> Vec2:
+def sample_spot(given: ObjectOptions, area: Box2, rng: np.random.RandomState) -> Vec2:
     """World position [m] in the area, unless the options give one."""
-    return wanted.init_xy or pair(rng.uniform(area.low, area.high))
+    return given.init_xy or pair(rng.uniform(area.low, area.high))
 
 
-def draw_turn(wanted: ObjectOptions, quat: Vec4, rng: np.random.RandomState) -> Vec4:
+def sample_turn(given: ObjectOptions, quat: Vec4, rng: np.random.RandomState) -> Vec4:
     """The start rotation w x y z with the random turns that the options ask for."""
-    if wanted.init_rand_rot_z:
+    if given.init_rand_rot_z:
         quat = multiply(about((0.0, 0.0, 1.0), rng.uniform(0, 2 * math.pi)), quat)
-    if wanted.init_rand_axis_rot_range > 0:
+    if given.init_rand_axis_rot_range > 0:
         axis = rng.uniform(-1, 1, 3)
         axis = axis / max(float(np.linalg.norm(axis)), 1e-6)
-        quat = multiply(quat, about(axis, rng.uniform(0, wanted.init_rand_axis_rot_range)))
+        quat = multiply(quat, about(axis, rng.uniform(0, given.init_rand_axis_rot_range)))
     return quat
 
 
@@ -80,7 +97,16 @@ def start_height(options: ResetOptions) -> float:
 
 
 def placed(table: str, model: str, role: str, xy: Vec2, z: float, quat: Vec4, density: float | None = None) -> ObjectSpec:
-    """An object with the density of its table unless another is given, kg/m3."""
+    """An object and where it starts to fall from.
+
+    Args:
+        table: table of ``objects.yaml`` that the model's size and density are from.
+        model: name of the model.
+        role: see ``ObjectSpec.role``.
+        xy, z: world position, m.
+        quat: start orientation w x y z.
+        density: kg/m3, instead of the table's.
+    """
     if density is None:
         density = objects(table)[model].density
     return ObjectSpec(model=model, role=role, xy=xy, z=z, quat=quat, density=density, size=objects(table)[model].size)

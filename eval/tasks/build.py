@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
+from eval.episode import EpisodeSpec, PhysicsSpec
 from eval.errors import UserError
-from eval.simpler_api.cabinet import draw_drawer, draw_place
-from eval.simpler_api.drawn import Drawn
-from eval.simpler_api.grasp import draw_grasp
-from eval.simpler_api.move_near import draw_move_near
-from eval.simpler_api.options import ResetOptions, RobotOptions
-from eval.simpler_api.put_on import draw_put_on
-from task_configs import DrawerTask, GraspTask, MoveNearTask, PlaceTask, Setup, Task, lights, load_task, robots
-from task_configs.schema.tasks import Vec2
+from eval.tasks.loading import load_task
+from eval.tasks.reset_options import ResetOptions, RobotOptions
+from task_configs.schema.tables import lights, robots
+from task_configs.schema.tasks import Setup, Vec2
 
 
 def build_spec(
@@ -24,14 +20,17 @@ def build_spec(
     Args:
         task_name: a name of ``task_names()``.
         setup: what the world is built with.
-        seed: episode seed; whatever the options leave open is drawn from it.
+        seed: episode seed; whatever the options leave open is sampled from it.
         options: what the caller fixes.
         setting, variant, index: how the episode is filed; see ``EpisodeSpec``.
+
+    Raises:
+        UserError: unknown models or names in the options, or numbers that do not fit the robot or the task.
     """
     task = load_task(task_name)
     robot = robots()[setup.robot]
-    drawn = _drawn(task, setup, seed, options)
-    setup = drawn.setup
+    start = task.sample(setup, seed, options)
+    setup = start.setup
     given = options.robot_init_options
     qpos = given.qpos or robot.start_qpos(setup.view)
     if len(qpos) != len(robot.joints):
@@ -51,37 +50,25 @@ def build_spec(
         urdf_version=setup.urdf_version,
         shader=setup.shader,
         disable_bad_material=setup.disable_bad_material,
-        robot_xy=_robot_xy(given, setup, drawn.rng),
+        robot_xy=_robot_xy(given, setup, start.rng),
         robot_height=next(h for h in (given.init_height, setup.robot_height, robot.base_height) if h is not None),
         robot_quat=given.init_rot_quat or setup.robot_quat or robot.base_quat,
         robot_qpos=qpos,
-        objects=drawn.objects,
+        objects=start.objects,
         seed=seed,
-        instruction=drawn.instruction,
-        later_instructions=drawn.later_instructions,
-        cabinet=drawn.cabinet,
-        matte_objects=drawn.matte_objects,
-        rule=RuleSpec(family=task.family, **task.rule_numbers),
+        instruction=start.instruction,
+        later_instructions=start.later_instructions,
+        cabinet=start.cabinet,
+        matte_objects=start.matte_objects,
+        rule=task.rule,
         physics=PhysicsSpec(contact_offset=task.contact_offset, stage_collides=task.stage_collides),
         lights=lights(task.lights)[setup.lighting],
         hidden=task.hidden,
     )
 
 
-def _drawn(task: Task, setup: Setup, seed: int, options: ResetOptions) -> Drawn:
-    if isinstance(task, GraspTask):
-        return draw_grasp(task, setup, seed, options)
-    if isinstance(task, MoveNearTask):
-        return draw_move_near(task, setup, seed, options)
-    if isinstance(task, DrawerTask):
-        return draw_drawer(task, setup, seed, options)
-    if isinstance(task, PlaceTask):
-        return draw_place(task, setup, seed, options)
-    return draw_put_on(task, setup, seed, options)
-
-
 def _robot_xy(given: RobotOptions, setup: Setup, rng: np.random.RandomState) -> Vec2:
-    """Base position; drawn after all objects where neither caller nor setup gives one, x first."""
+    """Base position; sampled after all objects where neither caller nor setup gives one, x first."""
     if given.init_xy or setup.robot_xy:
         return given.init_xy or setup.robot_xy or (0.0, 0.0)
     area = robots()[setup.robot].base_xy

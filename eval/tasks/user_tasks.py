@@ -1,5 +1,5 @@
-"""Task files of a user's own. A task is called as its file; the environment variable names the files or their folders,
-so that processes which this one starts know the same tasks.
+"""Task files of the user. A task has the name of its file; the environment variable names the files or their folders, so
+that processes started from here know the same tasks.
 """
 
 from __future__ import annotations
@@ -7,21 +7,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 from eval.errors import UserError
 
 VARIABLE = "SIMPLER_EVAL_TASKS"
-BUILT_IN = Path(__file__).parent / "tasks"
+BUILT_IN = Path(str(resources.files("task_configs"))) / "tasks"
 ENDINGS = (".yaml", ".yml")
 
 
+@cache
 def built_in_tasks() -> Mapping[str, Path]:
     """Files of the tasks that come with the package, by name."""
     return {path.stem: path for path in BUILT_IN.glob("*.yaml")}
 
 
-def own_tasks() -> Mapping[str, Path]:
+def user_tasks() -> Mapping[str, Path]:
     """Files of the user's tasks, by name. Raises UserError for a name that cannot be used, or is used twice."""
     found: dict[str, Path] = {}
     for path in _named_files():
@@ -34,25 +37,25 @@ def own_tasks() -> Mapping[str, Path]:
     return found
 
 
-def add_own_task(path: Path) -> str:
+def add_user_task(path: Path) -> str:
     """Make a task file known here and in processes started from now on; its name."""
     if not path.is_file():
         raise UserError(f"{path}: there is no such task file.")
     path = path.resolve()
-    if own_tasks().get(path.stem) != path:
+    if user_tasks().get(path.stem) != path:
         before = os.environ.get(VARIABLE, "")
         os.environ[VARIABLE] = os.pathsep.join(part for part in (before, str(path)) if part)
         try:
-            own_tasks()
+            user_tasks()
         except UserError:
             os.environ[VARIABLE] = before
             raise
     return path.stem
 
 
-def task_called(task: str, beside: Path | None = None) -> str:
+def task_name(task: str, beside: Path | None = None) -> str:
     """Name of a task given by name or by the path of its file, which may be relative to the folder ``beside``."""
-    return add_own_task((beside or Path()) / task) if task.endswith(ENDINGS) else task
+    return add_user_task((beside or Path()) / task) if task.endswith(ENDINGS) else task
 
 
 def _named_files() -> Iterator[Path]:

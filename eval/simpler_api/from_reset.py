@@ -1,35 +1,47 @@
-"""Resets in the original's own words: env id, constructor keywords and reset options."""
+"""From a reset of the original (env id, constructor keywords, reset options) to the episode that it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
 
 from eval.episode import EpisodeSpec
 from eval.errors import did_you_mean
-from eval.simpler_api.build import build_spec
 from eval.simpler_api.keywords import NotSupported, read_keywords
-from eval.simpler_api.options import ResetOptions, RobotOptions, read_options
 from eval.simpler_api.seeds import SeedChain
-from task_configs import Setup, load_task, robots, task_names
+from eval.tasks.build import build_spec
+from eval.tasks.loading import load_task, task_names
+from eval.tasks.reset_options import ResetOptions, RobotOptions, read_options
+from eval.tasks.user_tasks import built_in_tasks
+from task_configs.schema.tables import robots
+from task_configs.schema.tasks import Setup
 
-__all__ = ["NotSupported", "spec_from_reset", "task_of_env"]
+
+@cache
+def _built_in_envs() -> Mapping[str, str]:
+    return {env_id: name for name in sorted(built_in_tasks()) for env_id in load_task(name).envs}
 
 
 def task_of_env(env_id: str) -> str:
-    """Name of the task that an env id of the original is. Raises NotSupported."""
+    """Name of the task that an env id of the original is, a built-in one first. Raises NotSupported."""
+    if env_id in _built_in_envs():
+        return _built_in_envs()[env_id]
     for name in task_names():
         if env_id in load_task(name).envs:
             return name
-    known = [env for name in task_names() for env in load_task(name).envs]
-    raise NotSupported(f'Environment "{env_id}" is not built.{did_you_mean(env_id, known)}')
+    raise NotSupported(f'Environment "{env_id}" is not built.{did_you_mean(env_id, env_ids())}')
+
+
+def env_ids() -> list[str]:
+    """Env ids of the original that are built."""
+    return [env_id for name in task_names() for env_id in load_task(name).envs]
 
 
 def spec_from_reset(
     env_id: str,
-    kwargs: Mapping[str, Any],
+    kwargs: Mapping[str, object],
     seed: int | None,
-    options: Mapping[str, Any] | None,
+    options: Mapping[str, object] | None,
     chain: SeedChain,
 ) -> EpisodeSpec:
     """The episode that the original begins: ``gym.make(env_id, **kwargs)``, then ``reset(seed=seed, options=options)``.
@@ -44,6 +56,8 @@ def spec_from_reset(
     Raises:
         NotSupported: the environment or a keyword is not built.
         UserError: an option has an unknown key or a wrong type.
+
+    The episode's ``simpler_reset`` is left empty: it came from a reset, not from a plan.
     """
     task_name = task_of_env(env_id)
     setup = read_keywords(load_task(task_name), env_id, kwargs)

@@ -1,0 +1,53 @@
+"""What there is to plan: every setting of every task, and every suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eval.plan.suites import load_suite, make_plan, suite_names
+from eval.tasks.loading import load_task, task_names
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """A setting of a task, for lists."""
+
+    task: str
+    setting: str
+    robot: str
+    about: str
+    variants: int
+    episodes: int
+    """Over all variants; of seeded random scenes the default number."""
+    max_steps: int
+
+
+@dataclass(frozen=True)
+class SuiteInfo:
+    """A suite, for lists."""
+
+    suite: str
+    about: str
+    tasks: tuple[str, ...]
+    episodes: int
+
+
+def describe_tasks() -> list[SettingInfo]:
+    """Every setting of every task."""
+    found = []
+    for name in task_names():
+        task = load_task(name)
+        for key, setting in task.settings.items():
+            variants = len(task.variants(key))
+            episodes = variants * setting.episodes.count
+            found.append(SettingInfo(name, key, task.setup.robot, task.about, variants, episodes, task.max_steps))
+    return found
+
+
+def describe_suites() -> list[SuiteInfo]:
+    """Every suite."""
+    found = []
+    for name in suite_names():
+        plan, suite = make_plan(suite=name), load_suite(name)
+        found.append(SuiteInfo(name, suite.about, tuple(dict.fromkeys(spec.task for spec in plan)), len(plan)))
+    return found

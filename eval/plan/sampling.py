@@ -1,0 +1,44 @@
+"""Choosing some episodes of a list, evenly. Neither way changes an episode or its id."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from eval.episode import EpisodeSpec
+
+GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
+
+
+def spread(specs: Sequence[EpisodeSpec], count: int) -> list[EpisodeSpec]:
+    """``count`` of the episodes, evenly over variants and within them, in their old order.
+
+    The variants take turns (in a plan their first axis runs fastest); within a variant the places follow a stride of
+    about the golden section, each variant beginning elsewhere.
+    """
+    cells = groupby(range(len(specs)), key=lambda i: (specs[i].setting, specs[i].variant))
+    groups = [list(places) for _, places in cells]
+    orders = []
+    for number, group in enumerate(groups):
+        order = _strided(len(group))
+        begin = number * len(group) // len(groups)
+        orders.append([group[place] for place in order[begin:] + order[:begin]])
+    turns = [order[turn] for turn in range(max(map(len, orders), default=0)) for order in orders if turn < len(order)]
+    return [specs[i] for i in sorted(turns[:count])]
+
+
+def sample(specs: Sequence[EpisodeSpec], share: float, seed: int) -> list[EpisodeSpec]:
+    """One episode sampled from each of equally long stretches of the list, so every variant gets its share."""
+    count = max(1, round(share * len(specs)))
+    rng = np.random.RandomState(seed)
+    bounds = [stretch * len(specs) // count for stretch in range(count + 1)]
+    return [specs[low + int(rng.randint(high - low))] for low, high in pairwise(bounds)]
+
+
+def _strided(count: int) -> list[int]:
+    """0 .. count-1 by steps of about the golden section of ``count``: any beginning of it is spread evenly."""
+    stride = next(step for step in range(math.ceil(GOLDEN_SECTION * count), 2 * count + 1) if math.gcd(step, count) == 1)
+    return [i * stride % count for i in range(count)]
