@@ -75,7 +75,7 @@ class EpisodeInfo:
     control_freq: int
     """Control steps a second."""
     seed: int
-    """Seed of the episode; a policy that draws must draw from it."""
+    """Seed of the episode; a policy that samples must take its random numbers from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class Observation:
 
     episode: str
     step: int
-    """Control steps done so far; 0 for the first picture."""
+    """Control steps done so far; 0 for the first image."""
     robot: RobotName
     instruction: str
     image: NDArray[np.uint8] | None
-    """(H, W, 3) RGB, the policy picture after the overlay. Valid until ``act`` returns: copy what you keep.
+    """(H, W, 3) RGB, the camera's image after the overlay. Valid until ``act`` returns: copy what you keep.
     None if the policy said ``needs_image = False``."""
     proprio: Proprio
     privileged: Privileged | None = None
@@ -97,7 +97,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Action:
-    """What a policy wants done in one control step."""
+    """What a policy commands in one control step."""
 
     command: NDArray[np.float64]
     """(7,) translation [m], rotation vector [rad], both in the controller's frame (robot base axes), and the gripper in
@@ -106,7 +106,7 @@ class Action:
     terminate: bool = False
     """The policy considers the (sub)task done."""
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """What the policy saw and meant; read by the policy-view video alone (``eval/records/policy_view.py``): ``pictures``,
+    """The policy's input and output; read by the policy-view video alone (``eval/records/policy_view.py``): ``pictures``,
     ``labels``, ``values``."""
 
     def __init__(
@@ -117,7 +117,17 @@ class Action:
         *,
         world: NDArray[np.float64] | None = None,
     ) -> None:
-        """See the fields; ``world`` is the name that ``command`` had before version 0.2."""
+        """Make an action.
+
+        Args:
+            command: (7,) see the field.
+            terminate: see the field.
+            notes: see the field.
+            world: the name that ``command`` had before version 0.2.
+
+        Raises:
+            TypeError: there is no command.
+        """
         given = world if command is None else command
         if given is None:
             raise TypeError("an Action needs its command, 7 numbers")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from policies.base import Action, EpisodeInfo, Observation
+from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
 
 
 class RandomPolicy:
-    """Small Gaussian motions, gripper open or closed for a while; drawn from the episode's seed and id alone.
+    """Small Gaussian motions, gripper open or closed for a while; sampled from the episode's seed and id alone.
 
-    ``seed`` shifts all episodes to other draws; ``scale`` multiplies the spread (2 cm and 0.1 rad a step).
+    ``seed`` shifts all episodes to other samples; ``scale`` multiplies the spread (2 cm and 0.1 rad a step).
     """
 
     needs_image = False
@@ -21,30 +20,30 @@ class RandomPolicy:
 
     def __init__(self, seed: int | str = 0, scale: float | str = 1.0) -> None:
         self.seed, self.scale = int(seed), float(scale)
-        self._draws: dict[str, np.random.Generator] = {}
-        self._grip: dict[str, float] = {}
+        self._generators: dict[str, np.random.Generator] = {}
+        self._gripper: dict[str, float] = {}
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
-        """Start the draws of these episodes anew: a retried episode moves as before."""
+        """Start the random numbers of these episodes anew: a retried episode moves as before."""
         for info in episodes:
             entropy = [self.seed, info.seed % 2**32, int.from_bytes(info.episode.encode()[:16], "big")]
-            self._draws[info.episode] = np.random.default_rng(entropy)
-            self._grip[info.episode] = 1.0
+            self._generators[info.episode] = np.random.default_rng(entropy)
+            self._gripper[info.episode] = 1.0
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """One random action an observation."""
         actions = []
         for observation in observations:
-            draw = self._draws[observation.episode]
-            if draw.random() < 0.1:
-                self._grip[observation.episode] *= -1
+            generator = self._generators[observation.episode]
+            if generator.random() < 0.1:
+                self._gripper[observation.episode] *= -1
             spread = np.repeat([0.02, 0.1], 3) * self.scale
-            actions.append(Action(np.append(draw.normal(0.0, spread), self._grip[observation.episode])))
+            actions.append(Action(np.append(generator.normal(0.0, spread), self._gripper[observation.episode])))
         return actions
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> PolicyDescription:
         """Seed and scale."""
-        return {"name": "random", "seed": self.seed, "scale": self.scale}
+        return PolicyDescription(name="random", seed=self.seed, settings={"scale": self.scale})
 
     def close(self) -> None:
         """Nothing is held."""

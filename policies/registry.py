@@ -1,29 +1,39 @@
-"""From what a user types after ``--policy`` to a policy.
+"""From what a user types after ``--policy`` to a policy, and what a run records about it.
 
 Known names come from the entry point group ``simpler_eval.policies``, so that other packages can add theirs.
-``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file.
+``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file (:mod:`policies.loading`).
 """
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import importlib.metadata
-import importlib.util
 import inspect
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import cast
+
+import numpy as np
+from pydantic import ValidationError
 
 from eval.errors import UserError, did_you_mean
-from policies.base import Policy
+from policies.base import Policy, PolicyDescription
+from policies.loading import (
+    UnknownPolicyError,
+    code_hash_of_file,
+    load_from_file,
+    load_from_module,
+    one_line,
+    policy_classes,
+    policy_in,
+)
 
 GROUP = "simpler_eval.policies"
-
-
-class UnknownPolicyError(UserError):
-    """No policy of that name, module or file."""
+METHODS = ("reset", "act", "describe", "close")
+_CODE = "_simpler_eval_code"
+"""Attribute of a policy from a user's file: the hash of its code as it was loaded."""
 
 
 class PolicyOptionError(UserError):
@@ -35,77 +45,120 @@ def policy_names() -> list[str]:
     return sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)})
 
 
-def load_policy(text: str, options: Mapping[str, Any] | None = None) -> Policy:
+def load_policy(text: str, options: Mapping[str, object] | None = None) -> Policy:
     """Make the policy that ``text`` names, with ``options`` as keyword arguments.
 
     Raises ``UserError`` if there is none, if it does not take these options, or if it lacks a method of ``Policy``.
     """
-    made_by = _find(text)
-    options = dict(options or {})
+    factory, code = _find(text)
+    policy = _make(text, factory, dict(options or {}))
+    missing = [name for name in METHODS if not callable(getattr(policy, name, None))]
+    if missing:
+        raise UnknownPolicyError(f"{text} is no policy: it has no method {', '.join(missing)} (see policies/base.py).")
+    if code is not None:
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # a class with slots or a frozen dataclass
+            setattr(policy, _CODE, code)
+    return cast(Policy, policy)
+
+
+def describe(policy: Policy) -> PolicyDescription:
+    """What the run record carries about ``policy``, checked; ``code`` is filled in for policies from users' files.
+
+    A mapping, which ``describe`` gave before version 0.2, is still taken: keys that are fields of
+    :class:`policies.base.PolicyDescription` go there, all others into ``settings``. Raises ``UserError`` for anything else.
+    """
+    name = type(policy).__name__
     try:
-        inspect.signature(made_by).bind(**options)
+        given: object = policy.describe()
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # code of others
+        raise UserError(f"describe() of the policy {name} failed: {one_line(error)}") from error
+    if isinstance(given, PolicyDescription):
+        description = given
+    elif isinstance(given, Mapping):
+        description = _from_mapping(name, given)
+    else:
+        raise UserError(
+            f"describe() of the policy {name} returned {'None' if given is None else f'a {type(given).__name__}'}; return a "
+            'policies.base.PolicyDescription, such as PolicyDescription(name="mine").'
+        )
+    return description if description.code is not None else description.model_copy(update={"code": code_hash(policy)})
+
+
+def code_hash(policy: Policy) -> str | None:
+    """Hash of a policy's own code (:func:`policies.loading.code_hash_of_file`); None unless it came from a user's file."""
+    code = getattr(policy, _CODE, None)
+    module = sys.modules.get(type(policy).__module__)
+    return code if isinstance(code, str) else code_hash_of_file(module) if module is not None else None
+
+
+def _from_mapping(policy: str, given: Mapping[str, object]) -> PolicyDescription:
+    fields: dict[str, object] = {"name": policy}
+    settings: dict[str, object] = {}
+    for key, value in given.items():
+        if key in PolicyDescription.model_fields and not (key == "settings" and isinstance(value, Mapping)):
+            fields[key] = (value,) if key == "remarks" and isinstance(value, str) else value
+        elif key == "settings":
+            settings |= cast(Mapping[str, object], value)
+        else:
+            settings[str(key)] = value
+    try:
+        plain = json.loads(json.dumps({**fields, "settings": settings}, default=_plain))
+        return PolicyDescription.model_validate(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"describe() of the policy {policy}: {where}: {first['msg']}.") from error
+    except (TypeError, ValueError) as error:
+        raise UserError(f"describe() of the policy {policy} cannot be recorded: {error}.") from error
+
+
+def _plain(value: object) -> object:
+    """What JSON can hold, of the types that policies like to put into a mapping."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON value")
+
+
+def _make(text: str, factory: Callable[..., object], options: dict[str, object]) -> object:
+    try:
+        inspect.signature(factory).bind(**options)
     except TypeError as error:
-        takes = ", ".join(inspect.signature(made_by).parameters) or "no options"
+        takes = ", ".join(inspect.signature(factory).parameters) or "no options"
         raise PolicyOptionError(f"Policy {text}: {error}. It takes: {takes} (--policy-arg NAME=VALUE).") from error
     try:
-        policy = made_by(**options)
+        return factory(**options)
     except UserError:
         raise
     except ModuleNotFoundError as error:
         raise UnknownPolicyError(_lacking(text, error)) from error
-    except Exception as error:  # code of others: whatever it raises, the user wants one line
-        raise PolicyOptionError(f"Policy {text} cannot be made: {type(error).__name__}: {error}") from error
-    missing = [name for name in ("reset", "act", "describe", "close") if not callable(getattr(policy, name, None))]
-    if missing:
-        raise UnknownPolicyError(f"{text} is no policy: it has no method {', '.join(missing)} (see policies/base.py).")
-    return policy  # type: ignore[no-any-return]
+    except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
+        raise PolicyOptionError(f"Policy {text} cannot be made: {one_line(error)}") from error
 
 
-def _find(text: str) -> Any:
-    if ":" not in text:
-        points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
-        if text not in points:
-            raise UnknownPolicyError(f'Unknown policy "{text}".{did_you_mean(text, points)}')
-        try:
-            return points[text].load()
-        except ModuleNotFoundError as error:  # an optional part of ours, or a package that lost one of its own
-            raise UnknownPolicyError(_lacking(text, error)) from error
-    place, _, name = text.rpartition(":")
-    module = _file(Path(place)) if place.endswith(".py") else _module(place)
-    if not hasattr(module, name):
-        classes = [n for n, value in vars(module).items() if inspect.isclass(value)]
-        raise UnknownPolicyError(f'{place} ({module.__file__}) has no "{name}".{did_you_mean(name, classes)}')
-    return getattr(module, name)
+def _find(text: str) -> tuple[Callable[..., object], str | None]:
+    """What makes the policy, and the hash of its code if it is a user's own."""
+    if text.endswith(".py"):
+        module = load_from_file(Path(text))
+        classes = policy_classes(module)
+        known = f"it has: {', '.join(classes)}" if classes else "it has no class with a method act"
+        raise UnknownPolicyError(f"Policy file {text} needs the name of a class: add :ClassName ({known}).")
+    if ":" in text:
+        place, _, name = text.rpartition(":")
+        module = load_from_file(Path(place)) if place.endswith(".py") else load_from_module(place)
+        return policy_in(module, place, name), code_hash_of_file(module)
+    points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+    if text not in points:
+        raise UnknownPolicyError(f'Unknown policy "{text}".{did_you_mean(text, points)}')
+    try:
+        return points[text].load(), None
+    except ModuleNotFoundError as error:  # an optional part of ours, or a package that lost one of its own
+        raise UnknownPolicyError(_lacking(text, error)) from error
 
 
 def _lacking(text: str, error: ModuleNotFoundError) -> str:
     hint = "make vla installs what policies that are neural networks need"
     return f'Policy {text} needs the package "{error.name}", which is not installed; {hint}.'
-
-
-def _module(name: str) -> ModuleType:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # last: a user's file never hides an installed package
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        hint = ""
-        local = Path(*name.split(".")).with_suffix(".py")
-        if name.split(".")[0] in ("policies", "eval", "task_configs") and local.is_file():
-            hint = f" That name belongs to simpler-eval itself; for your file write {local}:Class."
-        raise UnknownPolicyError(f'Cannot import "{name}": {error}.{hint}') from error
-
-
-def _file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UnknownPolicyError(f"Policy file {path} does not exist.")
-    spec = importlib.util.spec_from_file_location(f"simpler_eval_user_{path.stem}", path)
-    assert spec is not None  # a .py path always has a spec and a loader
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look their module up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise UnknownPolicyError(f"Policy file {path} cannot be loaded: {type(error).__name__}: {error}") from error
-    return module

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.base import Action, EpisodeInfo, Observation
+from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
 
 
 class ReplayFileError(UserError):
@@ -42,14 +41,14 @@ class ReplayPolicy:
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Check that there is something to play for each."""
         for info in episodes:
-            self._of(info.episode)
+            self._actions_of(info.episode)
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """The recorded action of each observation's step."""
         return [Action(self._at(o)) for o in observations]
 
     def _at(self, observation: Observation) -> NDArray[np.float64]:
-        actions = self._of(observation.episode)
+        actions = self._actions_of(observation.episode)
         if observation.step < len(actions):
             action: NDArray[np.float64] = actions[observation.step]
             return action
@@ -57,16 +56,16 @@ class ReplayPolicy:
         still[6] = 0.0 if observation.robot == "google_robot" else actions[-1, 6]
         return still
 
-    def _of(self, episode: str) -> NDArray[np.float64]:
-        found = self.actions.get(episode, self.actions.get("actions"))
-        if found is None:
+    def _actions_of(self, episode: str) -> NDArray[np.float64]:
+        actions = self.actions.get(episode, self.actions.get("actions"))
+        if actions is None:
             raise ReplayFileError(f'{self.path} has no actions for episode {episode} and no array "actions".')
-        return found
+        return actions
 
-    def describe(self) -> Mapping[str, Any]:
-        """The file and its hash."""
+    def describe(self) -> PolicyDescription:
+        """The hash of the file decides the numbers, not where it lies."""
         digest = hashlib.blake2b(self.path.read_bytes(), digest_size=16).hexdigest()
-        return {"name": "replay", "file": str(self.path), "blake2b": digest}
+        return PolicyDescription(name="replay", settings={"actions": digest}, details={"file": str(self.path)})
 
     def close(self) -> None:
         """Nothing is held."""

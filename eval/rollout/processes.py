@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import IO, Protocol
 
-from eval.rollout.worker import worker_main
+import simpler_eval
 
 WORDS_BYTES = 4000
 
@@ -38,7 +38,7 @@ def start_own(world: str, assets: str | None, rt: str, threads: int) -> tuple[Pr
     """A worker of ours (:mod:`eval.rollout.worker`) that plays in the module ``world``."""
     context = multiprocessing.get_context("spawn")  # fork after Vulkan or CUDA is up breaks both
     ours, theirs = context.Pipe(duplex=True)
-    process = context.Process(target=worker_main, args=(theirs, world, assets, rt, threads, os.getpid()), daemon=True)
+    process = context.Process(target=simpler_eval.work, args=(theirs, world, assets, rt, threads, os.getpid()), daemon=True)
     process.start()
     theirs.close()
     return OwnProcess(process), ours

@@ -89,7 +89,7 @@ def _probe(what: str) -> dict[str, Any] | None:
     path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")) if part)
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "eval.sim.ray_tracing", what],
+            [sys.executable, "-P", "-m", "eval.sim.ray_tracing", what],
             capture_output=True, text=True, timeout=PROBE_SECONDS, env={**os.environ, "PYTHONPATH": path}, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

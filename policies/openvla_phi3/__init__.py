@@ -1,4 +1,4 @@
-"""OpenVLA on Phi-3-vision: one picture, one sentence, seven action tokens."""
+"""OpenVLA on Phi-3-vision: one image, one sentence, seven action tokens."""
 
 from policies.openvla_phi3.policy import OpenVLAPhi3
 

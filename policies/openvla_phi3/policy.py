@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.base import Observation
-from policies.openvla_phi3.prompt import prompt
-from policies.phi3v.policy import Ask, Phi3VPolicy
+from policies.openvla_phi3.prompt import make_prompt
+from policies.phi3v.policy import Phi3VPolicy, PolicyInput
 
 
 class OpenVLAPhi3(Phi3VPolicy):
-    """Phi-3-vision trained as in OpenVLA.
-
-    ``checkpoint``: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``. ``device``: auto, cpu, cuda or
-    cuda:N. ``dtype``: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16. ``generation``:
-    restricted (the likeliest action id) or full (the likeliest id of all).
-    """
+    """Phi-3-vision trained as in OpenVLA."""
 
     name = "openvla_phi3"
     released = "furonghuang-lab/openvla_phi3v"
@@ -23,14 +18,25 @@ class OpenVLAPhi3(Phi3VPolicy):
     def __init__(
         self, checkpoint: str | None = None, device: str = "auto", dtype: str = "auto", generation: str = "restricted"
     ) -> None:
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
+            device: auto, cpu, cuda or cuda:N.
+            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
+            generation: restricted (the likeliest action id) or full (the likeliest id of all).
+
+        Raises:
+            UserError: the checkpoint or an option cannot be used.
+        """
         super().__init__(checkpoint, device, dtype, generation)
 
-    def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
-        from policies.openvla_phi3.images import model_pictures
-        from policies.phi3v.processor import Question
+    def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
+        from policies.openvla_phi3.images import model_images
+        from policies.phi3v.processor import Prompt
 
-        pictures = model_pictures(observations)
+        images = model_images(observations)
         return [
-            Ask(Question(prompt(observation.instruction), [picture]), ("model input",))
-            for observation, picture in zip(observations, pictures, strict=True)
+            PolicyInput(Prompt(make_prompt(observation.instruction), [image]), ("model input",))
+            for observation, image in zip(observations, images, strict=True)
         ]

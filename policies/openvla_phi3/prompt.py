@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def prompt(instruction: str) -> str:
-    """The user's turn, with the place of the picture in it."""
+def make_prompt(instruction: str) -> str:
+    """The user's turn, with the place of the image in it."""
     return f"<|image_1|>\nWhat action should the robot take to {instruction}?"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from policies.base import Action, EpisodeInfo, Observation
+from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
 from policies.oracle.drawer import Drawer
-from policies.oracle.graded import Grade, Handicap
+from policies.oracle.graded import Grade, Perturbation
 from policies.oracle.move_near import MoveNear
 from policies.oracle.pick import Pick
 from policies.oracle.place import Place
@@ -48,13 +48,13 @@ class OraclePolicy:
     def __init__(self, noise: float | str = 0.0, delay: int | str = 0, seed: int | str = 0) -> None:
         self.grade = Grade.parse(noise, delay, seed)
         self._scripts: dict[str, Script] = {}
-        self._handicaps: dict[str, Handicap] = {}
+        self._perturbations: dict[str, Perturbation] = {}
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Forget what was under way in these episodes."""
         for info in episodes:
             self._scripts.pop(info.episode, None)
-            self._handicaps.pop(info.episode, None)
+            self._perturbations.pop(info.episode, None)
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
@@ -69,15 +69,15 @@ class OraclePolicy:
         return self._scripts[observation.episode]
 
     def _graded(self, action: Action, observation: Observation) -> Action:
-        if observation.episode not in self._handicaps:
-            self._handicaps[observation.episode] = Handicap(self.grade, observation.episode, observation.robot)
-        return self._handicaps[observation.episode].apply(action, observation.step)
+        if observation.episode not in self._perturbations:
+            self._perturbations[observation.episode] = Perturbation(self.grade, observation.episode, observation.robot)
+        return self._perturbations[observation.episode].apply(action, observation.step)
 
-    def describe(self) -> Mapping[str, Any]:
-        """Its name, and what it was given to be worse than it can."""
-        return {"policy": "oracle", **self.grade.describe()}
+    def describe(self) -> PolicyDescription:
+        """What makes it worse than it can be."""
+        return self.grade.describe()
 
     def close(self) -> None:
         """Forget everything."""
         self._scripts.clear()
-        self._handicaps.clear()
+        self._perturbations.clear()

@@ -6,13 +6,12 @@ import hashlib
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.base import Action, RobotName
+from policies.base import Action, PolicyDescription, RobotName
 from policies.oracle.motion import hand_of
 
 MEMORY = 0.8
@@ -41,27 +40,27 @@ class Grade:
             spread = math.nan
         if not 0 <= spread < math.inf:
             raise UserError(f"noise is {noise}; the oracle takes a number of 0 or more, such as noise=0.3.")
-        late, draw = _whole(delay), _whole(seed)
+        late, number = _whole(delay), _whole(seed)
         if late is None or late < 0:
             raise UserError(f"delay is {delay}; the oracle takes whole control steps, 0 or more, such as delay=2.")
-        if draw is None:
+        if number is None:
             raise UserError(f"seed is {seed}; the oracle takes a whole number, such as seed=1.")
-        return cls(spread, late, draw)
+        return cls(spread, late, number)
 
-    @property
-    def options(self) -> dict[str, float | int]:
-        """Those that are not default, by name."""
+    def describe(self) -> PolicyDescription:
+        """For the run record; what is not default is a remark in the title of its tables."""
         default = Grade()
-        return {key: value for key, value in vars(self).items() if value != getattr(default, key)}
+        changed = {key: value for key, value in vars(self).items() if value != getattr(default, key)}
+        return PolicyDescription(
+            name="oracle",
+            seed=self.seed,
+            settings={"noise": self.noise, "delay": self.delay},
+            remarks=tuple(f"{key} {value:g}" for key, value in changed.items()),
+        )
 
-    def describe(self) -> dict[str, Any]:
-        """For the run record and the title of its tables; empty for the perfect oracle."""
-        options = self.options
-        return {**options, "remarks": [f"{key} {value:g}" for key, value in options.items()]} if options else {}
 
-
-class Handicap:
-    """What a grade does to the commands of one episode; drawn from the grade's seed, the episode's id and the step."""
+class Perturbation:
+    """What a grade does to the commands of one episode; sampled from the grade's seed, the episode's id and the step."""
 
     def __init__(self, grade: Grade, episode: str, robot: RobotName) -> None:
         hand = hand_of(robot)
@@ -69,9 +68,9 @@ class Handicap:
         self._spread = grade.noise * np.repeat([hand.step, hand.turn], 3)
         digest = hashlib.blake2b(f"{grade.seed} {episode}".encode(), digest_size=16).digest()
         # Not default_rng: only this generator promises the same normal numbers in every version of NumPy.
-        self._draws = np.random.RandomState(np.frombuffer(digest, "<u4").astype(np.uint32))
-        self._drift = self._draws.standard_normal(6)
-        self._drawn = 0
+        self._random = np.random.RandomState(np.frombuffer(digest, "<u4").astype(np.uint32))
+        self._drift = self._random.standard_normal(6)
+        self._sampled = 0
         nothing = Action(np.append(np.zeros(6), hand.hold_command))
         self._waiting = deque([nothing] * grade.delay)
 
@@ -84,10 +83,10 @@ class Handicap:
 
     def _disturbance(self, step: int) -> NDArray[np.float64]:
         """(6,) m and rad: each component a first-order autoregression, as strong in the first step as in any other."""
-        while self._drawn < step:
-            fresh = self._draws.standard_normal(6)
+        while self._sampled < step:
+            fresh = self._random.standard_normal(6)
             self._drift = MEMORY * self._drift + math.sqrt(1 - MEMORY**2) * fresh
-            self._drawn += 1
+            self._sampled += 1
         return np.asarray(self._spread * self._drift)
 
 

@@ -28,10 +28,10 @@ class Gripper:
     repeats: int = 0
 
     def command(self, opening: float) -> float:
-        """Controller command for the wanted ``opening`` (0 closed .. 1 open).
+        """Controller command for the desired ``opening`` (0 closed .. 1 open).
 
         WidowX: absolute, by threshold. Google Robot: a change; one that is big enough is repeated for 15 steps, and what
-        is wanted meanwhile is not heeded.
+        the policy asks for meanwhile is ignored.
         """
         if self.robot == "widowx":
             return 1.0 if opening > 0.5 else -1.0
@@ -48,7 +48,7 @@ class Gripper:
         return command
 
 
-def world_action(values: Floats, gripper: Gripper, scale: float = 1.0) -> Floats:
+def controller_command(values: Floats, gripper: Gripper, scale: float = 1.0) -> Floats:
     """(7,) translation [m], roll pitch yaw [rad], gripper opening -> (7,) as in :class:`policies.base.Action`.
 
     ``scale`` multiplies translation and rotation vector.

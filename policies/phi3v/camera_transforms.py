@@ -1,6 +1,6 @@
-"""The camera picture as the policies were trained to see it: through JPEG, then resampled.
+"""The camera image as the policies were trained to see it: through JPEG, then resampled.
 
-Reproduces TensorFlow's picture functions without it, so the order of every float32 operation is part of the recipe.
+Reproduces TensorFlow's image functions without it, so the order of every float32 operation is part of the recipe.
 """
 
 from __future__ import annotations
@@ -20,73 +20,73 @@ from scipy.sparse import csr_array
 from eval.errors import UserError
 from policies.base import Observation
 
-Picture = NDArray[np.uint8]
+ImageArray = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 RADIUS = np.float32(3)
 THREADS = max(1, min(8, len(os.sched_getaffinity(0))))
 
 
-def as_rgb(image: NDArray[np.uint8] | None) -> Picture:
-    """A camera picture as (H, W, 3) uint8: grey is repeated, an alpha channel dropped."""
+def as_rgb(image: NDArray[np.uint8] | None) -> ImageArray:
+    """A camera image as (H, W, 3) uint8: grey is repeated, an alpha channel dropped."""
     if image is None:
-        raise UserError("The policy needs pictures, but this observation has none.")
+        raise UserError("The policy needs images, but this observation has none.")
     if image.dtype != np.uint8:
-        raise UserError(f"A picture must be uint8 with values 0..255, not {image.dtype}.")
+        raise UserError(f"An image must be uint8 with values 0..255, not {image.dtype}.")
     if image.ndim == 2:
         image = image[:, :, None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or not image.size:
-        raise UserError(f"A picture must be (height, width, 3), not {image.shape}.")
+        raise UserError(f"An image must be (height, width, 3), not {image.shape}.")
     if image.shape[2] == 1:
         image = np.repeat(image, 3, axis=2)
     return np.ascontiguousarray(image[:, :, :3])
 
 
-def camera_pictures(observations: Sequence[Observation]) -> list[Picture]:
-    """The camera picture of every observation as (H, W, 3) RGB."""
+def camera_images(observations: Sequence[Observation]) -> list[ImageArray]:
+    """The camera image of every observation as (H, W, 3) RGB."""
     return [as_rgb(observation.image) for observation in observations]
 
 
-def steps(pictures: Sequence[Picture], side: int) -> list[Picture]:
-    """:func:`step` for many pictures; the libraries below leave the interpreter free, so threads help."""
-    if len(pictures) < 2:
-        return [step(picture, side) for picture in pictures]
-    with ThreadPoolExecutor(min(len(pictures), THREADS)) as pool:
-        return list(pool.map(step, pictures, [side] * len(pictures)))
+def jpeg_and_resize_all(images: Sequence[ImageArray], side: int) -> list[ImageArray]:
+    """:func:`jpeg_and_resize` for many images; the libraries below leave the interpreter free, so threads help."""
+    if len(images) < 2:
+        return [jpeg_and_resize(image, side) for image in images]
+    with ThreadPoolExecutor(min(len(images), THREADS)) as pool:
+        return list(pool.map(jpeg_and_resize, images, [side] * len(images)))
 
 
-def step(picture: Picture, side: int) -> Picture:
-    """One step of the way: through JPEG, then to ``side`` x ``side`` pixels."""
-    resized = lanczos3(jpeg_round_trip(picture), side)
+def jpeg_and_resize(image: ImageArray, side: int) -> ImageArray:
+    """Through JPEG, then to ``side`` x ``side`` pixels."""
+    resized = lanczos3(jpeg_round_trip(image), side)
     return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
 
 
-def jpeg_round_trip(picture: Picture) -> Picture:
+def jpeg_round_trip(image: ImageArray) -> ImageArray:
     """What is left after JPEG (quality 95, 4:2:0) and the fast decoding that TensorFlow uses."""
-    return np.asarray(jpeg_decode(jpeg_encode(picture)))
+    return np.asarray(jpeg_decode(jpeg_encode(image)))
 
 
-def jpeg_encode(picture: Picture) -> bytes:
+def jpeg_encode(image: ImageArray) -> bytes:
     """The file; its bytes are those of TensorFlow's encoder, density entry included."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=95, subsampling="4:2:0", dpi=(300, 300))
+    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling="4:2:0", dpi=(300, 300))
     return file.getvalue()
 
 
-def jpeg_decode(data: bytes) -> Picture:
+def jpeg_decode(data: bytes) -> ImageArray:
     """(H, W, 3), with the fast inverse transform and smooth chroma."""
     return np.asarray(simplejpeg.decode_jpeg(data, fastdct=True, fastupsample=False), dtype=np.uint8)
 
 
-def lanczos3(picture: Picture, side: int) -> NDArray[np.float32]:
+def lanczos3(image: ImageArray, side: int) -> NDArray[np.float32]:
     """(side, side, 3) float32, not rounded; rows first, then columns.
 
     The sparse product adds up the taps one after the other in float32, as the original loop does.
     """
-    height, width = picture.shape[:2]
-    tall = _taps(height, side) @ picture.reshape(height, -1).astype(np.float32)
-    turned = np.ascontiguousarray(tall.reshape(side, width, 3).transpose(1, 0, 2)).reshape(width, -1)
-    out = _taps(width, side) @ turned
+    height, width = image.shape[:2]
+    tall = _taps(height, side) @ image.reshape(height, -1).astype(np.float32)
+    transposed = np.ascontiguousarray(tall.reshape(side, width, 3).transpose(1, 0, 2)).reshape(width, -1)
+    out = _taps(width, side) @ transposed
     return np.ascontiguousarray(out.reshape(side, side, 3).transpose(1, 0, 2))
 
 

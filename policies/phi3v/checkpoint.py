@@ -20,7 +20,7 @@ _WANTED = ("*.safetensors", "*.json")
 def find_checkpoint(text: str) -> Path:
     """The folder that ``text`` means: one of ``RANDOM``, a folder, or ``owner/name[@revision]`` on the Hugging Face hub."""
     if text in RANDOM:
-        from policies.phi3v.tiny import random_checkpoint
+        from policies.phi3v.random_checkpoint import random_checkpoint
 
         return random_checkpoint(text)
     folder = Path(text).expanduser()

@@ -1,4 +1,4 @@
-"""Where the model runs and with which numbers, and what is said when there is no room."""
+"""Device and number format of the model, and the error for a lack of memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DTYPES = {
 
 def choose_device(text: str) -> torch.device:
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
-    there = torch.cuda.is_available()
+    available = torch.cuda.is_available()
     if text == "auto":
-        return torch.device("cuda" if there else "cpu")
+        return torch.device("cuda" if available else "cpu")
     if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
         raise UserError(f'--device "{text}" is unknown; use auto, cpu, cuda or cuda:N.')
     device = torch.device(text)
     if device.type == "cuda":
-        if not there:
+        if not available:
             why = "this torch was built without CUDA" if torch.version.cuda is None else "torch finds no GPU or no driver"
             raise UserError(f"--device {text} is not possible: {why}. Use --device cpu, or see `nvidia-smi`.")
         count = torch.cuda.device_count()
@@ -49,8 +49,8 @@ def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def check_room(device: torch.device, needed: int) -> None:
-    """``UserError`` if the GPU has not ``needed`` bytes left."""
+def check_memory(device: torch.device, needed: int) -> None:
+    """``UserError`` if the GPU has less than ``needed`` bytes left."""
     if device.type != "cuda":
         return
     free, total = torch.cuda.mem_get_info(device)
@@ -61,7 +61,7 @@ def check_room(device: torch.device, needed: int) -> None:
 
 
 @contextmanager
-def told_when_full(device: torch.device) -> Iterator[None]:
+def explain_out_of_memory(device: torch.device) -> Iterator[None]:
     """Turns running out of memory into one line."""
     try:
         yield
@@ -70,11 +70,11 @@ def told_when_full(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def threads_for(numbers: int, device: torch.device) -> Iterator[None]:
+def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
     """One thread for a small model on the CPU: its steps are so short that threads wait for each other, and where
-    simulators use the cores as well, they wait twentyfold. ``numbers``: how many weights it has."""
+    simulators use the cores as well, they wait twentyfold. ``parameters``: how many the model has."""
     before = torch.get_num_threads()
-    if device.type == "cpu" and numbers < SMALL:
+    if device.type == "cpu" and parameters < SMALL:
         torch.set_num_threads(1)
     try:
         yield

@@ -21,7 +21,7 @@ ACTION_TOKENS = 7
 
 @dataclass(frozen=True)
 class Generated:
-    """What the model said. B sequences, 7 tokens."""
+    """What the model generated. B sequences, 7 tokens."""
 
     ids: Tensor
     """(B, 7) int64."""
@@ -34,6 +34,15 @@ class Generated:
 def generate(model: Phi3V, inputs: Inputs, action_ids: range, rule: Rule) -> Generated:
     """The action tokens of a batch, as ids on the CPU.
 
+    Args:
+        model: the model.
+        inputs: B sequences, padded on the left.
+        action_ids: the ids that are actions.
+        rule: which ids may be chosen.
+
+    Returns:
+        Ids and logits of the 7 tokens of every sequence.
+
     The cache of keys and values lives here, not in transformers' ``generate``, which drops it when a sequence outgrows
     the short rotary factors.
     """
@@ -43,25 +52,25 @@ def generate(model: Phi3V, inputs: Inputs, action_ids: range, rule: Rule) -> Gen
 
 def _generate(model: Phi3V, inputs: Inputs, action_ids: range, rule: Rule) -> Generated:
     cache = DynamicCache()
-    mask = inputs.mask.to(model.device)
-    positions = inputs.positions.to(model.device)
-    pictures = inputs.pictures
-    vectors = model.embed(
-        inputs.ids,
-        pictures.crops if pictures else None,
-        pictures.rows if pictures else None,
-        pictures.sizes if pictures else (),
+    attention_mask = inputs.attention_mask.to(model.device)  # (B, T)
+    position_ids = inputs.position_ids.to(model.device)  # (B, T)
+    images = inputs.images
+    embeddings = (  # (B, T, H)
+        model.embed(inputs.input_ids, images.crops, images.crop_rows, images.image_sizes)
+        if images
+        else model.embed(inputs.input_ids)
     )
     ids, logits = [], []
     for _ in range(ACTION_TOKENS):
-        scores = model.logits(model.hidden(vectors, mask, positions, cache)[:, -1])
+        states = model.hidden_states(embeddings, attention_mask, position_ids, cache)
+        scores = model.logits(states[:, -1])  # (B, V)
         logits.append(scores)
-        ids.append(_likeliest(scores, action_ids, rule))
-        vectors = model.embed(ids[-1][:, None], None, None, ())
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        positions = positions[:, -1:] + 1
-    all_logits = torch.stack(logits, dim=1)
-    best = all_logits.argmax(-1)
+        ids.append(_likeliest(scores, action_ids, rule))  # (B,)
+        embeddings = model.embed(ids[-1][:, None])  # (B, 1, H)
+        attention_mask = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), 1)], dim=1)
+        position_ids = position_ids[:, -1:] + 1  # (B, 1)
+    all_logits = torch.stack(logits, dim=1)  # (B, 7, V)
+    best = all_logits.argmax(-1)  # (B, 7)
     outside = int(((best < action_ids.start) | (best >= action_ids.stop)).sum())
     return Generated(torch.stack(ids, dim=1).cpu(), all_logits, outside)
 

@@ -1,38 +1,38 @@
-"""What both policies share: episodes, the batch, and the way from a camera picture to a controller's numbers.
+"""What both policies share: episodes, the batch, and the way from a camera image to a controller's numbers.
 
-A policy adds its prompt and its pictures. Nothing here needs torch before a checkpoint is loaded.
+A policy adds its prompt and its images. Nothing here needs torch before a checkpoint is loaded.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from eval.errors import UserError
-from policies.base import Action, EpisodeInfo, Observation, RobotName
-from policies.phi3v.action_postprocessing import Gripper, world_action
+from policies.base import Action, EpisodeInfo, Observation, PolicyDescription, RobotName
+from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.checkpoint import RANDOM
 
 if TYPE_CHECKING:
-    from policies.phi3v.processor import Question
+    from policies.phi3v.processor import Prompt
 
 LONGEST_INSTRUCTION = 2000
 """Characters; the benchmark's longest has about 60."""
 REMEMBERED = 256
-"""Episodes kept at most. A policy is never told that an episode ended, and runs have thousands."""
+"""Episodes kept at most. Nobody tells a policy that an episode ended, and runs have thousands."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One question, and what its pictures are."""
+class PolicyInput:
+    """What the model gets in one control step of an episode."""
 
-    question: Question
+    prompt: Prompt
     labels: tuple[str, ...]
-    """A word or two for each picture."""
+    """A word or two for each image."""
     trace: bool = False
-    """Whether the last picture carries a trace."""
+    """Whether the last image carries a trace."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Episode:
     instruction: str
     gripper: Gripper = field(init=False)
     over: bool = False
-    """Its last step was answered: it may be forgotten when the next one begins."""
+    """Its last action was given: it may be forgotten when the next one begins."""
 
     def __post_init__(self) -> None:
         self.gripper = Gripper(self.info.robot)
@@ -59,6 +59,17 @@ class Phi3VPolicy(ABC):
     """Where the trained checkpoint is on the hub."""
 
     def __init__(self, checkpoint: str | None, device: str, dtype: str, generation: str) -> None:
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: folder, ``owner/name[@revision]`` on the hub, or a name of ``RANDOM``.
+            device: auto, cpu, cuda or cuda:N.
+            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
+            generation: restricted (the likeliest action id) or full (the likeliest id of all).
+
+        Raises:
+            UserError: no checkpoint is given, or it or an option cannot be used.
+        """
         if not checkpoint:
             raise UserError(
                 f"Policy {self.name} needs --checkpoint: a folder, {self.released} (8 GB from the Hugging Face hub), "
@@ -91,27 +102,27 @@ class Phi3VPolicy(ABC):
         if not observations:
             return []
         episodes = [self._episode(observation) for observation in observations]
-        asks = self._ask(observations)
+        inputs = self._inputs(observations)
         robots: list[RobotName] = [observation.robot for observation in observations]
-        answers = self.vla.answer([ask.question for ask in asks], robots)
+        predictions = self.vla.predict([each.prompt for each in inputs], robots)
         actions = []
-        for observation, episode, ask, answer in zip(observations, episodes, asks, answers, strict=True):
+        for observation, episode, given, predicted in zip(observations, episodes, inputs, predictions, strict=True):
             episode.over = observation.step + 1 >= episode.info.max_steps
             self._episodes[observation.episode] = self._episodes.pop(observation.episode)
             notes = {
-                "pictures": list(ask.question.pictures),
-                "labels": ask.labels,
-                "trace": ask.trace,
-                "values": answer.values,
-                "ids": answer.ids,
-                "prompt": ask.question.content,
+                "pictures": list(given.prompt.images),
+                "labels": given.labels,
+                "trace": given.trace,
+                "values": predicted.values,
+                "ids": predicted.ids,
+                "prompt": given.prompt.text,
             }
-            actions.append(Action(world_action(answer.values, episode.gripper), notes=notes))
+            actions.append(Action(controller_command(predicted.values, episode.gripper), notes=notes))
         return actions
 
-    def describe(self) -> Mapping[str, Any]:
-        """Checkpoint with its hash, numbers, device, generation rule."""
-        return {"name": self.name, "remarks": self._remarks(), **self.vla.describe()}
+    def describe(self) -> PolicyDescription:
+        """Weights, arithmetic and generation rule; checkpoint, device and counters are details."""
+        return self.vla.describe(self.name).model_copy(update={"remarks": tuple(self._remarks())})
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -123,8 +134,8 @@ class Phi3VPolicy(ABC):
     # ---- what a policy adds --------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
-        """Prompt and pictures for every observation."""
+    def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
+        """Prompt and images for every observation."""
 
     def _remarks(self) -> list[str]:
         """What makes its numbers another thing than a reader of a table expects."""
@@ -154,6 +165,6 @@ class Phi3VPolicy(ABC):
 
 def _check_instruction(text: str) -> None:
     if not text.strip():
-        raise UserError("The instruction is empty; the model needs to be told what to do.")
+        raise UserError("The instruction is empty; give the model a task in words.")
     if len(text) > LONGEST_INSTRUCTION:
         raise UserError(f"The instruction has {len(text)} characters; at most {LONGEST_INSTRUCTION} are possible.")

@@ -1,4 +1,4 @@
-"""Random weights that anyone can draw again: every tensor from a seed and its own released name.
+"""Random weights that anyone can sample again: every tensor from a seed and its own released name.
 
 Scaled so that signals neither die nor explode, and so that attention and choices are far from even.
 """
@@ -22,8 +22,15 @@ from policies.phi3v.model import Phi3V
 from policies.phi3v.weights import INDEX, SINGLE, released_names, released_shape
 
 
-def draw(name: str, shape: tuple[int, ...], seed: int, hidden: int) -> Tensor:
-    """One tensor in bfloat16; ``hidden`` is the width of the language model."""
+def sample_tensor(name: str, shape: tuple[int, ...], seed: int, hidden: int) -> Tensor:
+    """One tensor in bfloat16.
+
+    Args:
+        name: in a released checkpoint; it chooses the random numbers and their spread.
+        shape: in a released checkpoint.
+        seed: of all tensors.
+        hidden: width of the language model.
+    """
     x = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())])).standard_normal(shape, dtype=np.float32)
     parts = name.split(".")
     if parts[-1] == "bias":
@@ -49,26 +56,33 @@ def shapes(config: Phi3VConfig) -> dict[str, tuple[int, ...]]:
 
 
 def write_weights(folder: Path, content: Mapping[str, Any], seed: int, shard_bytes: int | None = None) -> None:
-    """Write ``config.json`` (``content``) and drawn weights; in shards of about ``shard_bytes``, or in one file."""
+    """Write ``config.json`` and random weights.
+
+    Args:
+        folder: where they go.
+        content: of ``config.json``.
+        seed: of all tensors.
+        shard_bytes: about the size of a file; None: all in one.
+    """
     (folder / "config.json").write_text(json.dumps(content, indent=1))
     config = parse_config(content)
     shards = list(_shards(shapes(config), shard_bytes))
     where: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
-        for number, wanted in enumerate(shards, 1):
+        for number, shard in enumerate(shards, 1):
             name = SINGLE if shard_bytes is None else f"model-{number:05}-of-{len(shards):05}.safetensors"
-            drawn = pool.map(lambda name, shape: draw(name, shape, seed, config.hidden), wanted, wanted.values())
-            save_file(dict(zip(wanted, drawn, strict=True)), folder / name, metadata={"format": "pt"})
-            where |= dict.fromkeys(wanted, name)
+            tensors = pool.map(lambda name, shape: sample_tensor(name, shape, seed, config.hidden), shard, shard.values())
+            save_file(dict(zip(shard, tensors, strict=True)), folder / name, metadata={"format": "pt"})
+            where |= dict.fromkeys(shard, name)
     if shard_bytes is not None:
         total = sum(2 * int(np.prod(shape)) for shape in shapes(config).values())
         (folder / INDEX).write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=1))
 
 
-def _shards(wanted: dict[str, tuple[int, ...]], limit: int | None) -> Iterator[dict[str, tuple[int, ...]]]:
+def _shards(tensors: dict[str, tuple[int, ...]], limit: int | None) -> Iterator[dict[str, tuple[int, ...]]]:
     shard: dict[str, tuple[int, ...]] = {}
     size = 0
-    for name, shape in wanted.items():
+    for name, shape in tensors.items():
         here = 2 * int(np.prod(shape))
         if shard and limit is not None and size + here > limit:
             yield shard

@@ -45,24 +45,24 @@ class PromptTokenizer:
         return int(self._tokenizer.get_vocab_size(with_added_tokens=False))
 
     def piece(self, text: str) -> list[int]:
-        """Ids of a text without pictures, ``<s>`` first."""
+        """Ids of a text without images, ``<s>`` first."""
         return list(self._tokenizer.encode(text).ids)
 
-    def encode(self, text: str, picture_tokens: Sequence[int]) -> list[int]:
-        """Ids of a prompt; ``picture_tokens[k - 1]`` places with the id -k stand for ``<|image_k|>``.
+    def encode(self, text: str, image_tokens: Sequence[int]) -> list[int]:
+        """Ids of a prompt; ``image_tokens[k - 1]`` places with the id -k stand for ``<|image_k|>``.
 
-        Every picture must be named exactly once.
+        Every image must be named exactly once.
         """
         parts = _TAG.split(text)  # text, number, text, number, text
         numbers = [int(number) for number in parts[1::2]]
-        if sorted(numbers) != list(range(1, len(picture_tokens) + 1)):
+        if sorted(numbers) != list(range(1, len(image_tokens) + 1)):
             raise UserError(
-                f"A prompt with {len(picture_tokens)} picture(s) must name each of them once, "
+                f"A prompt with {len(image_tokens)} image(s) must name each of them once, "
                 f"but it names {numbers or 'none'}: {_shortened(text)}"
             )
         ids = self.piece(parts[0])
         for number, piece in zip(numbers, parts[2::2], strict=True):
-            ids += [-number] * picture_tokens[number - 1] + self.piece(piece)
+            ids += [-number] * image_tokens[number - 1] + self.piece(piece)
         return ids
 
 

@@ -1,30 +1,31 @@
-"""A loaded checkpoint that answers questions with actions."""
+"""A loaded checkpoint that predicts actions from prompts and images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from eval.errors import UserError, did_you_mean
-from policies.base import RobotName
+from policies.base import PolicyDescription, RobotName
 from policies.phi3v.actions import STATISTICS, UNNORM_KEYS, action_ids, decode, read_ranges
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.config import read_config
-from policies.phi3v.device import check_room, choose_device, choose_dtype, device_name, threads_for, told_when_full
+from policies.phi3v.device import check_memory, choose_device, choose_dtype, device_name, explain_out_of_memory, threads_for
 from policies.phi3v.generation import ACTION_TOKENS, Rule, generate
-from policies.phi3v.processor import Question, make_inputs
+from policies.phi3v.processor import Prompt, make_inputs
 from policies.phi3v.tokenizer import FILE, PromptTokenizer
-from policies.phi3v.weights import load_model, stored_numbers, weight_files
+from policies.phi3v.weights import load_model, stored_parameters, weight_files
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model wants, for one question."""
+class Prediction:
+    """What the model predicts for one question."""
 
     ids: NDArray[np.int64]
     """(7,) token ids."""
@@ -36,6 +37,17 @@ class VLA:
     """Checkpoint, tokenizer, ranges and model. Options are texts as a user writes them."""
 
     def __init__(self, checkpoint: str, device: str = "auto", dtype: str = "auto", generation: str = "restricted") -> None:
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
+            device: auto, cpu, cuda or cuda:N.
+            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
+            generation: restricted (the likeliest action id) or full (the likeliest id of all).
+
+        Raises:
+            UserError: the checkpoint or an option cannot be used.
+        """
         if generation not in get_args(Rule):
             raise UserError(f'--generation "{generation}" is unknown.{did_you_mean(generation, get_args(Rule))}')
         self.rule: Rule = "full" if generation == "full" else "restricted"
@@ -50,44 +62,49 @@ class VLA:
         self.action_ids = action_ids(self.tokenizer.vocab_size)
         if self.tokenizer.vocab_size > self.config.text["vocab_size"]:
             raise UserError(f"{folder}: {FILE} has more ids than the model (vocab_size in config.json).")
-        self.size = stored_numbers(files)
-        check_room(self.device, self.size * self.dtype.itemsize)
-        with told_when_full(self.device):
+        self.size = stored_parameters(files)
+        check_memory(self.device, self.size * self.dtype.itemsize)
+        with explain_out_of_memory(self.device):
             self.model = load_model(folder, self.config, self.device, self.dtype)
         parts = [folder / name for name in ("config.json", FILE, STATISTICS) if (folder / name).is_file()]
         self.hash = content_hash([*parts, *files])
         self.tokens = 0
         self.outside = 0
 
-    def answer(self, questions: Sequence[Question], robots: Sequence[RobotName]) -> list[Answer]:
-        """One answer a question, whatever robots and prompts are mixed."""
+    def predict(self, prompts: Sequence[Prompt], robots: Sequence[RobotName]) -> list[Prediction]:
+        """One prediction a prompt, whatever robots and prompts are mixed."""
         limit = self.config.short_context - ACTION_TOKENS  # beyond, one long sequence would change all others of the batch
-        inputs = make_inputs(self.tokenizer, questions, limit=limit)
-        with told_when_full(self.device), threads_for(self.size, self.device):
+        inputs = make_inputs(self.tokenizer, prompts, limit=limit)
+        with explain_out_of_memory(self.device), threads_for(self.size, self.device):
             made = generate(self.model, inputs, self.action_ids, self.rule)
         self.tokens += made.ids.numel()
         self.outside += made.outside
         ids = made.ids.numpy()
         values = decode(ids, self.tokenizer.vocab_size)
         return [
-            Answer(each, self.ranges[robot].unnormalise(value)) for each, value, robot in zip(ids, values, robots, strict=True)
+            Prediction(each, self.ranges[robot].unnormalise(value))
+            for each, value, robot in zip(ids, values, robots, strict=True)
         ]
 
-    def describe(self) -> dict[str, Any]:
-        """What the run record must carry."""
-        facts: dict[str, Any] = {
+    def describe(self, policy: str) -> PolicyDescription:
+        """What the run record carries about the model; ``policy`` is the name of the policy that uses it."""
+        details: dict[str, JsonValue] = {
             "checkpoint": self.checkpoint,
-            "fingerprint": self.hash,
             "device": device_name(self.device),
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "generation": self.rule,
-            "unnorm_keys": dict(UNNORM_KEYS),
             "tokens": self.tokens,
             "tokens_whose_likeliest_id_is_no_action": self.outside,
         }
         if self.device.type == "cuda":
-            facts["gpu_peak_gib"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
-        return facts
+            details["gpu_peak_gib"] = round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
+        return PolicyDescription(
+            name=policy,
+            weights=self.hash,
+            dtype=str(self.dtype).removeprefix("torch."),
+            generation=self.rule,
+            inference="eager",
+            unnorm_keys={str(robot): key for robot, key in UNNORM_KEYS.items()},
+            details=details,
+        )
 
     def close(self) -> None:
         """Free the model."""

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -35,9 +34,11 @@ def weight_files(folder: Path) -> list[Path]:
         for path in files:
             if path.name != str(path.relative_to(folder)) or path.suffix != ".safetensors":
                 raise UserError(f'{folder / INDEX} names "{path}", which is no safetensors file of that folder.')
-        gone = [path.name for path in files if not path.is_file()]
-        if gone:
-            raise UserError(f"{folder} is incomplete: {len(gone)} of {len(files)} weight files are missing ({_some(gone)}).")
+        absent = [path.name for path in files if not path.is_file()]
+        if absent:
+            raise UserError(
+                f"{folder} is incomplete: {len(absent)} of {len(files)} weight files are missing ({_some(absent)})."
+            )
         return files
     unsafe = sorted(path.name for path in folder.iterdir() if path.name.endswith(_UNSAFE))
     if unsafe:
@@ -52,18 +53,31 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: torch.dtype) -> Phi3V:
-    """The model of a checkpoint folder on ``device``, its weights as ``dtype``."""
+    """The model of a checkpoint folder.
+
+    Args:
+        folder: with the safetensors files.
+        config: of the same folder.
+        device: where the weights go.
+        dtype: what they are converted to.
+
+    Returns:
+        The model, complete and without gradients.
+
+    Raises:
+        UserError: a tensor is missing, unexpected, of the wrong shape or not readable.
+    """
     stored = _index(weight_files(folder))
     with torch.device("meta"):
         model = Phi3V(config)
-    wanted = released_names(model)
-    sources = _match(folder, {key: shape for key, (_, shape) in stored.items()}, wanted, config)
+    expected = released_names(model)
+    sources = _match(folder, {key: shape for key, (_, shape) in stored.items()}, expected, config)
     state: dict[str, Tensor] = {}
     for path in sorted({stored[source][0] for source in sources.values()}):
         with _opened(path, str(device)) as file:
             for key, source in sources.items():
                 if stored[source][0] == path:
-                    name, parameter = wanted[key]
+                    name, parameter = expected[key]
                     state[name] = file.get_tensor(source).to(dtype).reshape(parameter.shape)
             if TWIN in stored and EMBEDDING in sources and sources[EMBEDDING] == EMBEDDING and stored[TWIN][0] == path:
                 twin = file.get_tensor(TWIN).to(dtype)
@@ -71,17 +85,17 @@ def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: t
     return _finished(model, state, device)
 
 
-def stored_numbers(files: list[Path]) -> int:
-    """How many numbers the files hold."""
+def stored_parameters(files: list[Path]) -> int:
+    """How many parameters the files hold."""
     return sum(math.prod(shape) for _, shape in _index(files).values())
 
 
 def model_of(config: Phi3VConfig, tensors: Mapping[str, Tensor]) -> Phi3V:
-    """A model from tensors by their released names; all that are wanted, no others."""
+    """A model from tensors by their released names; all that are expected, no others."""
     with torch.device("meta"):
         model = Phi3V(config)
-    wanted = released_names(model)
-    state = {wanted[key][0]: tensor.reshape(wanted[key][1].shape) for key, tensor in tensors.items()}
+    expected = released_names(model)
+    state = {expected[key][0]: tensor.reshape(expected[key][1].shape) for key, tensor in tensors.items()}
     return _finished(model, state, next(iter(state.values())).device)
 
 
@@ -96,10 +110,10 @@ def _finished(model: Phi3V, state: Mapping[str, Tensor], device: torch.device) -
 
 def released_names(model: Phi3V) -> dict[str, tuple[str, Tensor]]:
     """Name in a released checkpoint -> (name in the model, parameter)."""
-    found = {}
+    names = {}
     for name, parameter in model.state_dict(keep_vars=True).items():
-        found[_released(name)] = (name, parameter)
-    return found
+        names[_released(name)] = (name, parameter)
+    return names
 
 
 def _released(name: str) -> str:
@@ -135,7 +149,7 @@ def _index(files: list[Path]) -> dict[str, tuple[Path, tuple[int, ...]]]:
     return stored
 
 
-def _opened(path: Path, device: str) -> Any:
+def _opened(path: Path, device: str) -> safe_open:
     try:
         return safe_open(path, framework="pt", device=device)
     except (SafetensorError, OSError) as error:
@@ -143,24 +157,24 @@ def _opened(path: Path, device: str) -> Any:
 
 
 def _match(
-    folder: Path, stored: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[str, Tensor]], config: Phi3VConfig
+    folder: Path, stored: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[str, Tensor]], config: Phi3VConfig
 ) -> dict[str, str]:
-    """Wanted key -> stored key. The embedding may be stored under its other name; nothing else may differ."""
-    sources = {key: key for key in wanted}
+    """Expected key -> stored key. The embedding may be stored under its other name; nothing else may differ."""
+    sources = {key: key for key in expected}
     if EMBEDDING not in stored and TWIN in stored:
         sources[EMBEDDING] = TWIN
     missing = sorted(key for key, source in sources.items() if source not in stored)
     if missing:
-        raise UserError(f"{folder} is incomplete: {len(missing)} of {len(wanted)} tensors are missing ({_some(missing)}).")
+        raise UserError(f"{folder} is incomplete: {len(missing)} of {len(expected)} tensors are missing ({_some(missing)}).")
     never_used = re.compile(  # the last vision layer and the norm after it
         rf"{re.escape(_EYES)}img_processor\.vision_model\."
         rf"(encoder\.layers\.{config.vision['num_hidden_layers'] - 1}|post_layernorm)\."
     )
-    strange = sorted(key for key in stored if key not in wanted and key != TWIN and not never_used.match(key))
+    strange = sorted(key for key in stored if key not in expected and key != TWIN and not never_used.match(key))
     if strange:
         raise UserError(f"{folder} holds {len(strange)} unexpected tensors ({_some(strange)}).")
     for key, source in {**sources, **({TWIN: TWIN} if TWIN in stored else {})}.items():
-        here = released_shape(key, wanted[EMBEDDING if key == TWIN else key][1].shape)
+        here = released_shape(key, expected[EMBEDDING if key == TWIN else key][1].shape)
         if stored[source] != here:
             raise UserError(f"{folder}: {source} has shape {list(stored[source])}, but config.json makes it {list(here)}.")
     return sources

@@ -1,11 +1,11 @@
-"""Visual trace prompting: the way of moving points, drawn on the picture that a policy sees.
+"""Visual trace prompting: the way of moving points, drawn on the image that a policy sees.
 
 Imports no torch: only the tracker ``cotracker`` needs it, and loads it when it is made.
 """
 
-from policies.trace.choice import make_tracker
 from policies.trace.presets import PRESETS, TracePreset
 from policies.trace.processor import TraceProcessors, TraceResult
+from policies.trace.tracker_selection import make_tracker
 from policies.trace.trackers import Clip, GridTracks, Tracker
 
 __all__ = [

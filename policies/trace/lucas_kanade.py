@@ -5,15 +5,15 @@ Not CoTracker's traces: points near the edges of things drift, fast ones get los
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
-from policies.trace.trackers import Clip, GridTracks, grid_points
+from policies.trace.trackers import Clip, GridTracks, TrackerDescription, grid_points
 
 WINDOW = 9
 """Pixels; a larger one drags the background along with what moves."""
@@ -27,7 +27,7 @@ FORWARD_BACKWARD = 1.0
 
 
 class LucasKanadeTracker:
-    """Follows each point from picture to picture, and back again to see whether it can be believed."""
+    """Follows each point from image to image, and back again to see whether it can be believed."""
 
     name = "lucas_kanade"
 
@@ -35,10 +35,9 @@ class LucasKanadeTracker:
         """``why`` it was taken, for the record."""
         self._why = why
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> TrackerDescription:
         """Settings, and the warning that belongs beside every number made with it."""
-        return {
-            "name": self.name,
+        details: dict[str, JsonValue] = {
             "why": self._why,
             "note": "built-in optical flow; its traces are not CoTracker's",
             "opencv": cv2.__version__,
@@ -48,6 +47,7 @@ class LucasKanadeTracker:
             "epsilon_px": EPSILON,
             "forward_backward_px": FORWARD_BACKWARD,
         }
+        return TrackerDescription(name=self.name, details=details)
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
         """A point that fails the check once stays where it was and is not usable."""
@@ -55,14 +55,14 @@ class LucasKanadeTracker:
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """A point that fails the check keeps its last position."""
-        return [_follow_points(clip, asked) for clip, asked in zip(clips, queries, strict=True)]
+        return [_follow_points(clip, points) for clip, points in zip(clips, queries, strict=True)]
 
     def forget(self, episode: str) -> None:
         """Nothing is kept."""
 
 
 def _follow_grid(clip: Clip, start: NDArray[np.float32]) -> GridTracks:
-    grey = [_grey(picture) for picture in clip.pictures]
+    grey = [_grey(image) for image in clip.images]
     tracks, usable = [start], np.ones(len(start), dtype=np.bool_)
     for before, after in pairwise(grey):
         moved, believed = _step(before, after, tracks[-1])
@@ -75,15 +75,15 @@ def _follow_points(clip: Clip, queries: NDArray[np.float32]) -> NDArray[np.float
     begin = queries[:, 0].astype(np.int64)
     where = queries[:, 1:].astype(np.float32)
     first = int(begin.min())
-    grey = [_grey(picture) for picture in clip.pictures[first:]]
+    grey = [_grey(image) for image in clip.images[first:]]
     for index, (before, after) in enumerate(pairwise(grey), start=first):
         moved, believed = _step(before, after, where)
         where = np.where((believed & (begin <= index))[:, None], moved, where)
     return where
 
 
-def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _step(

@@ -18,9 +18,9 @@ class TracePreset:
     grid: int
     """A dense call tracks ``grid`` x ``grid`` points."""
     frames: int
-    """Pictures that the tracker sees at once. The first dense call comes as soon as there are so many."""
+    """Images that the tracker sees at once. The first dense call comes as soon as there are so many."""
     period: int
-    """A dense call comes at every multiple of so many pictures."""
+    """A dense call comes at every multiple of so many images."""
     window: int | None
     """Newest positions of each point that are drawn; None: what the robot's policy asks for."""
     note: str
@@ -32,7 +32,7 @@ PRESETS: Mapping[str, TracePreset] = MappingProxyType(
         "released": TracePreset("released", 30, 10, 25, None, "the numbers of the released code"),
         "paper": TracePreset(
             "paper", 40, 6, 20, 6,
-            "our reading of the paper (arXiv 2412.10345): 40 x 40 grid, 6 pictures, dense tracking every 20 steps; "
+            "our reading of the paper (arXiv 2412.10345): 40 x 40 grid, 6 images, dense tracking every 20 steps; "
             "all other rules are those of the released code",
         ),
     }

@@ -1,4 +1,4 @@
-"""From pictures to pictures with a trace: which points are tracked when, and which of them are drawn."""
+"""From images to images with a trace: which points are tracked when, and which of them are drawn."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from numpy.typing import NDArray
 
 from policies.trace.drawing import draw_trace
 from policies.trace.presets import POINTS, TracePreset
-from policies.trace.trackers import PICTURE, Clip, GridTracks, Tracker
+from policies.trace.trackers import IMAGE_SIDE, Clip, GridTracks, Tracker
 
 BOUND = 336
-"""Pixels. A point outside [0, 336) is no candidate. The pictures are 256 wide, so a point may be up to 80 px outside on
+"""Pixels. A point outside [0, 336) is no candidate. The images are 256 wide, so a point may be up to 80 px outside on
 the right and below: so in the release, whose traces the model was trained on."""
 ACTIVE_ABOVE = 1.0
-"""Pixels a picture (mean of |dx| + |dy|) above which a point counts as moving."""
+"""Pixels an image (mean of |dx| + |dy|) above which a point counts as moving."""
 RETRY_AFTER = 5
-"""Pictures that a failed dense call is waited after."""
+"""Images that a failed dense call is waited after."""
 
 CallKind = Literal["dense", "points"]
 
 
 class TraceResult(NamedTuple):
-    """One picture, processed."""
+    """One image, processed."""
 
     image: NDArray[np.uint8]
-    """(256, 256, 3) RGB with the trace; the picture that came in, the object itself, if there is none."""
+    """(256, 256, 3) RGB with the trace; the image that came in, the object itself, if there is none."""
     has_trace: bool
 
 
-class Draw(NamedTuple):
+class SampledPoints(NamedTuple):
     """Which points a successful dense call chose."""
 
     active: int
     """Number of moving points it chose from."""
     ids: NDArray[np.int64]
-    """(5,) indices among the candidates (not the whole grid), in drawn order, which sets the colours."""
+    """(5,) indices among the candidates (not the whole grid), in the order they were sampled, which sets the colours."""
 
 
 class EpisodeTrace:
@@ -48,37 +48,37 @@ class EpisodeTrace:
         self._preset = preset
         self._window = window
         self.random = np.random.RandomState(seed % 2**32)
-        """Draws the points; its stream is the one of numpy's global generator in the release."""
+        """Samples the points; its stream is the one of numpy's global generator in the release."""
         self.zero()
 
     def zero(self) -> None:
-        """Forget all pictures and points; the random state goes on."""
+        """Forget all images and points; the random state goes on."""
         self.step = 0
-        """Number of pictures so far."""
+        """Number of images so far."""
         self.traced = False
         """Whether the trace is drawn."""
         self.last_failure = 0
         """Step of the last failed dense call."""
         self.failed_active: int | None = None
-        """Moving points that this step's dense call found, if they were too few."""
-        self.draw: Draw | None = None
+        """Moving points that this step's dense call grid, if they were too few."""
+        self.sampled: SampledPoints | None = None
         """What this step's dense call chose."""
         self.n_rows = 0
         """Positions of the trace since its dense call."""
         self.rows: deque[NDArray[np.float32]] = deque(maxlen=self._window)
         """The newest of them, (5, 2) each: what is drawn."""
-        self._pictures: deque[NDArray[np.uint8]] = deque(maxlen=self._preset.frames)
+        self._images: deque[NDArray[np.uint8]] = deque(maxlen=self._preset.frames)
 
     @property
     def frames_held(self) -> int:
-        """Number of pictures in the buffer."""
-        return len(self._pictures)
+        """Number of images in the buffer."""
+        return len(self._images)
 
-    def see(self, picture: NDArray[np.uint8]) -> CallKind | None:
-        """Take the next picture in; say what the tracker must be asked for."""
+    def see(self, image: NDArray[np.uint8]) -> CallKind | None:
+        """Take the next image in; return what the tracker is needed for."""
         self.step += 1
-        self.failed_active = self.draw = None
-        self._pictures.append(picture.copy())  # the caller may use its memory again
+        self.failed_active = self.sampled = None
+        self._images.append(image.copy())  # the caller may use its memory again
         if self.step < self._preset.frames:
             return None
         due = self.step % self._preset.period == 0 or self.step == self._preset.frames
@@ -87,28 +87,28 @@ class EpisodeTrace:
         return "points" if self.n_rows else None
 
     def clip(self, episode: str) -> Clip:
-        """The pictures for the tracker."""
-        return Clip(episode, self.step - len(self._pictures), tuple(self._pictures))
+        """The images for the tracker."""
+        return Clip(episode, self.step - len(self._images), tuple(self._images))
 
     def queries(self) -> NDArray[np.float32]:
-        """(5, 3): each point on the picture before the last, at its last known position.
+        """(5, 3): each point on the image before the last, at its last known position.
 
-        After a failed redraw that position is one picture older, since the failing step added none; so in the release.
+        After a failed dense call that position is one image older, since the failing step added none; so in the release.
         """
         when = np.full((POINTS, 1), self._preset.frames - 2, dtype=np.float32)
         return np.concatenate([when, self.rows[-1]], axis=1)
 
-    def choose(self, found: GridTracks) -> None:
-        """A dense call came back: draw points among the moving ones, or note the failure and keep the old trace."""
-        inside = ((found.tracks >= 0) & (found.tracks < BOUND)).all(axis=(0, 2))
-        candidates = found.tracks[:, inside & found.usable]
+    def choose(self, grid: GridTracks) -> None:
+        """A dense call came back: sample points among the moving ones, or note the failure and keep the old trace."""
+        inside = ((grid.tracks >= 0) & (grid.tracks < BOUND)).all(axis=(0, 2))
+        candidates = grid.tracks[:, inside & grid.usable]
         active = np.flatnonzero(activity(candidates) > ACTIVE_ABOVE)
         self.traced = len(active) > POINTS
         if not self.traced:
             self.last_failure, self.failed_active = self.step, len(active)
             return
         ids = self.random.choice(active, POINTS, replace=False)
-        self.draw = Draw(len(active), ids)
+        self.sampled = SampledPoints(len(active), ids)
         self.n_rows = len(candidates)
         self.rows.clear()
         self.rows.extend(candidates[:, ids])
@@ -120,7 +120,7 @@ class EpisodeTrace:
 
 
 def activity(tracks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) mean of |dx| + |dy| a picture [px] of tracks (T, N, 2)."""
+    """(N,) mean of |dx| + |dy| an image [px] of tracks (T, N, 2)."""
     steps = np.abs(np.diff(tracks, axis=0)).sum(axis=2)
     mean: NDArray[np.float32] = steps.mean(axis=0)
     return mean
@@ -145,28 +145,28 @@ class TraceProcessors:
         self._tracker.forget(episode)
         self._of(episode).zero()
 
-    def step(self, pictures: Mapping[str, NDArray[np.uint8]]) -> dict[str, TraceResult]:
-        """Process the next picture, (256, 256, 3) RGB, of each episode named.
+    def step(self, images: Mapping[str, NDArray[np.uint8]]) -> dict[str, TraceResult]:
+        """Process the next image, (256, 256, 3) RGB, of each episode named.
 
-        The tracker is asked at most twice, however many episodes there are: once for all grids, once for all points.
+        The tracker is called at most twice, however many episodes there are: once for all grids, once for all points.
         """
-        for picture in pictures.values():
-            if picture.shape != (PICTURE, PICTURE, 3) or picture.dtype != np.uint8:
-                raise ValueError(f"a trace wants RGB pictures (256, 256, 3) uint8, not {picture.shape} {picture.dtype}")
-        states = {episode: self._of(episode) for episode in pictures}
-        asked = {episode: state.see(pictures[episode]) for episode, state in states.items()}
-        dense = [episode for episode, kind in asked.items() if kind == "dense"]
+        for image in images.values():
+            if image.shape != (IMAGE_SIDE, IMAGE_SIDE, 3) or image.dtype != np.uint8:
+                raise ValueError(f"a trace needs RGB images (256, 256, 3) uint8, not {image.shape} {image.dtype}")
+        states = {episode: self._of(episode) for episode in images}
+        calls = {episode: state.see(images[episode]) for episode, state in states.items()}
+        dense = [episode for episode, kind in calls.items() if kind == "dense"]
         if dense:
             clips = [states[episode].clip(episode) for episode in dense]
-            for episode, found in zip(dense, self._tracker.grid(clips, self._preset.grid), strict=True):
-                states[episode].choose(found)
-        points = [episode for episode, kind in asked.items() if kind == "points"]
+            for episode, grid in zip(dense, self._tracker.grid(clips, self._preset.grid), strict=True):
+                states[episode].choose(grid)
+        points = [episode for episode, kind in calls.items() if kind == "points"]
         if points:
             clips = [states[episode].clip(episode) for episode in points]
             queries = [states[episode].queries() for episode in points]
             for episode, positions in zip(points, self._tracker.points(clips, queries), strict=True):
                 states[episode].append(positions)
-        return {episode: _result(state, pictures[episode]) for episode, state in states.items()}
+        return {episode: _result(state, images[episode]) for episode, state in states.items()}
 
     def end(self, episode: str) -> None:
         """Forget an episode; also one that never began."""
@@ -175,11 +175,11 @@ class TraceProcessors:
 
     def _of(self, episode: str) -> EpisodeTrace:
         if episode not in self.episodes:
-            raise KeyError(f"episode {episode} has not begun: call begin() before its first picture")
+            raise KeyError(f"episode {episode} has not begun: call begin() before its first image")
         return self.episodes[episode]
 
 
-def _result(state: EpisodeTrace, picture: NDArray[np.uint8]) -> TraceResult:
+def _result(state: EpisodeTrace, image: NDArray[np.uint8]) -> TraceResult:
     if not state.traced:
-        return TraceResult(picture, False)
-    return TraceResult(draw_trace(picture, np.stack(state.rows)), True)
+        return TraceResult(image, False)
+    return TraceResult(draw_trace(image, np.stack(state.rows)), True)

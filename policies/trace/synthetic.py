@@ -1,7 +1,7 @@
-"""Synthetic pictures by rule: textured discs that move over a textured ground.
+"""Synthetic images by rule: textured discs that move over a textured ground.
 
 Integer arithmetic alone, so they are the same on every platform; recorded runs name them instead of holding them. The
-discs' ways are known, which makes the pictures good for testing a tracker too.
+discs' ways are known, which makes the images good for testing a tracker too.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def _few(t: int) -> list[tuple[int, int]]:
 
 
 def _stopgo(t: int) -> list[tuple[int, int]]:
-    """20 pictures in motion, 20 at rest."""
+    """20 images in motion, 20 at rest."""
     moved = (t // 40) * 20 + min(t % 40, 20)
     return [(60 + 3 * moved, 80 + moved), (190 - 4 * moved, 180 - 2 * moved)]
 
 
 def _leave(t: int) -> list[tuple[int, int]]:
-    """Out of the picture on the right, below and on the left."""
+    """Out of the image on the right, below and on the left."""
     return [(150 + 6 * (t % 40), 128 + 3 * (t % 40)), (90 - 5 * (t % 45), 60)]
 
 
@@ -65,16 +65,16 @@ KINDS: Mapping[str, tuple[tuple[int, ...], Callable[[int], list[tuple[int, int]]
     "stopgo": ((34, 22), _stopgo),
     "leave": ((36, 30), _leave),
 }
-"""Kind -> radii [px] of the discs and the rule for their centres (x, y) [px] in picture t."""
+"""Kind -> radii [px] of the discs and the rule for their centres (x, y) [px] in image t."""
 
 
 def centres(kind: str, t: int) -> list[tuple[int, int]]:
-    """Centres (x, y) [px] of the discs in picture ``t`` (from 0)."""
+    """Centres (x, y) [px] of the discs in image ``t`` (from 0)."""
     return KINDS[kind][1](t)
 
 
-def picture(kind: str, seed: int, t: int) -> NDArray[np.uint8]:
-    """(256, 256, 3) RGB: picture ``t`` (from 0) of a video; later discs cover earlier ones."""
+def synthetic_image(kind: str, seed: int, t: int) -> NDArray[np.uint8]:
+    """(256, 256, 3) RGB: image ``t`` (from 0) of a video; later discs cover earlier ones."""
     out = _texture(seed).copy()
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     for disc, (radius, (cx, cy)) in enumerate(zip(KINDS[kind][0], centres(kind, t), strict=True)):

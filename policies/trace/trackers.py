@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 TrackerName = Literal["auto", "cotracker", "lucas_kanade"]
 
-PICTURE = 256
-"""Height and width [px] of the pictures."""
+IMAGE_SIDE = 256
+"""Height and width [px] of the images."""
+
+
+class TrackerDescription(BaseModel):
+    """What the run record carries about a tracker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    weights: str | None = None
+    """Hash over the content of the weights; None for a tracker without."""
+    details: dict[str, JsonValue] = {}
+    """Settings that never change, versions, the device, where the weights lie."""
 
 
 class Clip(NamedTuple):
-    """The newest pictures of one episode."""
+    """The newest images of one episode."""
 
     episode: str
     first: int
-    """Number of the first picture since the episode was last forgotten: a key for what is kept about a picture."""
-    pictures: tuple[NDArray[np.uint8], ...]
+    """Number of the first image since the episode was last forgotten: a key for what is kept about an image."""
+    images: tuple[NDArray[np.uint8], ...]
     """(256, 256, 3) RGB each."""
 
 
@@ -28,26 +41,26 @@ class GridTracks(NamedTuple):
     """Where the points of a grid went."""
 
     tracks: NDArray[np.float32]
-    """(T, N, 2) x and y in pixels, in each of the clip's T pictures."""
+    """(T, N, 2) x and y in pixels, in each of the clip's T images."""
     usable: NDArray[np.bool_]
     """(N,) whether the tracker stands by the point."""
 
 
 class Tracker(Protocol):
-    """Follows points through clips. All clips of one call have the same number of pictures."""
+    """Follows points through clips. All clips of one call have the same number of images."""
 
     name: str
 
-    def describe(self) -> Mapping[str, Any]:
-        """What a run record must carry about the tracker (JSON values)."""
+    def describe(self) -> TrackerDescription:
+        """What the run record carries about the tracker."""
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
-        """Follow ``grid_points(size)`` from each clip's first picture on."""
+        """Follow ``grid_points(size)`` from each clip's first image on."""
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Where queried points are in each clip's last picture: (N, 2) x and y in pixels.
+        """Where queried points are in each clip's last image: (N, 2) x and y in pixels.
 
-        ``queries``: (N, 3) a clip, index of a picture in the clip, x and y in pixels there; the same N for all clips.
+        ``queries``: (N, 3) a clip, index of an image in the clip, x and y in pixels there; the same N for all clips.
         """
 
     def forget(self, episode: str) -> None:
@@ -56,6 +69,6 @@ class Tracker(Protocol):
 
 def grid_points(size: int) -> NDArray[np.float32]:
     """(size * size, 2) x and y in pixels, row by row: CoTracker's grid, which is laid out in its own 512 x 384 pixels."""
-    x = np.linspace(8, 504, size) * (PICTURE - 1) / 511
-    y = np.linspace(8, 376, size) * (PICTURE - 1) / 383
+    x = np.linspace(8, 504, size) * (IMAGE_SIDE - 1) / 511
+    y = np.linspace(8, 376, size) * (IMAGE_SIDE - 1) / 383
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)

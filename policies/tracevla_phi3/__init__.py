@@ -1,4 +1,4 @@
-"""TraceVLA on Phi-3-vision: the picture as it is, and once more with the traces of what moved."""
+"""TraceVLA on Phi-3-vision: the image as it is, and once more with the traces of what moved."""
 
 from policies.tracevla_phi3.policy import TraceVLAPhi3
 

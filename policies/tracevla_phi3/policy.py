@@ -5,24 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from eval.errors import UserError, did_you_mean
-from policies.base import EpisodeInfo, Observation, RobotName
-from policies.phi3v.policy import Ask, Phi3VPolicy
-from policies.tracevla_phi3.prompt import prompt
+from policies.base import EpisodeInfo, Observation, PolicyDescription, RobotName
+from policies.phi3v.policy import Phi3VPolicy, PolicyInput
+from policies.trace.trackers import TrackerName
+from policies.tracevla_phi3.prompt import make_prompt
 
 WINDOWS: Mapping[RobotName, int] = {"google_robot": 15, "widowx": 10}
 """Steps that a trace looks back."""
 
 
 class TraceVLAPhi3(Phi3VPolicy):
-    """Phi-3-vision with visual traces.
-
-    ``checkpoint``, ``device``, ``dtype`` and ``generation``: as for ``openvla_phi3``. ``trace_preset``: released or paper.
-    ``tracker``: auto (CoTracker where it is installed and ``tracker_checkpoint`` is there, else optical flow), cotracker or
-    lucas_kanade.
-    """
+    """Phi-3-vision with visual traces."""
 
     name = "tracevla_phi3"
     released = "furonghuang-lab/tracevla_phi3v"
@@ -37,6 +33,21 @@ class TraceVLAPhi3(Phi3VPolicy):
         tracker: str = "auto",
         tracker_checkpoint: str | None = None,
     ) -> None:
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
+            device: auto, cpu, cuda or cuda:N.
+            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
+            generation: restricted (the likeliest action id) or full (the likeliest id of all).
+            trace_preset: released or paper.
+            tracker: auto (CoTracker where it is installed and ``tracker_checkpoint`` is given, else optical flow), cotracker or
+                lucas_kanade.
+            tracker_checkpoint: the file ``scaled_offline.pth``.
+
+        Raises:
+            UserError: the checkpoint or an option cannot be used.
+        """
         from policies.phi3v.device import choose_device
         from policies.trace import PRESETS, TraceProcessors, make_tracker
 
@@ -44,22 +55,22 @@ class TraceVLAPhi3(Phi3VPolicy):
             raise UserError(f'--trace-preset "{trace_preset}" is unknown.{did_you_mean(trace_preset, PRESETS)}')
         path = Path(tracker_checkpoint).expanduser() if tracker_checkpoint else None
         self.preset = trace_preset
-        self.tracker = make_tracker(cast(Any, tracker), path, str(choose_device(device)))  # checks the name itself
+        self.tracker = make_tracker(cast(TrackerName, tracker), path, str(choose_device(device)))  # checks the name itself
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
         super().__init__(checkpoint, device, dtype, generation)
 
-    def _ask(self, observations: Sequence[Observation]) -> list[Ask]:
-        from policies.phi3v.processor import Question
-        from policies.tracevla_phi3.images import model_pictures
+    def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
+        from policies.phi3v.processor import Prompt
+        from policies.tracevla_phi3.images import model_images
 
-        seen = model_pictures(observations, self.traces)
+        images = model_images(observations, self.traces)
         return [
-            Ask(
-                Question(prompt(observation.instruction, trace), [plain, traced]),
+            PolicyInput(
+                Prompt(make_prompt(observation.instruction, trace), [plain, traced]),
                 ("model input 1", "model input 2: trace" if trace else "model input 2: no trace"),
                 trace,
             )
-            for observation, (plain, traced, trace) in zip(observations, seen, strict=True)
+            for observation, (plain, traced, trace) in zip(observations, images, strict=True)
         ]
 
     def _begin(self, info: EpisodeInfo) -> None:
@@ -78,6 +89,14 @@ class TraceVLAPhi3(Phi3VPolicy):
             remarks.append(f"traces by {self.tracker.name}, not CoTracker")
         return remarks + ([f"trace preset {self.preset}"] if self.preset != "released" else [])
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> PolicyDescription:
         """The same, with the trace preset and the tracker."""
-        return {**super().describe(), "trace_preset": self.preset, "tracker": dict(self.tracker.describe())}
+        model, tracker = super().describe(), self.tracker.describe()
+        return model.model_copy(
+            update={
+                "tracker": tracker.name,
+                "tracker_weights": tracker.weights,
+                "preset": self.preset,
+                "details": {**model.details, "tracker": tracker.details},
+            }
+        )

@@ -8,7 +8,7 @@ _TRACED = (
 )
 
 
-def prompt(instruction: str, trace: bool = False) -> str:
-    """The user's turn, with the places of both pictures in it; ``trace``: whether the second one carries a trace."""
+def make_prompt(instruction: str, trace: bool = False) -> str:
+    """The user's turn, with the places of both images in it; ``trace``: whether the second one carries a trace."""
     seen = _TRACED if trace else "<|image_1|><|image_2|>"
     return f"{seen}\nWhat action should the robot take to {instruction}?"

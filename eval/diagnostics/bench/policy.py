@@ -13,8 +13,8 @@ import numpy as np
 
 from eval.plan.suites import make_plan
 from eval.rollout.run import run
-from policies.base import Action, EpisodeInfo, Observation, Policy
-from policies.registry import load_policy
+from policies.base import Action, EpisodeInfo, Observation, Policy, PolicyDescription
+from policies.registry import describe, load_policy
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 
@@ -65,7 +65,7 @@ class TimedPolicy:
         self.batches.append((begin, time.perf_counter() - begin, len(observations)))
         return actions
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> PolicyDescription:
         """As the policy's."""
         return self._policy.describe()
 
@@ -90,7 +90,7 @@ def measure_policy(
         plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
         with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
             data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets)
-        facts = dict(policy.describe())
+        facts = describe(policy).model_dump(mode="json")
     finally:
         policy.close()
     (start, first, _), *rest = policy.batches

@@ -53,15 +53,15 @@ def rounds_of(levels: Sequence[str], plan: Sequence[EpisodeSpec], episodes: int)
     seen: set[tuple[tuple[str, str], ...]] = set()
     for text in levels:
         options = _options(text)
-        draws = load_policy(POLICY, options).describe()
+        oracle = load_policy(POLICY, options).describe()
         key = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
         if key in seen:
             raise UserError(f'--level "{text}" is there twice (seeds do not count); give each level once.')
         seen.add(key)
-        for number in range(-(-episodes // min(map(len, cells.values()))) if draws.get("noise") else 1):
+        for number in range(-(-episodes // min(map(len, cells.values()))) if oracle.settings["noise"] else 1):
             part = [s for cell in cells.values() for s in spread(cell, max(0, min(len(cell), episodes - number * len(cell))))]
             if number:
-                options = {**options, "seed": str(int(draws.get("seed", 0)) + number)}
+                options = {**options, "seed": str((oracle.seed or 0) + number)}
             rounds.append(Round(",".join(f"{name}={value}" for name, value in options.items()), options, tuple(part)))
     return rounds
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from eval.errors import UserError
 from eval.parity.report import Check, ParityReport, select
-from policies.trace.parity.network import call_checks, run_checks
 from policies.trace.parity.recordings import Recorded, read, recorded_runs
-from policies.trace.parity.runs import replay_checks
+from policies.trace.parity.run_replay import replay_checks
+from policies.trace.parity.tracker_replay import call_checks, run_checks
 
 CALLS = "cotracker_calls"
 

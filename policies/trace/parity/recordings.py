@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.trace.synthetic import KINDS, picture
+from policies.trace.synthetic import KINDS, synthetic_image
 
 GRID = 30
 FRAMES = 10
@@ -37,18 +37,18 @@ class Recorded:
 
     def weights_seed(self) -> int | None:
         """Seed of the formula that made the tracker's weights; None if its tracks were scripted."""
-        found = re.search(r"formula, seed (\d+)", self.meta.get("note", "") + self.meta.get("weights", ""))
-        return int(found[1]) if found else None
+        formula = re.search(r"formula, seed (\d+)", self.meta.get("note", "") + self.meta.get("weights", ""))
+        return int(formula[1]) if formula else None
 
-    def pictures(self) -> list[NDArray[np.uint8]]:
-        """All pictures of a run; they are made, not read."""
+    def images(self) -> list[NDArray[np.uint8]]:
+        """All images of a run; they are made, not read."""
         kind = self.meta["kind"]
         if kind not in KINDS:
-            raise UserError(f'{self.name}: pictures of the kind "{kind}" cannot be made. Known: {", ".join(KINDS)}.')
-        return [picture(kind, self.meta["video_seed"], t) for t in range(len(self.arrays["table"]))]
+            raise UserError(f'{self.name}: images of the kind "{kind}" cannot be made. Known: {", ".join(KINDS)}.')
+        return [synthetic_image(kind, self.meta["video_seed"], t) for t in range(len(self.arrays["table"]))]
 
     def table(self) -> Mapping[str, NDArray[np.int64]]:
-        """Columns by name, one value a picture."""
+        """Columns by name, one value an image."""
         columns = self.arrays["table_columns"].tolist()
         return dict(zip(columns, self.arrays["table"].T, strict=True))
 

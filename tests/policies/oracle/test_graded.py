@@ -54,7 +54,7 @@ def disturbances(policy: Any, episode: str, count: int = 6, robot: RobotName = "
 
 
 def test_without_options_it_is_the_perfect_oracle() -> None:
-    assert OraclePolicy().describe() == {"policy": "oracle"}
+    assert OraclePolicy().describe().remarks == ()
     assert play(OraclePolicy(), "e")[:, 0].tolist() == [1, 2, 3, 4, 5, 6]
     assert (play(OraclePolicy(noise=0, delay="0", seed=7), "e") == play(OraclePolicy(), "e")).all()
 
@@ -122,12 +122,11 @@ def test_the_policy_view_shows_what_the_robot_got() -> None:
 def test_record_and_table_say_what_it_was_given() -> None:
     policy = OraclePolicy(noise="0.3", delay="2", seed="1")
     described = policy.describe()
-    assert described["noise"] == 0.3
-    assert described["delay"] == 2
-    assert described["seed"] == 1
-    heading = title({"identity": {"policy": "oracle"}, "policy": described})
+    assert described.settings == {"noise": 0.3, "delay": 2}
+    assert described.seed == 1
+    heading = title({"identity": {"policy": "oracle"}, "policy": described.model_dump()})
     assert heading.startswith("oracle (noise 0.3, delay 2, seed 1) in ")
-    assert OraclePolicy(noise=0.5).describe() == {"policy": "oracle", "noise": 0.5, "remarks": ["noise 0.5"]}
+    assert OraclePolicy(noise=0.5).describe().remarks == ("noise 0.5",)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def recordings() -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch", reason="torch is not installed (make vla)")
-    from policies.phi3v.tiny import write_random
+    from policies.phi3v.random_checkpoint import write_random
 
     folder = tmp_path_factory.mktemp("tiny")
     write_random(folder, "tiny-random")
@@ -43,19 +43,19 @@ def info(episode: str = "e", robot: str = "widowx", instruction: str = "pick the
 
 
 def frame(number: int, size: tuple[int, ...] = (120, 160, 3)) -> np.ndarray:
-    """A dotted picture that moves with its number."""
+    """A dotted image that moves with its number."""
     y, x = np.mgrid[: size[0], : size[1]]
     waves = [np.sin((x + 3 * number) / (5 + c)) * np.cos((y - number) / (7 - c)) for c in range(3)]
-    picture = (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
-    return picture if len(size) == 3 else picture[:, :, 0]
+    image = (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+    return image if len(size) == 3 else image[:, :, 0]
 
 
 def seen(
     step: int = 0, episode: str = "e", robot: str = "widowx", instruction: str = "pick the spoon", image: object = None
 ) -> Observation:
     zeros = np.zeros(3, np.float32)
-    picture = frame(step + 10 * len(episode)) if image is None else image
-    return Observation(episode, step, robot, instruction, picture, Proprio(zeros, np.zeros(4, np.float32), 1.0, zeros))
+    image = frame(step + 10 * len(episode)) if image is None else image
+    return Observation(episode, step, robot, instruction, image, Proprio(zeros, np.zeros(4, np.float32), 1.0, zeros))
 
 
 @pytest.fixture

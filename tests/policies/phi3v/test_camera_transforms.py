@@ -1,4 +1,4 @@
-"""The picture path and the turn of a hand, against plain arithmetic."""
+"""The image path and the turn of a hand, against plain arithmetic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip("simplejpeg", reason="simplejpeg is not installed (make vla)")
 
 from policies.phi3v.action_postprocessing import rotation_vector
-from policies.phi3v.camera_transforms import _taps, lanczos3, steps
+from policies.phi3v.camera_transforms import _taps, jpeg_and_resize_all, lanczos3
 
 
 @pytest.mark.parametrize("side", [256, 336])
 def test_the_taps_are_added_one_after_the_other(side: int) -> None:
     """Bit for bit what the plain loop over taps gives in float32."""
-    picture = np.random.default_rng(0).integers(0, 256, (60, 47, 3), dtype=np.uint8)
-    values = picture.astype(np.float32)
+    image = np.random.default_rng(0).integers(0, 256, (60, 47, 3), dtype=np.uint8)
+    values = image.astype(np.float32)
     for axis in (0, 1):
         taps = _taps(values.shape[axis], side)
         rows = np.moveaxis(values, axis, 0)
@@ -25,14 +25,14 @@ def test_the_taps_are_added_one_after_the_other(side: int) -> None:
             for place in range(taps.indptr[o], taps.indptr[o + 1]):
                 out[o] += taps.data[place] * rows[taps.indices[place]]
         values = np.moveaxis(out, 0, axis)
-    made = lanczos3(picture, side)
+    made = lanczos3(image, side)
     assert made.dtype == np.float32
     np.testing.assert_array_equal(made, values)
 
 
-def test_an_even_picture_stays_even() -> None:
-    made = steps([np.full((31, 77, 3), 200, np.uint8)] * 2, 256)
-    assert [picture.shape for picture in made] == [(256, 256, 3)] * 2
+def test_an_even_image_stays_even() -> None:
+    made = jpeg_and_resize_all([np.full((31, 77, 3), 200, np.uint8)] * 2, 256)
+    assert [image.shape for image in made] == [(256, 256, 3)] * 2
     assert np.abs(made[0].astype(int) - 200).max() <= 1
 
 

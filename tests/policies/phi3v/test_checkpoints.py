@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from eval.assets.cache import cache_folder
 from eval.errors import UserError
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
@@ -19,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from policies.phi3v.actions import read_ranges
 from policies.phi3v.checkpoint import find_checkpoint
 from policies.phi3v.config import read_config
+from policies.phi3v.random_checkpoint import CONFIG, SEED, complete
 from policies.phi3v.random_weights import write_weights
-from policies.phi3v.tiny import CONFIG, SEED, complete
 from policies.phi3v.vla import VLA
 from policies.phi3v.weights import EMBEDDING, TWIN, load_model
 from policies.registry import load_policy
@@ -145,10 +144,10 @@ def test_nothing_in_the_folder_is_run(copy: Path, tmp_path: Path) -> None:
 
 
 def test_the_hash_is_of_what_is_inside(tiny: Path, copy: Path) -> None:
-    first = VLA(str(tiny), device="cpu").describe()["fingerprint"]
-    assert VLA(str(copy), device="cpu").describe()["fingerprint"] == first
+    first = VLA(str(tiny), device="cpu").describe("x").weights
+    assert VLA(str(copy), device="cpu").describe("x").weights == first
     change(copy, lambda weights: weights["model.norm.weight"].add_(1))
-    assert VLA(str(copy), device="cpu").describe()["fingerprint"] != first
+    assert VLA(str(copy), device="cpu").describe("x").weights != first
 
 
 def test_the_hub_gives_weights_numbers_and_tokenizer_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,14 +197,13 @@ def test_a_full_gpu_is_one_line(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2_000_000_000, 80_000_000_000))
     with pytest.raises(UserError, match=r"need 8\.3 GB, but cuda has 2\.0 of 80\.0 GB free.*--dtype bfloat16"):
-        device.check_room(torch.device("cuda"), 8_300_000_000)
-    with pytest.raises(UserError, match="not enough memory on cuda"), device.told_when_full(torch.device("cuda")):
+        device.check_memory(torch.device("cuda"), 8_300_000_000)
+    with pytest.raises(UserError, match="not enough memory on cuda"), device.explain_out_of_memory(torch.device("cuda")):
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
 
 
 def test_the_tiny_checkpoint_is_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("policies.phi3v.tiny.cache_folder", cache_folder.__wrapped__)
     folder = find_checkpoint("tiny-random")
     assert folder.is_relative_to(tmp_path)
     assert find_checkpoint("tiny-random") == folder

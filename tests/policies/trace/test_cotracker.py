@@ -14,7 +14,7 @@ import pytest
 
 from eval.errors import UserError
 from policies.trace import Clip
-from policies.trace.synthetic import picture
+from policies.trace.synthetic import synthetic_image
 
 torch = pytest.importorskip("torch", reason="the extra vla (torch) is not installed")
 
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_plain_state_dict_is_refused_and_nothing_in_it_runs(tm
 def weights() -> Iterator[dict[str, Any]]:
     pytest.importorskip("cotracker", reason="the package cotracker is not installed (non-commercial licence; user's own)")
     from policies.trace.cotracker import template
-    from policies.trace.parity.formula import formula_weights
+    from policies.trace.parity.formula_weights import formula_weights
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -88,8 +88,8 @@ def test_both_layouts_load(weights: dict[str, Any], tmp_path: Path) -> None:
     for layout in (weights, {"model": weights}):
         torch.save(layout, tmp_path / "scaled_offline.pth")
         descriptions.append(load_cotracker(tmp_path / "scaled_offline.pth", "cpu").describe())
-    assert descriptions[0]["checkpoint_blake2b"] != descriptions[1]["checkpoint_blake2b"]
-    assert {described["name"] for described in descriptions} == {"cotracker"}
+    assert descriptions[0].weights != descriptions[1].weights
+    assert {described.name for described in descriptions} == {"cotracker"}
 
 
 def test_the_callers_random_state_is_left_alone(weights: dict[str, Any]) -> None:
@@ -103,20 +103,20 @@ def test_the_callers_random_state_is_left_alone(weights: dict[str, Any]) -> None
 
 
 def test_batches_and_kept_features_give_what_the_predictor_gives(weights: dict[str, Any]) -> None:
-    """Two episodes, three pictures each; the second call finds two of the three encoded."""
+    """Two episodes, three images each; the second call finds two of the three encoded."""
     from cotracker.predictor import CoTrackerPredictor
 
     from policies.trace.cotracker import CoTracker
 
     predictor = CoTrackerPredictor(checkpoint=None, offline=True, window_len=60)
     predictor.model.load_state_dict(weights)
-    tracker = CoTracker(weights, "cpu", {})
+    tracker = CoTracker(weights, "cpu", source="test")
     both = {"three": np.array([[1, 50, 70], [1, 180, 160], [1, 20, 30], [1, 128, 200], [1, 90, 90]], np.float32)}
     both["leave"] = both["three"] + np.array([0, 3, 3], np.float32)
     for first in (0, 1):
-        clips = [Clip(kind, first, tuple(picture(kind, 31, t) for t in range(first, first + 3))) for kind in both]
+        clips = [Clip(kind, first, tuple(synthetic_image(kind, 31, t) for t in range(first, first + 3))) for kind in both]
         for clip, own in zip(clips, tracker.point_tracks(clips, list(both.values())), strict=True):
-            video = torch.from_numpy(np.stack(clip.pictures)).permute(0, 3, 1, 2)[None].float()
+            video = torch.from_numpy(np.stack(clip.images)).permute(0, 3, 1, 2)[None].float()
             theirs, _ = predictor(video, queries=torch.from_numpy(both[clip.episode])[None])
             assert np.abs(own - theirs[0].numpy()).max() < 1e-3
     assert {len(kept) for kept in tracker._kept.values()} == {3}
@@ -130,4 +130,4 @@ def test_a_gpu_that_is_not_there_is_one_line(weights: dict[str, Any]) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(UserError, match="sees no GPU"):
-        CoTracker(weights, "cuda", {})
+        CoTracker(weights, "cuda", source="test")

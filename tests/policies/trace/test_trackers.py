@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from policies.trace import PRESETS, Clip, TraceProcessors, make_tracker
-from policies.trace.synthetic import KINDS, centres, picture
+from policies.trace.synthetic import KINDS, centres, synthetic_image
 from policies.trace.trackers import grid_points
 
 GRID = 30
 
 
 def clip(kind: str, seed: int, first: int = 0) -> Clip:
-    return Clip("a", first, tuple(picture(kind, seed, t) for t in range(first, first + 10)))
+    return Clip("a", first, tuple(synthetic_image(kind, seed, t) for t in range(first, first + 10)))
 
 
 def well_inside(kind: str, disc: int, points: NDArray[np.float32], t: int) -> NDArray[np.bool_]:
-    """Points at least 6 px inside a disc of picture ``t``."""
+    """Points at least 6 px inside a disc of image ``t``."""
     distance = np.linalg.norm(points - np.array(centres(kind, t)[disc]), axis=1)
     inside: NDArray[np.bool_] = distance < KINDS[kind][0][disc] - 6
     return inside
@@ -31,7 +31,7 @@ def well_inside(kind: str, disc: int, points: NDArray[np.float32], t: int) -> ND
 
 @pytest.mark.parametrize(("kind", "disc"), [("three", 0), ("two", 0), ("two", 1), ("leave", 0), ("leave", 1)])
 def test_grid_points_go_where_the_thing_below_them_goes(kind: str, disc: int) -> None:
-    """3 to 6 px a picture, over nine steps."""
+    """3 to 6 px an image, over nine steps."""
     found = make_tracker("lucas_kanade", None, "cpu").grid([clip(kind, 21)], GRID)[0]
     assert found.tracks.shape == (10, GRID * GRID, 2)
     on = well_inside(kind, disc, found.tracks[0], 0) & found.usable
@@ -48,20 +48,20 @@ def test_what_stands_still_is_not_taken_for_moving() -> None:
     assert np.abs(found.tracks - found.tracks[0]).max() < 0.01
 
 
-def test_points_are_followed_from_the_picture_before_the_last() -> None:
-    pictures = clip("leave", 21)
+def test_points_are_followed_from_the_image_before_the_last() -> None:
+    images = clip("leave", 21)
     start = np.array(centres("leave", 8), np.float32)
     queries = np.concatenate([np.full((2, 1), 8, np.float32), start], axis=1)
-    found = make_tracker("lucas_kanade", None, "cpu").points([pictures], [queries])[0]
+    found = make_tracker("lucas_kanade", None, "cpu").points([images], [queries])[0]
     assert np.abs(found - np.array(centres("leave", 9))).max() < 0.05
 
 
 def test_a_point_that_is_lost_keeps_its_place() -> None:
-    """Outside the picture, and covered by something else in the last picture."""
-    pictures = clip("leave", 21)
-    covered = pictures.pictures[-1].copy()
-    covered[:, :80] = picture("two", 99, 0)[:, 100:180]
-    cut = Clip("a", 0, (*pictures.pictures[:9], covered))
+    """Outside the image, and covered by something else in the last image."""
+    images = clip("leave", 21)
+    covered = images.images[-1].copy()
+    covered[:, :80] = synthetic_image("two", 99, 0)[:, 100:180]
+    cut = Clip("a", 0, (*images.images[:9], covered))
     queries = np.array([[8, -40, 300], [8, 50, 60]], np.float32)
     found = make_tracker("lucas_kanade", None, "cpu").points([cut], [queries])[0]
     assert np.array_equal(found, queries[:, 1:])
@@ -72,7 +72,7 @@ def test_a_whole_episode_gets_a_trace_on_the_moving_things() -> None:
     processors.begin("a", 1, 15)
     ends = []
     for t in range(40):
-        result = processors.step({"a": picture("two", 12, t)})["a"]
+        result = processors.step({"a": synthetic_image("two", 12, t)})["a"]
         assert result.has_trace == (t >= 9)
         if result.has_trace:
             ends.append(min(_to_a_disc("two", t, end) for end in processors.episodes["a"].rows[-1]))
@@ -112,12 +112,12 @@ def test_auto_falls_back_and_says_why(installed: Callable[[bool], None], tmp_pat
     checkpoint = tmp_path / "scaled_offline.pth"
     checkpoint.touch()
     installed(True)
-    assert make_tracker("auto", None, "cpu").describe()["why"] == "no tracker checkpoint was given"
+    assert make_tracker("auto", None, "cpu").describe().details["why"] == "no tracker checkpoint was given"
     installed(False)
     described = make_tracker("auto", checkpoint, "cpu").describe()
-    assert described["name"] == "lucas_kanade"
-    assert described["why"] == "the package cotracker is not installed"
-    assert "not CoTracker's" in described["note"]
+    assert described.name == "lucas_kanade"
+    assert described.details["why"] == "the package cotracker is not installed"
+    assert "not CoTracker's" in str(described.details["note"])
 
 
 def test_what_is_missing_is_one_line(installed: Callable[[bool], None], tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from eval.parity.report import Check
 from policies.trace.parity.recordings import Recorded
 from policies.trace.presets import PRESETS
 from policies.trace.processor import EpisodeTrace, TraceProcessors, TraceResult
-from policies.trace.trackers import PICTURE, Clip, GridTracks
+from policies.trace.trackers import IMAGE_SIDE, Clip, GridTracks, TrackerDescription
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "call of each step": ("step", "call"),
@@ -55,9 +54,9 @@ class RecordedTracker:
         self.lengths: list[int] = []
         self.queries: list[NDArray[np.float32]] = []
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> TrackerDescription:
         """Nothing that a run record could need."""
-        return {"name": self.name}
+        return TrackerDescription(name=self.name)
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
         """The next recorded dense call."""
@@ -72,9 +71,9 @@ class RecordedTracker:
         """Nothing is kept."""
 
     def _next(self, kind: str, clip: Clip) -> NDArray[np.float32]:
-        video = np.stack(clip.pictures).transpose(0, 3, 1, 2).astype(np.float32)
+        video = np.stack(clip.images).transpose(0, 3, 1, 2).astype(np.float32)
         self.videos.append(hashlib.sha256(video.tobytes()).hexdigest())
-        self.lengths.append(len(clip.pictures))
+        self.lengths.append(len(clip.images))
         self.kinds.append(kind)
         if self._kinds[len(self.kinds) - 1 : len(self.kinds)] != [kind]:
             raise _DivergedError
@@ -85,11 +84,11 @@ class RecordedTracker:
 def replay_checks(run: Recorded) -> list[Check]:
     """Everything that a run recorded, compared without any tolerance."""
     run.need(*NEEDED)
-    pictures = run.pictures()
+    images = run.images()
     replayed = _Replay(run)
-    replayed.play(pictures)
-    checks = [_wrong(run, "input pictures", _hashes(pictures), run.arrays["in_sha256"].tolist())]
-    checks += replayed.checks(pictures)
+    replayed.play(images)
+    checks = [_wrong(run, "input pictures", _hashes(images), run.arrays["in_sha256"].tolist())]
+    checks += replayed.checks(images)
     return checks
 
 
@@ -107,24 +106,24 @@ class _Replay:
         self._windows: list[NDArray[np.float32]] = []
         self._images: list[NDArray[np.uint8]] = []
 
-    def play(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """All pictures, up to the first step at which there is no recorded answer."""
+    def play(self, images: Sequence[NDArray[np.uint8]]) -> None:
+        """All images, up to the first step at which there is no recorded answer."""
         name = self._run.name
-        for t, picture in enumerate(pictures):
+        for t, image in enumerate(images):
             if t in self._run.meta["resets"]:
                 self._processors.reset(name)
             calls = len(self._tracker.kinds)
             try:
-                result = self._processors.step({name: picture})[name]
+                result = self._processors.step({name: image})[name]
             except _DivergedError:
                 return
             called = calls if len(self._tracker.kinds) > calls else -1
-            self._rows.append(_table_row(self._state, result, picture, called))
+            self._rows.append(_table_row(self._state, result, image, called))
             self._failures.append(-1 if self._state.failed_active is None else self._state.failed_active)
             self._windows += self._state.rows
             self._images.append(result.image)
 
-    def checks(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Check]:
+    def checks(self, images: Sequence[NDArray[np.uint8]]) -> list[Check]:
         """Ours against the recording."""
         run, arrays, tracker = self._run, self._run.arrays, self._tracker
         recorded = run.table()
@@ -145,45 +144,45 @@ class _Replay:
             _wrong(run, "active points of failed calls", self._failures, [int(f[1]) if f else -1 for f in printed]),
             _apart(run, "trace window", self._windows, arrays["trace_window"]),
             _wrong(run, "returned pictures", _hashes(self._images), arrays["out_sha256"].tolist()),
-            self._pixels(pictures),
+            self._pixels(images),
             _wrong(
                 run, "random state after", [*state["key"][:8].tolist(), state["pos"]],
                 [*arrays["rng_after"].tolist(), int(arrays["rng_pos_after"])],
             ),
         ]  # fmt: skip
 
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Check:
-        """Pixel by pixel, which tells how far a wrong picture is off."""
+    def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Check:
+        """Pixel by pixel, which tells how far a wrong image is off."""
         labels, palettes = self._run.arrays["overlay_label"], self._run.arrays["overlay_palette"]
-        wrong = (len(pictures) - len(self._images)) * labels[0].size
-        for image, picture, label, palette in zip(self._images, pictures, labels, palettes, strict=False):
-            drawn = label > 0
-            expected = picture.copy()
-            expected[drawn] = palette[label[drawn] - 1]
-            wrong += int((image != expected).any(axis=-1).sum())
+        wrong = (len(images) - len(self._images)) * labels[0].size
+        for returned, image, label, palette in zip(self._images, images, labels, palettes, strict=False):
+            covered = label > 0
+            expected = image.copy()
+            expected[covered] = palette[label[covered] - 1]
+            wrong += int((returned != expected).any(axis=-1).sum())
         return Check(self._run.name, "pixels of returned pictures", float(wrong), 0.0, "wrong", labels.size)
 
 
-def _table_row(state: EpisodeTrace, result: TraceResult, picture: NDArray[np.uint8], called: int) -> dict[str, int]:
+def _table_row(state: EpisodeTrace, result: TraceResult, image: NDArray[np.uint8], called: int) -> dict[str, int]:
     """Our state in the columns of the recorded table; -1 where there is nothing."""
-    ids = state.draw.ids.tolist() if state.draw else [-1] * 5
+    ids = state.sampled.ids.tolist() if state.sampled else [-1] * 5
     return {
         "step": state.step,
         "call": called,
         "has_trace": int(result.has_trace),
         "traced": int(state.traced),
-        "same_object": int(result.image is picture),
+        "same_object": int(result.image is image),
         "buffer_rows": state.n_rows or -1,
         "buffer_is_f64": int(state.rows[-1].dtype != np.float32) if state.n_rows else -1,
         "last_failed_step": state.last_failure,
         "frames_held": state.frames_held,
-        "n_active": state.draw.active if state.draw else -1,
+        "n_active": state.sampled.active if state.sampled else -1,
         **{f"id{i}": chosen for i, chosen in enumerate(ids)},
     }
 
 
-def _hashes(pictures: Iterable[NDArray[np.uint8]]) -> list[str]:
-    return [hashlib.sha256(picture.tobytes()).hexdigest() for picture in pictures]
+def _hashes(images: Iterable[NDArray[np.uint8]]) -> list[str]:
+    return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
 def _wrong(run: Recorded, check: str, ours: Iterable[object], theirs: Iterable[object]) -> Check:
@@ -194,9 +193,9 @@ def _wrong(run: Recorded, check: str, ours: Iterable[object], theirs: Iterable[o
 
 
 def _apart(run: Recorded, check: str, ours: Sequence[NDArray[np.float32]], theirs: NDArray[np.float32]) -> Check:
-    """Largest distance in any coordinate; at least a picture's width if the number of entries differs."""
+    """Largest distance in any coordinate; at least an image's width if the number of entries differs."""
     both = min(len(ours), len(theirs))
     worst = float(np.abs(np.stack(ours[:both]) - theirs[:both]).max()) if both else 0.0
     if len(ours) != len(theirs):
-        worst = max(worst, float(PICTURE))
+        worst = max(worst, float(IMAGE_SIDE))
     return Check(run.name, check, worst, 0.0, "px", theirs.size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from policies.trace import PRESETS, Clip, GridTracks, TraceProcessors, TraceResult
-from policies.trace.trackers import grid_points
+from policies.trace.trackers import TrackerDescription, grid_points
 
 BLANK = np.full((256, 256, 3), 90, np.uint8)
 
 
 class Drift:
-    """Every point drifts 2 px a picture to the right; notes all calls."""
+    """Every point drifts 2 px an image to the right; notes all calls."""
 
     name = "drift"
 
@@ -26,18 +26,18 @@ class Drift:
         self.usable = usable
         self.forgotten: list[str] = []
 
-    def describe(self) -> Mapping[str, Any]:
-        return {}
+    def describe(self) -> TrackerDescription:
+        return TrackerDescription(name=self.name)
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
-        self.calls.append(("dense", len(clips), len(clips[0].pictures)))
+        self.calls.append(("dense", len(clips), len(clips[0].images)))
         self.sizes.add(size)
-        times = np.arange(len(clips[0].pictures), dtype=np.float32)[:, None, None] * [2, 0]
+        times = np.arange(len(clips[0].images), dtype=np.float32)[:, None, None] * [2, 0]
         tracks = (grid_points(size) / 2 + times).astype(np.float32)
         return [GridTracks(tracks, np.full(size * size, self.usable)) for _ in clips]
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        self.calls.append(("points", len(clips), len(clips[0].pictures)))
+        self.calls.append(("points", len(clips), len(clips[0].images)))
         return [asked[:, 1:] + np.array([2, 0], np.float32) for asked in queries]
 
     def forget(self, episode: str) -> None:
@@ -123,8 +123,8 @@ def test_memory_stays_bounded_in_a_long_episode() -> None:
     assert processors.episodes == {}
 
 
-def test_a_picture_may_be_overwritten_by_its_owner() -> None:
-    """Pictures are kept for ten steps; the memory they came in is not ours."""
+def test_an_image_may_be_overwritten_by_its_owner() -> None:
+    """Images are kept for ten steps; the memory they came in is not ours."""
     seen: list[Clip] = []
 
     class Look(Drift):
@@ -138,26 +138,26 @@ def test_a_picture_may_be_overwritten_by_its_owner() -> None:
     for t in range(10):
         memory[:] = t
         processors.step({"a": memory})
-    assert [int(picture[0, 0, 0]) for picture in seen[0].pictures] == list(range(10))
+    assert [int(image[0, 0, 0]) for image in seen[0].images] == list(range(10))
 
 
 def test_the_input_is_never_drawn_upon_and_comes_back_itself_without_a_trace() -> None:
     processors = TraceProcessors(Drift(), PRESETS["released"])
     processors.begin("a", 3, 15)
     for _ in range(12):
-        picture = BLANK.copy()
-        result = processors.step({"a": picture})["a"]
-        assert (result.image is picture) == (not result.has_trace)
-        assert np.array_equal(picture, BLANK)
+        image = BLANK.copy()
+        result = processors.step({"a": image})["a"]
+        assert (result.image is image) == (not result.has_trace)
+        assert np.array_equal(image, BLANK)
         assert np.array_equal(result.image, BLANK) == (not result.has_trace)
 
 
-@pytest.mark.parametrize("picture", [BLANK[:, :, 0], np.zeros((256, 256, 4), np.uint8), BLANK.astype(np.float32), BLANK[:128]])
-def test_only_rgb_pictures_of_the_right_size_are_taken(picture: NDArray[Any]) -> None:
+@pytest.mark.parametrize("image", [BLANK[:, :, 0], np.zeros((256, 256, 4), np.uint8), BLANK.astype(np.float32), BLANK[:128]])
+def test_only_rgb_images_of_the_right_size_are_taken(image: NDArray[Any]) -> None:
     processors = TraceProcessors(Drift(), PRESETS["released"])
     processors.begin("a", 3, 15)
-    with pytest.raises(ValueError, match="a trace wants RGB pictures"):
-        processors.step({"a": picture})
+    with pytest.raises(ValueError, match="a trace needs RGB images"):
+        processors.step({"a": image})
     assert processors.episodes["a"].step == 0
 
 

@@ -1,4 +1,4 @@
-"""Both policies, from camera picture to action, on the tiny checkpoint."""
+"""Both policies, from camera image to action, on the tiny checkpoint."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_a_mixed_batch_is_the_same_as_one_by_one(tiny: Path, name: str, make_inf
     for i in range(8):
         for step in range(steps):
             alone = policy.act([moment(i, step)])[0]
-            np.testing.assert_array_equal(alone.world, together[step][i].world)
+            np.testing.assert_array_equal(alone.command, together[step][i].command)
             assert alone.notes["prompt"] == together[step][i].notes["prompt"]
     begin()
     again = policy.act([moment(0, 0)])[0]
-    np.testing.assert_array_equal(again.world, together[0][0].world)
+    np.testing.assert_array_equal(again.command, together[0][0].command)
 
 
 def test_a_changed_instruction_begins_anew(policy: Policy, make_info, make_seen) -> None:
@@ -110,7 +110,7 @@ def test_grey_and_transparent_frames_are_seen_as_colour(policy: Policy, make_inf
         (np.zeros((10, 10, 3), np.float32), "must be uint8"),
     ],
 )
-def test_what_is_no_picture_is_told(policy: Policy, make_info, make_seen, image: np.ndarray, words: str) -> None:
+def test_what_is_no_image_is_told(policy: Policy, make_info, make_seen, image: np.ndarray, words: str) -> None:
     policy.reset([make_info()])
     with pytest.raises(UserError, match=words):
         policy.act([make_seen(image=image)])
@@ -161,16 +161,16 @@ def test_the_record_says_what_was_used(tiny: Path, make_info, make_seen) -> None
     policy.reset([make_info()])
     policy.act([make_seen()])
     record = policy.describe()
-    assert record["name"] == "tracevla_phi3"
-    assert record["remarks"] == ["full vocabulary", "traces by lucas_kanade, not CoTracker", "trace preset paper"]
-    assert record["dtype"] == "float32"
-    assert record["generation"] == "full"
-    assert record["trace_preset"] == "paper"
-    assert record["tracker"]["name"] == "lucas_kanade"
-    assert len(record["fingerprint"]) == 64
-    assert record["unnorm_keys"] == {"widowx": "bridge_orig", "google_robot": "fractal20220817_data"}
-    assert record["tokens"] == 7
-    assert 0 < record["tokens_whose_likeliest_id_is_no_action"] <= 7
+    assert record.name == "tracevla_phi3"
+    assert record.remarks == ("full vocabulary", "traces by lucas_kanade, not CoTracker", "trace preset paper")
+    assert record.dtype == "float32"
+    assert record.generation == "full"
+    assert record.preset == "paper"
+    assert record.tracker == "lucas_kanade"
+    assert len(record.weights or "") == 64
+    assert record.unnorm_keys == {"widowx": "bridge_orig", "google_robot": "fractal20220817_data"}
+    assert record.details["tokens"] == 7
+    assert 0 < record.details["tokens_whose_likeliest_id_is_no_action"] <= 7
 
 
 @pytest.mark.parametrize(
@@ -189,14 +189,14 @@ def test_a_wrong_option_of_the_trace_is_one_line(tiny: Path, options: dict[str, 
 
 def test_random_weights_are_said_in_every_title(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert OpenVLAPhi3("tiny-random", device="cpu").describe()["remarks"] == ["RANDOM WEIGHTS"]
+    assert OpenVLAPhi3("tiny-random", device="cpu").describe().remarks == ("RANDOM WEIGHTS",)
 
 
 def test_bfloat16_works_on_the_cpu(tiny: Path, make_info, make_seen) -> None:
     policy = OpenVLAPhi3(str(tiny), device="cpu", dtype="bf16")
     policy.reset([make_info()])
-    assert np.isfinite(policy.act([make_seen()])[0].world).all()
-    assert policy.describe()["dtype"] == "bfloat16"
+    assert np.isfinite(policy.act([make_seen()])[0].command).all()
+    assert policy.describe().dtype == "bfloat16"
 
 
 def test_a_google_gripper_repeats_a_big_change_fifteen_times() -> None:

@@ -19,7 +19,7 @@ def make_tracker(name: TrackerName, checkpoint: Path | None, device: str) -> Tra
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"The tracker checkpoint {checkpoint} does not exist (or is no file).")
     if name == "lucas_kanade":
-        return _lucas_kanade("asked for")
+        return _lucas_kanade("chosen by the user")
     installed = importlib.util.find_spec("cotracker") is not None
     if name == "auto" and checkpoint is None:
         return _lucas_kanade("no tracker checkpoint was given")

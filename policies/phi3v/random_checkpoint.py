@@ -1,7 +1,7 @@
 """Checkpoints in the released layout with random weights, made on the spot.
 
 ``tiny-random`` is small enough for any machine, ``full-random`` has the size of the release (8 GB). They know nothing; they
-let the whole way from picture to action be walked, and its price be measured, without a download.
+let the whole way from image to action be walked, and its price be measured, without a download.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
-from eval.assets.cache import cache_folder
 from policies.phi3v.random_weights import write_weights
 from policies.phi3v.tokenizer import PAD
 
@@ -84,7 +83,7 @@ _RANGES = {  # steps of about a centimetre and a few degrees; invented
 def random_checkpoint(kind: str) -> Path:
     """The folder of one of ``KINDS``, made if need be; any number of processes may ask at once."""
     version = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
-    target = cache_folder() / kind / version
+    target = _cache_folder() / kind / version
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +97,19 @@ def random_checkpoint(kind: str) -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target
+
+
+def _cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/simpler-eval``, or a private temporary folder where home cannot be written."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "simpler-eval"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"simpler-eval-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
 
 def write_random(folder: Path, kind: str) -> None:
@@ -116,7 +128,7 @@ def complete(folder: Path) -> None:
 
 
 def make_tokenizer() -> Tokenizer:
-    """A tokenizer with the special tokens of the release at their ids, and letters in the place of words.
+    """A tokenizer with the special tokens of the release at their ids, and letters in place of words.
 
     Bytes, the space (29871) and the newline (13, a byte) are where the release has them; the last 256 ids of 32000 are
     the actions, and everything else is filled up.

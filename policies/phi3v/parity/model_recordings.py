@@ -17,11 +17,11 @@ from policies.phi3v.actions import action_ids
 from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
 from policies.phi3v.device import threads_for
 from policies.phi3v.generation import Generated, Rule, generate
-from policies.phi3v.image_processor import Pictures, prepare
+from policies.phi3v.image_processor import ImageBatch, prepare
 from policies.phi3v.model import Phi3V
-from policies.phi3v.parity.checks import FEATURES, LOGITS, TEXT_LOGITS, Checks, stride
+from policies.phi3v.parity.check_list import FEATURES, LOGITS, TEXT_LOGITS, CheckList, stride
 from policies.phi3v.processor import Inputs, pad_left
-from policies.phi3v.random_weights import draw, shapes
+from policies.phi3v.random_weights import sample_tensor, shapes
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.weights import load_model, model_of
 
@@ -36,24 +36,24 @@ class ModelFile:
     def __init__(self, path: Path) -> None:
         self.name = path.stem.removeprefix("model_")
         self.folder = path.parent
-        self.facts = read_json(path)
-        if not isinstance(self.facts.get("cases"), dict) or not path.with_suffix(".npz").is_file():
+        self.meta = read_json(path)
+        if not isinstance(self.meta.get("cases"), dict) or not path.with_suffix(".npz").is_file():
             raise UserError(f"{path} has no cases, or {path.with_suffix('.npz').name} is not beside it.")
 
     @property
-    def drawn(self) -> bool:
-        """No folder holds the weights: they are drawn by the recipe, and the model is big."""
-        return not self.facts.get("checkpoint_folder")
+    def random(self) -> bool:
+        """No folder holds the weights: they are sampled by the recipe, and the model is big."""
+        return not self.meta.get("checkpoint_folder")
 
-    def replays(self) -> dict[str, Callable[[Checks], None]]:
-        """One key a case, and one for the drawn weights."""
-        found: dict[str, Callable[[Checks], None]] = {}
-        if self.drawn:
-            found[f"{self.name}/weights"] = self._compare_weights
-        for case, fact in self.facts["cases"].items():
-            compare = self._compare_batch if "prompts" in fact else self._compare_case
-            found[f"{self.name}/{case}"] = partial(compare, case, fact)
-        return found
+    def replays(self) -> dict[str, Callable[[CheckList], None]]:
+        """One key a case, and one for the random weights."""
+        replays: dict[str, Callable[[CheckList], None]] = {}
+        if self.random:
+            replays[f"{self.name}/weights"] = self._compare_weights
+        for case, case_meta in self.meta["cases"].items():
+            compare = self._compare_batch if "prompts" in case_meta else self._compare_case
+            replays[f"{self.name}/{case}"] = partial(compare, case, case_meta)
+        return replays
 
     # ---- what the cases need -------------------------------------------------------------------------------------
 
@@ -69,33 +69,33 @@ class ModelFile:
 
     @cached_property
     def _config(self) -> Phi3VConfig:
-        facts = self._tensors
-        content = {**facts["text_config"], "rope_scaling": {"type": "su", **facts["rope_scaling"]}}
-        content["img_processor"] = {**content["img_processor"], "clip_config": facts["clip_config"]}
+        meta = self._tensors
+        content = {**meta["text_config"], "rope_scaling": {"type": "su", **meta["rope_scaling"]}}
+        content["img_processor"] = {**content["img_processor"], "clip_config": meta["clip_config"]}
         return parse_config(content)
 
-    def _draw(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        return draw(name, shape, int(self._tensors["seed"]), self._config.hidden).float()
+    def _sample_tensor(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        return sample_tensor(name, shape, int(self._tensors["seed"]), self._config.hidden).float()
 
     @cached_property
     def model(self) -> Phi3V:
         """The model in float32 on the CPU."""
-        if self.drawn:
-            wanted = shapes(self._config)
-            return model_of(self._config, {name: self._draw(name, shape) for name, shape in wanted.items()})
-        place = self.folder / self.facts["checkpoint_folder"]
+        if self.random:
+            expected = shapes(self._config)
+            return model_of(self._config, {name: self._sample_tensor(name, shape) for name, shape in expected.items()})
+        place = self.folder / self.meta["checkpoint_folder"]
         return load_model(place, read_config(place), CPU, torch.float32)
 
     @cached_property
     def tokenizer(self) -> PromptTokenizer:
         """The tokenizer of its checkpoint."""
-        return PromptTokenizer(self.folder / (self.facts.get("checkpoint_folder") or self.facts["tokenizer_folder"]))
+        return PromptTokenizer(self.folder / (self.meta.get("checkpoint_folder") or self.meta["tokenizer_folder"]))
 
     @cached_property
-    def _numbers(self) -> int:
+    def _parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
-    def _pictures(self, names: list[str], num_crops: int) -> Pictures:
+    def _images(self, names: list[str], num_crops: int) -> ImageBatch:
         files = [self.folder / "model_pictures" / f"{name}.png" for name in names]
         return prepare([np.asarray(Image.open(file).convert("RGB")) for file in files], num_crops)
 
@@ -107,68 +107,70 @@ class ModelFile:
 
     # ---- comparisons ---------------------------------------------------------------------------------------------
 
-    def _compare_weights(self, checks: Checks) -> None:
-        facts = self._tensors["tensors"]
-        drawn = (self._draw(name, tuple(fact["shape"])).numpy().tobytes() for name, fact in facts.items())
-        sums = [hashlib.sha256(data).hexdigest() for data in drawn]
-        checks.same(f"{self.name}/weights", "tensors", sums, [fact["sha256_float32"] for fact in facts.values()])
+    def _compare_weights(self, checks: CheckList) -> None:
+        meta = self._tensors["tensors"]
+        tensors = (self._sample_tensor(name, tuple(case_meta["shape"])).numpy().tobytes() for name, case_meta in meta.items())
+        sums = [hashlib.sha256(data).hexdigest() for data in tensors]
+        checks.same(f"{self.name}/weights", "tensors", sums, [case_meta["sha256_float32"] for case_meta in meta.values()])
 
-    def _compare_case(self, case: str, fact: dict[str, Any], checks: Checks) -> None:
+    def _compare_case(self, case: str, case_meta: dict[str, Any], checks: CheckList) -> None:
         key, recorded = f"{self.name}/{case}", self._of(case)
-        with torch.inference_mode(), threads_for(self._numbers, CPU):
-            if "prompt" in fact:
-                pictures = self._pictures(fact["images"], fact.get("num_crops", 1))
-                ids = self.tokenizer.encode(fact["prompt"], pictures.tokens)
+        with torch.inference_mode(), threads_for(self._parameters, CPU):
+            if "prompt" in case_meta:
+                images = self._images(case_meta["images"], case_meta.get("num_crops", 1))
+                ids = self.tokenizer.encode(case_meta["prompt"], images.tokens)
                 checks.same(key, "token ids", ids, recorded["input_ids"])
-                checks.same(key, "picture sizes", pictures.sizes, recorded["image_sizes"])
-                inputs = Inputs(*pad_left([ids]), pictures)
-                vectors = self._compare_eyes(key, inputs, recorded, checks)
+                checks.same(key, "picture sizes", images.image_sizes, recorded["image_sizes"])
+                inputs = Inputs(*pad_left([ids]), images)
+                embeddings = self._compare_embeddings(key, inputs, recorded, checks)
             else:
                 inputs = Inputs(*pad_left([recorded["input_ids"].tolist()]), None)
-                vectors = self.model.embed(inputs.ids, None, None, ())
-            limit = LOGITS if inputs.pictures else TEXT_LOGITS
-            self._compare_language(key, self.model.hidden(vectors)[0], recorded, checks, limit)
+                embeddings = self.model.embed(inputs.input_ids)
+            limit = LOGITS if inputs.images else TEXT_LOGITS
+            self._compare_language(key, self.model.hidden_states(embeddings)[0], recorded, checks, limit)
             for rule in ("full", "restricted"):
                 if f"greedy_{rule}_ids" in recorded:
                     self._compare_greedy(key, self._made(inputs, rule), rule, recorded, checks, limit)
 
-    def _compare_eyes(self, key: str, inputs: Inputs, recorded: dict[str, Any], checks: Checks) -> torch.Tensor:
-        """What the pictures become; the embeddings of the whole prompt are returned."""
-        pictures, model = inputs.pictures, self.model
-        assert pictures is not None
-        features = model.features(pictures.crops)[pictures.rows]
-        tokens = torch.cat([model.image_tokens(each, size) for each, size in zip(features, pictures.sizes, strict=True)])
-        vectors = model.embed(inputs.ids, pictures.crops, pictures.rows, pictures.sizes)
+    def _compare_embeddings(self, key: str, inputs: Inputs, recorded: dict[str, Any], checks: CheckList) -> torch.Tensor:
+        """What the images become; the embeddings of the whole prompt are returned."""
+        images, model = inputs.images, self.model
+        assert images is not None
+        features = model.patch_features(images.crops)[images.crop_rows]
+        tokens = torch.cat([model.image_tokens(each, size) for each, size in zip(features, images.image_sizes, strict=True)])
+        embeddings = model.embed(inputs.input_ids, images.crops, images.crop_rows, images.image_sizes)
         made = {
             "vision_features": features.flatten(0, 1), "hd_merged": tokens,
-            "projected": model.project(tokens), "inputs_embeds": vectors[0],
+            "projected": model.project(tokens), "inputs_embeds": embeddings[0],
         }  # fmt: skip
         for name, array in made.items():
             if name not in recorded:
                 continue
             every = int(recorded.get(f"{'vision_features' if name == 'hd_merged' else name}_stride", 1))
             checks.near(key, name.replace("_", " "), FEATURES, (array[..., ::every, :], recorded[name]))
-        return vectors
+        return embeddings
 
-    def _compare_language(self, key: str, hidden: torch.Tensor, recorded: dict[str, Any], checks: Checks, limit: float) -> None:
-        total = len(hidden)
+    def _compare_language(
+        self, key: str, states: torch.Tensor, recorded: dict[str, Any], checks: CheckList, limit: float
+    ) -> None:
+        total = len(states)
         if "final_hidden" in recorded:
             every = int(recorded.get("final_hidden_stride", stride(total, len(recorded["final_hidden"]))))
-            checks.near(key, "last hidden states", limit, (hidden[::every], recorded["final_hidden"]))
+            checks.near(key, "last hidden states", limit, (states[::every], recorded["final_hidden"]))
         pairs = []
         if "logits_last" in recorded:
-            pairs.append((self.model.logits(hidden[-1]), recorded["logits_last"]))
+            pairs.append((self.model.logits(states[-1]), recorded["logits_last"]))
         if "logits_action_all" in recorded:
             every = stride(total, len(recorded["logits_action_all"]))
-            pairs.append((self._action_logits(hidden[::every]), recorded["logits_action_all"]))
+            pairs.append((self._action_logits(states[::every]), recorded["logits_action_all"]))
         if "logits_strided" in recorded:
             rows, kept = recorded["logits_strided"].shape
-            logits = self.model.logits(hidden[-rows:])
+            logits = self.model.logits(states[-rows:])
             pairs.append((logits[:, :: stride(logits.shape[-1], kept, LOGIT_STRIDES)], recorded["logits_strided"]))
         if pairs:
             checks.near(key, "logits", limit, *pairs)
         if "argmax_all" in recorded:
-            logits = self.model.logits(hidden)
+            logits = self.model.logits(states)
             chosen = logits.gather(1, torch.from_numpy(recorded["argmax_all"]).long()[:, None])[:, 0]
             short = float((logits.max(-1).values - chosen).max())
             checks.value(key, "recorded likeliest ids fall short by", short, limit, "1", total)
@@ -178,11 +180,11 @@ class ModelFile:
         return self.model.logits(hidden)[..., ids.start : ids.stop]
 
     def _compare_greedy(
-        self, key: str, made: Generated, rule: Rule, recorded: dict[str, Any], checks: Checks, limit: float
+        self, key: str, made: Generated, rule: Rule, recorded: dict[str, Any], checks: CheckList, limit: float
     ) -> None:
         start = f"greedy_{rule}_"
-        wanted = recorded[f"{start}ids"]
-        checks.same(key, f"generated ids, {rule}", made.ids.reshape(wanted.shape), wanted)
+        expected = recorded[f"{start}ids"]
+        checks.same(key, f"generated ids, {rule}", made.ids.reshape(expected.shape), expected)
         ids, logits = action_ids(self.tokenizer.vocab_size), made.logits
         actions = logits[..., ids.start : ids.stop]
         pairs = []
@@ -199,22 +201,22 @@ class ModelFile:
         if pairs:
             checks.near(key, f"logits and margins, {rule}", limit, *pairs)
 
-    def _compare_batch(self, case: str, fact: dict[str, Any], checks: Checks) -> None:
+    def _compare_batch(self, case: str, case_meta: dict[str, Any], checks: CheckList) -> None:
         key, recorded = f"{self.name}/{case}", self._of(case)
-        num_crops = fact.get("num_crops", 1)
-        with torch.inference_mode(), threads_for(self._numbers, CPU):
-            each = [self._pictures(names, num_crops) for names in fact["images"]]
-            sequences = [self.tokenizer.encode(p, pictures.tokens) for p, pictures in zip(fact["prompts"], each, strict=True)]
-            inputs = Inputs(*pad_left(sequences), self._pictures([n for names in fact["images"] for n in names], num_crops))
-            pictures = inputs.pictures
-            assert pictures is not None
-            checks.same(key, "token ids", inputs.ids, recorded["input_ids"])
-            checks.same(key, "mask and positions", [*inputs.mask, *inputs.positions],
+        num_crops = case_meta.get("num_crops", 1)
+        with torch.inference_mode(), threads_for(self._parameters, CPU):
+            each = [self._images(names, num_crops) for names in case_meta["images"]]
+            sequences = [self.tokenizer.encode(p, images.tokens) for p, images in zip(case_meta["prompts"], each, strict=True)]
+            inputs = Inputs(*pad_left(sequences), self._images([n for names in case_meta["images"] for n in names], num_crops))
+            images = inputs.images
+            assert images is not None
+            checks.same(key, "token ids", inputs.input_ids, recorded["input_ids"])
+            checks.same(key, "mask and positions", [*inputs.attention_mask, *inputs.position_ids],
                         [*recorded["attention_mask"], *recorded["position_ids"]])  # fmt: skip
-            checks.same(key, "picture sizes", pictures.sizes, recorded["image_sizes"])
-            vectors = self.model.embed(inputs.ids, pictures.crops, pictures.rows, pictures.sizes)
-            placed = self.model.hidden(vectors, inputs.mask, inputs.positions)
-            plain = self.model.hidden(vectors, inputs.mask, torch.arange(inputs.ids.shape[1])[None])
+            checks.same(key, "picture sizes", images.image_sizes, recorded["image_sizes"])
+            embeddings = self.model.embed(inputs.input_ids, images.crops, images.crop_rows, images.image_sizes)
+            placed = self.model.hidden_states(embeddings, inputs.attention_mask, inputs.position_ids)
+            plain = self.model.hidden_states(embeddings, inputs.attention_mask, torch.arange(inputs.input_ids.shape[1])[None])
             last = self.model.logits(placed[:, -1])
             pairs = [(last, recorded["logits_last_with_position_ids"])]
             if "logits_last_without_position_ids" in recorded:

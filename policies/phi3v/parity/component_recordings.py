@@ -1,4 +1,4 @@
-"""Recordings that need no weights: processor, rotary tables, actions, policies, picture path."""
+"""Recordings that need no weights: processor, rotary tables, actions, policies, image path."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from transformers import Phi3Config
 from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 
 from policies.base import RobotName
-from policies.phi3v.action_postprocessing import Gripper, world_action
+from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.actions import CENTRES, EDGES, UNNORM_KEYS, decode, encode, read_ranges
-from policies.phi3v.camera_transforms import step
+from policies.phi3v.camera_transforms import jpeg_and_resize
 from policies.phi3v.config import read_json
 from policies.phi3v.image_processor import padded, prepare, token_count
-from policies.phi3v.parity.checks import EXACT, PIXELS, ROTARY, Checks, stride
+from policies.phi3v.parity.check_list import EXACT, PIXELS, ROTARY, CheckList, stride
 from policies.phi3v.tokenizer import PromptTokenizer
 
-Replays = dict[str, Callable[[Checks], None]]
+Replays = dict[str, Callable[[CheckList], None]]
 ROBOTS: Mapping[str, RobotName] = {"google_robot": "google_robot", "widowx_bridge": "widowx"}
 
 
@@ -48,32 +49,32 @@ def load(path: Path) -> dict[str, Any]:
 # ---- processor -------------------------------------------------------------------------------------------------------
 
 
-def processor_part(folder: Path) -> Replays:
-    """One key a picture and number of crops, and one for the prompts."""
+def processor_replays(folder: Path) -> Replays:
+    """One key an image and number of crops, and one for the prompts."""
     if not (folder / "processor.npz").is_file():
         return {}
-    arrays, facts = load(folder / "processor.npz"), read_json(folder / "processor.json")
-    found: Replays = {
-        f"processor/{name}": partial(_compare_picture, name, fact, arrays) for name, fact in facts["images"].items()
+    arrays, meta = load(folder / "processor.npz"), read_json(folder / "processor.json")
+    replays: Replays = {
+        f"processor/{name}": partial(_compare_image, name, entry, arrays) for name, entry in meta["images"].items()
     }
-    if facts.get("prompts"):
-        found["processor/prompts"] = partial(_compare_prompts, folder, facts["prompts"])
-    return found
+    if meta.get("prompts"):
+        replays["processor/prompts"] = partial(_compare_prompts, folder, meta["prompts"])
+    return replays
 
 
-def _compare_picture(name: str, fact: dict[str, Any], arrays: dict[str, Any], checks: Checks) -> None:
+def _compare_image(name: str, entry: dict[str, Any], arrays: dict[str, Any], checks: CheckList) -> None:
     key, crops = f"processor/{name}", int(name.split("crops")[-1])
     rgb = arrays[f"{name.split('/')[0]}/rgb"]
     filled, made = padded(rgb, crops), prepare([rgb], crops)
     pixels = made.pixel_values[0].numpy()
-    recorded = [*fact["image_sizes"][0], *fact["pixel_values_shape"]]
-    checks.same(key, "sizes", [*made.sizes[0], *made.pixel_values.shape], recorded)
-    checks.same(key, "tokens", [*made.tokens, token_count(made.sizes[0])], [*fact["num_img_tokens"], fact["from_size"]])
-    checks.same(key, "padded picture (hash)", [hashlib.sha256(filled.tobytes()).hexdigest()], [fact["hd_sha256"]])
+    recorded = [*entry["image_sizes"][0], *entry["pixel_values_shape"]]
+    checks.same(key, "sizes", [*made.image_sizes[0], *made.pixel_values.shape], recorded)
+    checks.same(key, "tokens", [*made.tokens, token_count(made.image_sizes[0])], [*entry["num_img_tokens"], entry["from_size"]])
+    checks.same(key, "padded picture (hash)", [hashlib.sha256(filled.tobytes()).hexdigest()], [entry["hd_sha256"]])
     pairs: list[tuple[Any, Any]] = [
-        (pixels.min(), fact["pixel_min"]),
-        (pixels.max(), fact["pixel_max"]),
-        (pixels.sum(dtype=np.float64) / pixels.size, fact["pixel_sum"] / pixels.size),
+        (pixels.min(), entry["pixel_min"]),
+        (pixels.max(), entry["pixel_max"]),
+        (pixels.sum(dtype=np.float64) / pixels.size, entry["pixel_sum"] / pixels.size),
     ]
     views = {"global_strided": (pixels[0], (9, 21)), "crops_strided": (pixels[1:], (48,))}
     for view, (array, known) in views.items():
@@ -86,14 +87,14 @@ def _compare_picture(name: str, fact: dict[str, Any], arrays: dict[str, Any], ch
     checks.near(key, "pixels", PIXELS, *pairs)
 
 
-def _compare_prompts(folder: Path, facts: dict[str, Any], checks: Checks) -> None:
+def _compare_prompts(folder: Path, meta: dict[str, Any], checks: CheckList) -> None:
     tokenizer = PromptTokenizer(checkpoint_folder(folder))
     wrong, n = 0, 0
-    for fact in facts.values():
-        recorded = [number for number, times in fact["run_length_ids"] for _ in range(times)]
-        pictures = -min(0, *recorded)
-        made = tokenizer.encode(fact["text"], [token_count((336, 336))] * pictures)
-        wrong += made != recorded or len(made) != fact["length"]
+    for entry in meta.values():
+        recorded = [number for number, times in entry["run_length_ids"] for _ in range(times)]
+        n_images = -min(0, *recorded)
+        made = tokenizer.encode(entry["text"], [token_count((336, 336))] * n_images)
+        wrong += made != recorded or len(made) != entry["length"]
         n += 1
     checks.value("processor/prompts", "token ids", float(wrong), 0.0, "wrong prompts", n)
 
@@ -101,7 +102,7 @@ def _compare_prompts(folder: Path, facts: dict[str, Any], checks: Checks) -> Non
 # ---- rotary tables ---------------------------------------------------------------------------------------------------
 
 
-def rotary_part(folder: Path) -> Replays:
+def rotary_replays(folder: Path) -> Replays:
     """One key a set of factors."""
     if not (folder / "rotary.npz").is_file():
         return {}
@@ -110,7 +111,7 @@ def rotary_part(folder: Path) -> Replays:
     return {f"rotary/{name}": partial(_compare_rotary, name, arrays) for name in names}
 
 
-def _compare_rotary(name: str, arrays: dict[str, Any], checks: Checks) -> None:
+def _compare_rotary(name: str, arrays: dict[str, Any], checks: CheckList) -> None:
     short, long = (arrays[f"{name}/{reach}_factor"].tolist() for reach in ("short", "long"))
     rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": short, "long_factor": long,
             "original_max_position_embeddings": 4096, "factor": 32.0}  # fmt: skip
@@ -132,14 +133,14 @@ def _compare_rotary(name: str, arrays: dict[str, Any], checks: Checks) -> None:
 # ---- actions and policies --------------------------------------------------------------------------------------------
 
 
-def actions_part(folder: Path) -> Replays:
+def actions_replays(folder: Path) -> Replays:
     """One key."""
     if not (folder / "actions.npz").is_file():
         return {}
     return {"actions": partial(_compare_actions, folder)}
 
 
-def _compare_actions(folder: Path, checks: Checks) -> None:
+def _compare_actions(folder: Path, checks: CheckList) -> None:
     arrays, place = load(folder / "actions.npz"), checkpoint_folder(folder)
     size = PromptTokenizer(place).vocab_size
     ranges = read_ranges(place)
@@ -157,22 +158,22 @@ def _compare_actions(folder: Path, checks: Checks) -> None:
     checks.near("actions", "un-normalised", EXACT, *pairs)
 
 
-def policies_part(folder: Path) -> Replays:
+def policies_replays(folder: Path) -> Replays:
     """One key a run of a policy on a robot."""
     if not (folder / "policy_traces.npz").is_file():
         return {}
-    arrays, facts = load(folder / "policy_traces.npz"), read_json(folder / "policy_traces.json")
-    return {f"policy_traces/{name}": partial(_compare_run, name, fact, arrays) for name, fact in facts.items()}
+    arrays, meta = load(folder / "policy_traces.npz"), read_json(folder / "policy_traces.json")
+    return {f"policy_traces/{name}": partial(_compare_run, name, entry, arrays) for name, entry in meta.items()}
 
 
-def _compare_run(name: str, fact: dict[str, Any], arrays: dict[str, Any], checks: Checks) -> None:
+def _compare_run(name: str, entry: dict[str, Any], arrays: dict[str, Any], checks: CheckList) -> None:
     key, parts = f"policy_traces/{name}", name.split("/")
     robot, scale = ROBOTS[parts[1]], float(parts[-1].removeprefix("scale"))
     gripper, actions, states = Gripper(robot), [], []
     for t, raw in enumerate(arrays[f"{name}/raw"]):
-        if t == fact.get("task_change_at"):
+        if t == entry.get("task_change_at"):
             gripper = Gripper(robot)
-        actions.append(world_action(raw, gripper, scale))
+        actions.append(controller_command(raw, gripper, scale))
         states.append((gripper.sticky, gripper.repeats))
     made = np.array(actions)
     checks.near(key, "translation", EXACT, (made[:, :3], arrays[f"{name}/world_vector"]), unit="m")
@@ -181,20 +182,20 @@ def _compare_run(name: str, fact: dict[str, Any], arrays: dict[str, Any], checks
     recorded = np.stack([arrays[f"{name}/sticky"], arrays[f"{name}/repeats"]], axis=1)
     checks.same(key, "gripper state", np.array(states, dtype=np.int64), recorded)
     checks.same(key, "terminate", np.zeros((len(made), 1)), arrays[f"{name}/terminate_episode"])
-    if "prompt" in fact:
-        instruction = fact["prompt"].split("robot take to ")[-1].removesuffix("?")
-        words = importlib.import_module(f"policies.{parts[0]}.prompt")
-        traced = {"trace": True} if "traces of" in fact["prompt"] else {}
-        checks.same(key, "prompt", [words.prompt(instruction, **traced)], [fact["prompt"]])
-    if "stats_key" in fact:
-        checks.same(key, "statistics", [UNNORM_KEYS[robot]], [fact["stats_key"]])
+    if "prompt" in entry:
+        instruction = entry["prompt"].split("robot take to ")[-1].removesuffix("?")
+        prompts = importlib.import_module(f"policies.{parts[0]}.prompt")
+        traced = {"trace": True} if "traces of" in entry["prompt"] else {}
+        checks.same(key, "prompt", [prompts.make_prompt(instruction, **traced)], [entry["prompt"]])
+    if "stats_key" in entry:
+        checks.same(key, "statistics", [UNNORM_KEYS[robot]], [entry["stats_key"]])
 
 
-# ---- picture path ----------------------------------------------------------------------------------------------------
+# ---- image path ----------------------------------------------------------------------------------------------------
 
 
-def pictures_part(folder: Path) -> Replays:
-    """One key a picture."""
+def image_path_replays(folder: Path) -> Replays:
+    """One key an image."""
     place = folder / "picture_path"
     if not (place / "stages.json").is_file():
         return {}
@@ -202,9 +203,9 @@ def pictures_part(folder: Path) -> Replays:
     return {f"picture_path/{name}": partial(_compare_path, place, name) for name in names}
 
 
-def _compare_path(place: Path, name: str, checks: Checks) -> None:
-    small = step(_read(place / "source" / f"{name}.png"), 256)
-    large = step(small, 336)
+def _compare_path(place: Path, name: str, checks: CheckList) -> None:
+    small = jpeg_and_resize(_read(place / "source" / f"{name}.png"), 256)
+    large = jpeg_and_resize(small, 336)
     for made, side, share, most in ((small, 256, 1e-5, 1.0), (large, 336, 1e-3, 5.0)):
         recorded = _read(place / f"stage{side}" / f"{name}.png")
         off = np.abs(made.astype(int) - recorded) if made.shape == recorded.shape else np.full(recorded.shape, 255)
@@ -213,5 +214,5 @@ def _compare_path(place: Path, name: str, checks: Checks) -> None:
         checks.value(key, f"{side}: worst value", float(off.max()), most, "of 255", off.size)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(path).convert("RGB"))

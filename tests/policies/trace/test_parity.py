@@ -17,7 +17,7 @@ from eval.errors import UserError
 from policies.trace import PRESETS, Clip, GridTracks, TraceProcessors
 from policies.trace.parity import compare_trace
 from policies.trace.parity.recordings import Recorded, read
-from policies.trace.parity.runs import RecordedTracker
+from policies.trace.parity.run_replay import RecordedTracker
 
 FOLDER = SHARED / "trace"
 needs_recordings = pytest.mark.skipif(
@@ -63,20 +63,20 @@ class RouteToRecordings:
 def test_episodes_mixed_in_any_way_give_the_same_as_alone() -> None:
     names = ["stub_few_w15", "stub_leave_w15", "stub_reset_w15", "stub_two_w10"]
     runs = {name: read(FOLDER / "runs" / f"{name}.npz") for name in names}
-    pictures = {name: run.pictures()[:60] for name, run in runs.items()}
+    images = {name: run.images()[:60] for name, run in runs.items()}
     tracker = RouteToRecordings(runs)
     processors = TraceProcessors(tracker, PRESETS["released"])
     done = dict.fromkeys(names, 0)
     mixing = np.random.default_rng(5)
     for name, run in runs.items():
         processors.begin(name, run.meta["np_random_seed"], run.meta["window_size"])
-    while any(done[name] < len(pictures[name]) for name in names):
-        now = [name for name in names if done[name] < len(pictures[name]) and mixing.random() < 0.8]
+    while any(done[name] < len(images[name]) for name in names):
+        now = [name for name in names if done[name] < len(images[name]) and mixing.random() < 0.8]
         mixing.shuffle(now)
         for name in now:
             if done[name] in runs[name].meta["resets"]:
                 processors.reset(name)
-        results = processors.step({name: pictures[name][done[name]] for name in now})
+        results = processors.step({name: images[name][done[name]] for name in now})
         for name in now:
             sha = hashlib.sha256(results[name].image.tobytes()).hexdigest()
             assert sha == runs[name].arrays["out_sha256"][done[name]], (name, done[name])
@@ -86,7 +86,7 @@ def test_episodes_mixed_in_any_way_give_the_same_as_alone() -> None:
 
 @needs_recordings
 def test_a_run_that_goes_another_way_is_told_not_raised(tmp_path: Path) -> None:
-    """Another seed and another call: what follows from it differs too, and every picture that is missing counts."""
+    """Another seed and another call: what follows from it differs too, and every image that is missing counts."""
     with np.load(FOLDER / "runs" / "stub_two_w10.npz") as file:
         arrays = {name: file[name] for name in file.files}
     meta = json.loads(str(arrays["meta"]))

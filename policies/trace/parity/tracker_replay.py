@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from eval.parity.report import Check
-from policies.trace.parity.formula import formula_weights
+from policies.trace.parity.formula_weights import formula_weights
 from policies.trace.parity.recordings import FRAMES, GRID, Recorded
 from policies.trace.processor import ACTIVE_ABOVE, activity
-from policies.trace.synthetic import picture
+from policies.trace.synthetic import synthetic_image
 from policies.trace.trackers import Clip
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ def formula_tracker(seed: int) -> CoTracker:
     """CoTracker on the CPU with weights by formula."""
     from policies.trace.cotracker import CoTracker, template
 
-    return CoTracker(formula_weights(template(), seed), "cpu", {"weights": f"formula, seed {seed}"})
+    return CoTracker(formula_weights(template(), seed), "cpu", source=f"weights by formula, seed {seed}")
 
 
 def call_checks(calls: Recorded) -> list[Check]:
     """One point call and one dense call of the same video."""
     calls.need("fnet_slice", "point_queries", "point_tracks", "dense_tracks")
-    found = re.search(r"picture\('(\w+)', (\d+), t\)", calls.meta["video"])
+    rule = re.search(r"picture\('(\w+)', (\d+), t\)", calls.meta["video"])
     seed = calls.weights_seed()
-    if found is None or seed is None:
+    if rule is None or seed is None:
         raise UserError(f"{calls.name}: its video and its weights are not given by a rule that is known here.")
     tracker = formula_tracker(seed)
-    clip = Clip(calls.name, 0, tuple(picture(found[1], int(found[2]), t) for t in range(FRAMES)))
+    clip = Clip(calls.name, 0, tuple(synthetic_image(rule[1], int(rule[2]), t) for t in range(FRAMES)))
     arrays = calls.arrays
     features = tracker.features(clip).numpy()[:, :, ::16, ::16]
     apart = float(np.abs(features - arrays["fnet_slice"]).max() / np.abs(arrays["fnet_slice"]).max())
@@ -81,7 +81,7 @@ def run_checks(run: Recorded) -> list[Check]:
 
 def _calls(run: Recorded) -> Iterator[tuple[str, Clip]]:
     """Kind and clip of each recorded call."""
-    pictures = run.pictures()
+    images = run.images()
     begin = 0
     kinds = run.arrays["call_kind"].tolist()
     for t, call in enumerate(run.table()["call"].tolist()):
@@ -89,7 +89,7 @@ def _calls(run: Recorded) -> Iterator[tuple[str, Clip]]:
             begin = t
         if call >= 0:
             first = max(begin, t + 1 - FRAMES)
-            yield kinds[call], Clip(run.name, first, tuple(pictures[first : t + 1]))
+            yield kinds[call], Clip(run.name, first, tuple(images[first : t + 1]))
 
 
 def _tracks(key: str, check: str, ours: list[NDArray[np.float32]], theirs: NDArray[np.float32]) -> Check:

@@ -1,0 +1,221 @@
+"""Users' modules beside ours: each folder's modules live under a private name, so that equal names never meet.
+
+A module of a user's folder ``F`` is executed as ``simpler_eval.user_<hash of F>.<its name>``, with an ``import`` statement
+of its own. That statement looks into the user's folders first, so a lab's own ``policies``, ``eval`` or ``task_configs`` is
+what the lab's files get, while everybody else goes on getting ours. What theirs lacks (``policies.base``) is ours for them
+too. Neighbours of a policy file win over installed packages for the files of that folder alone, never over the standard
+library.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import simpler_eval
+
+NAMES, PREFIX, FOLDERS = simpler_eval.NAMES, simpler_eval.USER_PREFIX, simpler_eval.USER_FOLDERS
+ROOT = Path(simpler_eval.ROOT)
+
+
+# ---- folders ---------------------------------------------------------------------------------------------------------
+
+
+def folders() -> dict[str, Path]:
+    """Hash -> folder, of every folder that users' modules came from; kept in the environment for child processes."""
+    return {key: Path(folder) for key, folder in json.loads(os.environ.get(FOLDERS, "{}")).items()}
+
+
+def private_root(folder: Path) -> str:
+    """The private name below which the modules of ``folder`` live; remembers the folder."""
+    folder = folder.resolve()
+    key = hashlib.blake2b(str(folder).encode(), digest_size=6).hexdigest()
+    known = folders()
+    if key not in known:
+        os.environ[FOLDERS] = json.dumps({**{k: str(path) for k, path in known.items()}, key: str(folder)})
+    return f"{PREFIX}{key}"
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether ``folder`` holds simpler-eval itself, this copy or another one: nothing in it is a user's."""
+    return (folder / "simpler_eval.py").is_file()
+
+
+def shadowing_folders() -> Iterator[Path]:
+    """Entries of ``PYTHONPATH``, then the working folder, where they hold a module that is called like one of ours."""
+    entries = [Path(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    for folder in dict.fromkeys(path.resolve() for path in (*entries, Path.cwd())):
+        if not is_ours(folder) and any(holds(folder, name) for name in NAMES):
+            yield folder
+
+
+def holds(folder: Path, name: str) -> bool:
+    """Whether ``name`` can be imported from ``folder``; a folder without ``__init__.py`` counts."""
+    return holds_regular(folder, name) or (folder / name).is_dir()
+
+
+def holds_regular(folder: Path, name: str) -> bool:
+    """The same for a module, an extension module, or a folder with ``__init__.py``."""
+    if (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file():
+        return True
+    return any((folder / f"{name}{suffix}").is_file() for suffix in importlib.machinery.EXTENSION_SUFFIXES)
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+
+def user_folder_of(folder: Path, name: str) -> Path | None:
+    """The user's folder that module ``name`` comes from when a file below ``folder`` imports it; None: no user's module."""
+    top, _, rest = name.partition(".")
+    if top in sys.stdlib_module_names:
+        return None
+    if top in NAMES:
+        return _shadowing_folder_of(folder, top, rest.partition(".")[0])
+    if holds_regular(folder, top):
+        return folder
+    if holds(folder, top) and not _is_importable(top):  # as in Python: a bare folder is the last choice
+        return folder
+    others = (other for other in shadowing_folders() if other != folder and holds(other, top))
+    return next((other for other in others if not _is_importable_outside(other, top)), None)
+
+
+def _shadowing_folder_of(folder: Path, top: str, submodule: str) -> Path | None:
+    for place in (folder, *shadowing_folders()):
+        if not is_ours(place) and holds(place, top):
+            only_ours = submodule and holds(ROOT / top, submodule) and not holds(place / top, submodule)
+            return None if only_ours else place
+    return None
+
+
+def _is_importable(top: str) -> bool:
+    return top in sys.modules or importlib.util.find_spec(top) is not None
+
+
+def _is_importable_outside(folder: Path, top: str) -> bool:
+    """Whether ``import`` would find ``top`` somewhere else first."""
+    spec = PathFinder.find_spec(top)
+    if spec is None or spec.origin is None:
+        return False
+    return not Path(spec.origin).resolve().is_relative_to(folder)
+
+
+# ---- importing -------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def statement_for(folder: Path) -> Callable[..., object]:
+    """The function behind the ``import`` statements of modules from ``folder``."""
+    known: dict[str, Path | None] = {}  # a statement within ``act`` runs every step
+
+    def import_statement(
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        if not level and name not in known:
+            known[name] = user_folder_of(folder, name)
+        place = None if level else known[name]
+        if place is None:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        root = private_root(place)
+        try:
+            if fromlist:
+                return importlib.__import__(f"{root}.{name}", globals, locals, fromlist, 0)
+            importlib.import_module(f"{root}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name is None or not error.name.startswith(f"{root}."):
+                raise
+            plain = error.name.removeprefix(f"{root}.")
+            raise ModuleNotFoundError(f"No module named {plain!r} in {place}", name=plain) from None
+        return sys.modules[f"{root}.{name.partition('.')[0]}"]
+
+    return import_statement
+
+
+class UserLoader(SourceFileLoader):
+    """Executes a user's module with the ``import`` statement of its folder."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute it."""
+        key, _, rest = module.__name__.removeprefix(PREFIX).partition(".")
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": statement_for(folders()[key])}
+        if rest in NAMES and not hasattr(module, "__path__"):
+            module.__path__ = []  # theirs is a file: what it lacks is still looked for in ours
+        vars(module)["__simpler_eval_digest__"] = digest(Path(self.path))
+        super().exec_module(module)
+
+
+class _AliasLoader(Loader):
+    """Gives a module that exists a second name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module(self._name)  # the import system goes on with this one
+
+
+def find_private(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """The spec of a module by its private name; ``path`` is its parent's."""
+    key, _, rest = fullname.removeprefix(PREFIX).partition(".")
+    if not rest:
+        folder = folders().get(key)
+        if folder is None:
+            return None
+        spec = ModuleSpec(fullname, None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+        return spec
+    found = PathFinder.find_spec(fullname, path)
+    if found is None:
+        top, dot, _ = rest.partition(".")
+        if dot and top in NAMES and importlib.util.find_spec(rest) is not None:
+            return ModuleSpec(fullname, _AliasLoader(rest))
+        return None
+    if type(found.loader) is SourceFileLoader:
+        found.loader = UserLoader(fullname, found.loader.path)
+    return found
+
+
+def find_plain(fullname: str) -> ModuleSpec | None:
+    """The spec of a user's module by its plain name, for ``importlib.import_module`` and pickles; the last resort.
+
+    Raises ``ImportError`` where two folders hold it: names that are looked up at run time say not whose they are.
+    """
+    *packages, name = fullname.split(".")
+    places = [folder for folder in folders().values() if holds_regular(folder.joinpath(*packages), name)]
+    if len(places) > 1:
+        raise ImportError(
+            f'"{fullname}" is in {" and in ".join(map(str, places))}; import it with an import statement, not by its name.',
+            name=fullname,
+        )
+    return ModuleSpec(fullname, _AliasLoader(f"{private_root(places[0])}.{fullname}")) if places else None
+
+
+def forget_changed(folder: Path) -> None:
+    """Drop the modules of ``folder`` if a file of one of them has changed since: the next import reads all anew."""
+    root = private_root(folder)
+    loaded = {name: module for name, module in sys.modules.items() if name.startswith(f"{root}.")}
+    for module in loaded.values():
+        known, file = vars(module).get("__simpler_eval_digest__"), getattr(module, "__file__", None)
+        if known is not None and file and (not Path(file).is_file() or digest(Path(file)) != known):
+            for name in loaded:
+                sys.modules.pop(name, None)
+            return
+
+
+def digest(path: Path) -> str:
+    """BLAKE2b of a file's content."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

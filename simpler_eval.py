@@ -1,0 +1,129 @@
+"""The front door: the command ``simpler-eval``, ``python -m simpler_eval``, and the public functions under one name.
+
+Our packages have everyday names (``eval``, ``policies``, ``task_configs``), and a lab's folder may well hold others of the
+same name. Whoever imports this module first gets ours, whatever the working folder and ``PYTHONPATH`` hold; a lab's own
+reach its policy files all the same (:mod:`policies.isolation`). Nothing is imported here but the standard library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eval import check_assets as check_assets
+    from eval import compare_world as compare_world
+    from eval import fetch_assets as fetch_assets
+    from eval import load_run as load_run
+    from eval import load_runs as load_runs
+    from eval import make as make
+    from eval import make_plan as make_plan
+    from eval import reproduce as reproduce
+    from eval import run as run
+    from eval import run_doctor as run_doctor
+    from eval import run_smoke as run_smoke
+    from eval import write_tables as write_tables
+    from policies.registry import describe as describe
+    from policies.registry import load_policy as load_policy
+
+NAMES = ("eval", "policies", "task_configs")
+"""Our packages."""
+ROOT = os.path.dirname(os.path.abspath(__file__))
+"""Where they lie: beside this file, in a checkout as in an installation."""
+USER_PREFIX = "simpler_eval.user_"
+"""Modules of users' folders are called ``simpler_eval.user_<folder>.<name>``, so that they never meet ours."""
+USER_FOLDERS = "SIMPLER_EVAL_USER_FOLDERS"
+"""Environment variable with those folders, for processes that a policy starts."""
+_FROM_REGISTRY = ("describe", "load_policy")
+
+__path__: list[str] = []  # a package, so that users' modules can be named below it
+
+
+class _First:
+    """Asked before ``sys.path``: our packages, and modules of users' folders."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname in NAMES:
+            folder = os.path.join(ROOT, fullname)
+            init = os.path.join(folder, "__init__.py")
+            return spec_from_file_location(fullname, init, submodule_search_locations=[folder])
+        if fullname.startswith(USER_PREFIX):
+            from policies.isolation import find_private
+
+            return find_private(fullname, path)
+        return None
+
+
+class _Last:
+    """Asked when nobody else knows a module: one of a user's folder, imported by its plain name (pickles, importlib)."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if USER_FOLDERS not in os.environ or fullname.startswith(("simpler_eval", "policies.isolation")):
+            return None
+        isolation = importlib.import_module("policies.isolation")
+        return isolation.find_plain(fullname) if hasattr(isolation, "find_plain") else None  # it may be half imported
+
+
+def _stranger() -> str | None:
+    """One line if a package of the same name as one of ours is imported already."""
+    for name in NAMES:
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        origin = getattr(module, "__file__", None) or "a folder without __init__.py"
+        if not os.path.isfile(origin) or not os.path.samefile(os.path.dirname(origin), os.path.join(ROOT, name)):
+            return (
+                f'another module "{name}" is imported already ({origin}); simpler-eval needs that name for its own: '
+                'write "import simpler_eval" above all other imports'
+            )
+    return None
+
+
+def _install() -> None:
+    problem = _stranger()
+    if problem:
+        if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "simpler-eval":
+            print(f"simpler-eval: {problem}", file=sys.stderr)
+            raise SystemExit(2)
+        raise ImportError(problem)
+    if not any(type(finder).__name__ == _First.__name__ for finder in sys.meta_path):  # once, also as __mp_main__
+        sys.meta_path.insert(0, _First())
+        sys.meta_path.append(_Last())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command ``simpler-eval`` and leave with its exit code."""
+    from eval.cli import main as cli
+
+    cli(arguments)
+
+
+def work(*arguments: object) -> None:
+    """What a spawned simulator process runs: to find this function it imports this module before any other of ours."""
+    importlib.import_module("eval.rollout.worker").worker_main(*arguments)
+
+
+def __getattr__(name: str) -> object:
+    if name in _FROM_REGISTRY:
+        return getattr(importlib.import_module("policies.registry"), name)
+    if not name.startswith("_") and name in importlib.import_module("eval").__all__:
+        return getattr(importlib.import_module("eval"), name)
+    raise AttributeError(f"module 'simpler_eval' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FROM_REGISTRY, *importlib.import_module("eval").__all__])
+
+
+_install()
+if __name__ == "__main__":
+    sys.modules.setdefault("simpler_eval", sys.modules["__main__"])
+    main()

@@ -1,0 +1,176 @@
+"""Policies from users' files: what they import, and that it stays apart from ours and from each other's."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+import policies.base
+import simpler_eval
+from eval.errors import UserError
+from policies.registry import code_hash, describe, load_policy
+
+BODY = """
+from policies.base import Action
+class Mine:
+    needs_image = needs_privileged = False
+    def reset(self, episodes): pass
+    def act(self, observations): return []
+    def describe(self): return {"name": "mine", "value": value()}
+    def close(self): pass
+"""
+
+
+def write(folder: Path, **files: str) -> Path:
+    """``a__b="..."`` is the file ``a/b.py``."""
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def value_of(text: object) -> object:
+    return describe(load_policy(str(text))).settings["value"]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
+    monkeypatch.setenv(simpler_eval.USER_FOLDERS, "{}")
+
+
+def test_neighbours_of_two_files_do_not_mix(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, mine="from helper import value" + BODY, helper=f"def value(): return '{name}'")
+    assert [value_of(tmp_path / name / "mine.py:Mine") for name in ("a", "b", "a")] == ["a", "b", "a"]
+    assert "helper" not in sys.modules
+
+
+def test_relative_imports_within_a_package(tmp_path: Path) -> None:
+    write(tmp_path / "lab")
+    (tmp_path / "lab/net/sub").mkdir(parents=True)
+    (tmp_path / "lab/net/__init__.py").write_text("")
+    (tmp_path / "lab/net/sub/__init__.py").write_text("")
+    write(tmp_path / "lab/net", helper="def value(): return 1", sub__mine="from ..helper import value" + BODY)
+    assert value_of(tmp_path / "lab/net/sub/mine.py:Mine") == 1
+    write(tmp_path / "lab/net", sub__other="from net.helper import value" + BODY)
+    assert value_of(tmp_path / "lab/net/sub/other.py:Mine") == 1
+
+
+@pytest.mark.parametrize("where", ["beside", "working folder", "PYTHONPATH"])
+@pytest.mark.parametrize("name", ["policies", "eval", "task_configs"])
+def test_a_labs_own_package_of_our_name_is_what_its_files_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str
+) -> None:
+    lab = tmp_path / "lab"
+    write(lab, mine=f"from {name}.tools import value\nimport {name} as own\nassert own.OWN" + BODY)
+    home = {"beside": lab, "working folder": Path.cwd(), "PYTHONPATH": tmp_path / "path"}[where]
+    (home / name).mkdir(parents=True)
+    (home / name / "__init__.py").write_text("OWN = True")
+    write(home / name, tools=f"from {name}.more import number\ndef value(): return number", more="number = 5")
+    if where == "PYTHONPATH":
+        monkeypatch.setenv("PYTHONPATH", str(home))
+    assert value_of(f"{lab}/mine.py:Mine") == 5
+    assert not hasattr(importlib.import_module(name), "OWN")
+
+
+def test_ours_is_reached_through_theirs(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/__init__.py").write_text("")
+    write(tmp_path / "policies", util="def value(): return 7")
+    write(tmp_path, mine="import policies.util\nfrom policies import base\nvalue = policies.util.value" + BODY)
+    policy = load_policy(f"{tmp_path}/mine.py:Mine")
+    module = sys.modules[type(policy).__module__]
+    assert module.base is policies.base
+    assert module.Action is policies.base.Action
+    assert describe(policy).settings["value"] == 7
+
+
+def test_a_file_in_a_labs_package_called_policies(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/__init__.py").write_text("")
+    write(tmp_path / "policies", util="def value(): return 8", mine="from .util import value" + BODY)
+    assert value_of(tmp_path / "policies/mine.py:Mine") == 8
+
+
+def test_hostile_modules_of_our_names_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/__init__.py").write_text("raise RuntimeError")
+    write(tmp_path, eval="raise RuntimeError", task_configs="raise RuntimeError")
+    write(tmp_path, mine="from eval.errors import UserError\ndef value(): return UserError.__name__" + BODY)
+    assert value_of(tmp_path / "mine.py:Mine") == "UserError"
+
+
+def test_a_module_of_a_labs_package_called_policies_in_the_working_folder() -> None:
+    write(Path.cwd() / "policies", mine="def value(): return 9" + BODY)
+    assert value_of("policies.mine:Mine") == 9
+
+
+def test_installed_packages_and_the_standard_library_are_not_hidden(tmp_path: Path) -> None:
+    (tmp_path / "yaml").mkdir()  # a folder of data
+    write(tmp_path, random="raise RuntimeError")
+    write(tmp_path, mine="import random, yaml\ndef value(): return yaml.safe_load('3') + len(random.sample([1], 1))" + BODY)
+    assert value_of(tmp_path / "mine.py:Mine") == 4
+
+
+def test_names_looked_up_at_run_time(tmp_path: Path) -> None:
+    body = "import importlib\ndef value(): return importlib.import_module('policies.dynamic_part').value()"
+    write(tmp_path, mine=body + BODY, policies__dynamic_part="def value(): return 10")
+    assert value_of(tmp_path / "mine.py:Mine") == 10
+
+
+def test_dataclasses_and_pickles(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        mine="from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: 'int'\ndef value(): return Point(1).x" + BODY,
+    )
+    policy = load_policy(f"{tmp_path}/mine.py:Mine")
+    assert isinstance(pickle.loads(pickle.dumps(policy)), type(policy))
+    assert describe(policy).settings["value"] == 1
+
+
+def test_a_policys_own_processes(tmp_path: Path) -> None:
+    write(tmp_path, mine="from helper import value" + BODY, helper="import os\ndef value(): return os.getpid()")
+    policy = load_policy(f"{tmp_path}/mine.py:Mine")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        described = pool.apply(policy.describe)
+    assert described["name"] == "mine"
+    assert described["value"] != policy.describe()["value"]
+
+
+def test_the_hash_of_the_code_follows_what_is_imported_and_no_path(tmp_path: Path) -> None:
+    def write_lab(name: str, number: int = 1) -> str:
+        lab = write(tmp_path / name, unused="", late=f"def value(): return {number}")
+        write(lab, mine="def value():\n    from late import value\n    return value()" + BODY)
+        return f"{lab}/mine.py:Mine"
+
+    first, moved = load_policy(write_lab("a")), load_policy(write_lab("b"))
+    digest = describe(first).code
+    assert digest is not None
+    assert digest == describe(moved).code == code_hash(first)
+    write(tmp_path / "a", unused="x = 1")
+    assert describe(load_policy(f"{tmp_path}/a/mine.py:Mine")).code == digest
+    changed = load_policy(write_lab("a", number=22))
+    assert describe(changed).settings["value"] == 22
+    assert describe(changed).code != digest
+    assert describe(load_policy("random")).code is None
+
+
+@pytest.mark.parametrize("text", ["import no_such_thing", "1 / 0", "def x(:"])
+def test_a_file_that_cannot_be_loaded_is_one_line(tmp_path: Path, text: str) -> None:
+    write(tmp_path, mine=text)
+    with pytest.raises(UserError, match=r"mine\.py cannot be loaded: (ModuleNotFound|ZeroDivision|Syntax)Error"):
+        load_policy(f"{tmp_path}/mine.py:Mine")
+
+
+def test_a_missing_part_of_a_labs_package_is_called_by_its_own_name(tmp_path: Path) -> None:
+    write(tmp_path, mine="import helper.part" + BODY, helper="")
+    with pytest.raises(UserError, match=r"cannot be loaded: ModuleNotFoundError: No module named 'helper\.part'"):
+        load_policy(f"{tmp_path}/mine.py:Mine")
