@@ -4,11 +4,12 @@
 PY := .venv/bin/python
 export PYTHON
 
-.PHONY: help demo test lint doctor setup vla
+.PHONY: help demo test coverage lint doctor setup vla
 
 help:
 	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
 	@echo "make test    lint, check the types, run the tests (without those marked slow)"
+	@echo "make coverage  run all tests and say which lines they reach, also in processes that they start"
 	@echo "make doctor  say what works on this machine, and how to fix what does not"
 	@echo "make setup   only the set-up"
 	@echo "make vla     add torch and transformers, for policies that are neural networks"
@@ -20,6 +21,13 @@ demo:
 test: lint
 	@tools/setup.sh all
 	@$(PY) -m pytest -q -m "not slow"
+
+coverage:
+	@tools/setup.sh all
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest -q
+	@$(PY) -m coverage combine -q
+	@$(PY) -m coverage report
 
 lint:
 	@tools/setup.sh test

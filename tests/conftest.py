@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from task_configs.schema.world import LightSet
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+from recordings import NEEDS_BULK, SHARED, needs_bulk
+
 
 def tiny_spec(index: int, task: str = "fake_task", variant: str = "base", max_steps: int = 5) -> EpisodeSpec:
     return EpisodeSpec(
@@ -23,6 +26,35 @@ def tiny_spec(index: int, task: str = "fake_task", variant: str = "base", max_st
         rule=RuleSpec(family="grasp"), physics=PhysicsSpec(contact_offset=0.02, stage_collides=True),
         lights=LightSet(ambient=0.3, directional=()),
     )  # fmt: skip
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """``simpler-eval`` in this process: arguments -> (exit code, stdout, stderr)."""
+    from eval.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        code = end.value.code
+        return code if isinstance(code, int) else int(code is not None), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def bulk() -> Path:
+    """Folder of all recordings; a test that asks for it is skipped where there is none."""
+    if needs_bulk.args[0]:
+        pytest.skip(NEEDS_BULK)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def pack(bulk: Path) -> str:
+    """The original's asset files with the stand-ins that the recordings were made with, as ``--assets`` takes them."""
+    return subprocess.run([str(bulk / "assets" / "unpack")], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

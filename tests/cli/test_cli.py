@@ -8,19 +8,6 @@ import sys
 
 import pytest
 
-from eval.cli import main
-
-
-@pytest.fixture
-def cli(capsys):
-    def cli(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return cli
-
 
 def refused(answer):
     code, out, err = answer

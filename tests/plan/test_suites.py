@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
@@ -17,7 +17,6 @@ from eval.simpler_api import SeedChain, spec_from_reset
 from eval.tasks.loading import counts_in_average
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
-SWEEPS = SHARED / "simpler_spec" / "sweeps.json"
 EVALUATOR_FIRST_SEED = 40194941
 SUITES = {
     "google_robot_visual_matching": 864,
@@ -84,11 +83,10 @@ def test_everything_is_in_everything() -> None:
     assert in_table == {CAN, *(f"google_robot_{name}" for name in ("move_near", "open_drawer", "close_drawer"))}
 
 
-@pytest.mark.skipif(not SWEEPS.is_file(), reason="the original's sweeps are not here")
 @pytest.mark.parametrize("suite", SUITES)
 def test_sweeps_are_the_scenes_that_the_original_evaluator_makes(suite: str) -> None:
     """Variant by variant: each of ours is one of theirs, episode by episode in their order."""
-    sweeps = json.loads(SWEEPS.read_text())
+    sweeps = json.loads(golden("simpler_spec/sweeps.json").read_text())
     expected = [tuple(map(world_of, scenes_of(v, sweeps))) for v in sweeps["suites"][suite]["variants"]]
     ours: dict[tuple[str, str], list[str]] = {}
     for spec in make_plan(suite=suite):

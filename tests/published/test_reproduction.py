@@ -6,14 +6,12 @@ import json
 
 import pytest
 
-from eval.cli import main
 from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.published.reproduce import cell_plan, compare_with_published, reproduce
 from eval.records.aggregation import counts
 from eval.records.folder import RunFolder
 from eval.records.results import EpisodeRecord
-from eval.tasks.loading import task_names
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 
@@ -31,7 +29,6 @@ def test_a_cell_of_the_variants_has_no_other_cameras() -> None:
     assert all(counts((spec.task, spec.setting, spec.variant)) for spec in plan)
 
 
-@pytest.mark.skipif("google_robot_move_near" not in task_names(), reason="move near is not built yet")
 def test_move_near_is_the_baked_v0_class() -> None:
     plan = cell_plan("google_robot_move_near")
     assert len(plan) == 240
@@ -77,17 +74,6 @@ def played(tmp_path):
         return tmp_path / name
 
     return played
-
-
-@pytest.fixture
-def cli(capsys):
-    def cli(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return cli
 
 
 def test_our_number_stands_beside_both_published_sets(cli, played) -> None:

@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden as recorded
 
-from eval.episode import EpisodeSpec
+from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
 from eval.records.aggregation import PARTIAL, Row, aggregate, tally_variants
 from eval.records.results import EpisodeRecord
 from eval.records.stats import kruskal, mean_maximum_rank_violation, pearson
+from task_configs.schema.world import LightSet
 
-SPEC = SHARED / "simpler_spec"
-pytestmark = pytest.mark.skipif(not SPEC.is_dir(), reason="the original's recorded numbers are not here")
 OPEN = [f"google_robot_open_{drawer}_drawer" for drawer in ("top", "middle", "bottom")]
 CLOSE = [f"google_robot_close_{drawer}_drawer" for drawer in ("top", "middle", "bottom")]
 TASKS = {
@@ -45,6 +44,8 @@ BLANK: dict[str, Any] = {
     "robot": "widowx", "control_freq": 5, "sim_freq": 500, "max_steps": 60, "scene": "", "lighting": "", "overlay": None,
     "urdf_version": "", "shader": "default", "disable_bad_material": False, "robot_xy": (0, 0), "robot_height": 0,
     "robot_quat": (1, 0, 0, 0), "robot_qpos": (), "objects": (), "seed": 0, "instruction": "",
+    "rule": RuleSpec(family="grasp"), "physics": PhysicsSpec(contact_offset=0.02, stage_collides=True),
+    "lights": LightSet(ambient=0.3, directional=()),
 }  # fmt: skip
 URDF_ORDER = ["None", "recolor_tabletop_visual_matching_1", "recolor_tabletop_visual_matching_2",
               "recolor_cabinet_visual_matching_1"]  # fmt: skip
@@ -52,7 +53,7 @@ URDF_ORDER = ["None", "recolor_tabletop_visual_matching_1", "recolor_tabletop_vi
 
 @cache
 def data(name: str) -> Any:
-    return json.loads((SPEC / f"{name}.json").read_text())
+    return json.loads(recorded(f"simpler_spec/{name}.json").read_text())
 
 
 def crc(text: str) -> int:
@@ -258,7 +259,7 @@ def test_the_metrics_on_recorded_vectors() -> None:
         assert pearson(vector["sim"], vector["real"]) == pytest.approx(vector["pearson"], abs=1e-12)
 
 
-@pytest.mark.parametrize("task", data("published_in_repo")["SIMPLER_PERF"] if SPEC.is_dir() else [])
+@pytest.mark.parametrize("task", data("published_in_repo")["SIMPLER_PERF"])
 def test_the_metrics_on_the_published_tables(task: str) -> None:
     tables, names = data("published_in_repo"), "calc_metrics_py_results_sim_first_real_second"
     simulated, real = list(tables["SIMPLER_PERF"][task].values()), list(tables["REAL_PERF"][task].values())

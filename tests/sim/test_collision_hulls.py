@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import numpy as np
 import pytest
 import sapien
-from recordings import SHARED
+from recordings import SHARED, golden, needs_bulk
 from sapien import physx
 
 from eval.sim import Assets
@@ -17,14 +16,13 @@ from eval.sim.robots.articulation import load_robot
 from eval.sim.robots.geometry import robot_geometry
 
 HULLS = SHARED / "simpler_spec" / "hulls_2_2_2.npz"
-RECORDED = SHARED / "simpler_spec" / "objects_2_2_2.json"
-pytestmark = pytest.mark.skipif(not RECORDED.is_file(), reason="the recordings of the original are not beside this checkout")
+RECORDED = golden("simpler_spec/objects_2_2_2.json")
+pytestmark = needs_bulk
 
 
 @pytest.fixture(scope="module")
-def assets() -> Assets:
-    pack = subprocess.run([str(SHARED / "assets" / "unpack")], check=True, capture_output=True, text=True)
-    return Assets.from_option(pack.stdout.strip())
+def assets(pack: str) -> Assets:
+    return Assets.from_option(pack)
 
 
 @pytest.mark.parametrize(

@@ -8,28 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.simpler_api import FRESH_ENVIRONMENT_SEED, SeedChain, spec_from_reset
 
-VECTORS = SHARED / "simpler_spec" / "rng_vectors.json"
-PARITY = SHARED / "parity"
-TABLES = SHARED / "simpler_spec" / "tasks.json"
-PREPACKAGED = json.loads(TABLES.read_text())["prepackaged_tasks"] if TABLES.exists() else {}
+VECTORS = golden("simpler_spec/rng_vectors.json")
+PARITY = golden("parity")
+PREPACKAGED = json.loads(golden("simpler_spec/tasks.json").read_text())["prepackaged_tasks"]
 TOLERANCE = 1e-6
 """The recordings are rounded to 7 digits or to float32."""
-
-needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason=f"no recordings at {VECTORS}")
-needs_parity = pytest.mark.skipif(not PARITY.exists(), reason=f"no recordings at {PARITY}")
 
 
 def start_poses(spec: EpisodeSpec) -> np.ndarray:
     return np.array([[*o.xy, o.z, *o.quat] for o in spec.objects])
 
 
-@needs_vectors
 @pytest.mark.parametrize("task", PREPACKAGED)
 def test_seeded_and_chained_resets_start_as_recorded(task: str) -> None:
     env_id, kwargs = PREPACKAGED[task]["env_name"], PREPACKAGED[task]["kwargs"]
@@ -59,7 +54,6 @@ def test_seeded_and_chained_resets_start_as_recorded(task: str) -> None:
         assert planned.model_dump(exclude=filed) == spec.model_dump(exclude=filed)
 
 
-@needs_vectors
 @pytest.mark.parametrize("size", ["less", "more"])
 def test_distractors_of_the_sweep_lie_as_recorded(size: str) -> None:
     rows = json.loads(VECTORS.read_text())["distractors_sweep_seed_40194941"][size]
@@ -92,7 +86,6 @@ def resets_of(key: str) -> Iterator[tuple[str, str, dict[str, Any], dict[str, An
         yield f"s{number}/t0", env_id, kwargs, sequence["reset"], SeedChain()
 
 
-@needs_parity
 @pytest.mark.parametrize("key", recorded_keys())
 def test_every_recorded_reset_is_predicted(key: str) -> None:
     arrays = np.load(PARITY / f"{key}.npz")
@@ -127,8 +120,7 @@ def test_every_recorded_reset_is_predicted(key: str) -> None:
 
 
 def grid_blocks() -> list[dict[str, Any]]:
-    path = PARITY / "grid.json"
-    blocks: list[dict[str, Any]] = json.loads(path.read_text())["blocks"] if path.exists() else []
+    blocks: list[dict[str, Any]] = json.loads((PARITY / "grid.json").read_text())["blocks"]
     return blocks
 
 

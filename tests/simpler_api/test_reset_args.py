@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
@@ -15,7 +15,7 @@ from eval.simpler_api import SeedChain, spec_from_reset
 from eval.simpler_api.names import ENVIRONMENTS
 from eval.tasks.loading import load_task, task_names
 
-SWEEPS = SHARED / "simpler_spec" / "sweeps.json"
+SWEEPS = golden("simpler_spec/sweeps.json")
 SUITES = ("google_robot_visual_matching", "google_robot_variant_aggregation", "widowx_visual_matching", "alt_urdf")
 
 
@@ -56,7 +56,6 @@ def said(spec):
     return json.dumps([env, sorted(kwargs.items()), photo and Path(photo).name, pose, target])
 
 
-@pytest.mark.skipif(not SWEEPS.exists(), reason="needs the recorded sweeps of ../shared")
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_episode_is_built_and_reset_as_the_scripts_do(suite):
     sweeps = json.loads(SWEEPS.read_text())

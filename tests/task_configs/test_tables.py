@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from eval.tasks.loading import counts_in_average, load_task, task_names
 from task_configs.schema.tables import lights, objects, robot_places, robots, scenes
 
-SPEC = SHARED / "simpler_spec"
-PARITY = SHARED / "parity"
-pytestmark = pytest.mark.skipif(not SPEC.exists(), reason=f"no recordings at {SPEC}")
+SPEC = golden("simpler_spec")
+PARITY = golden("parity")
 
 KEY_OF_ROBOT = {
     "google_robot_static": "coke_base",
@@ -164,7 +163,6 @@ def test_only_cameras_stay_out_of_the_published_average() -> None:
     assert counts_in_average("google_robot_pick_coke_can", "variant_aggregation", "standing/base")
 
 
-@pytest.mark.skipif(not PARITY.exists(), reason=f"no recordings at {PARITY}")
 @pytest.mark.parametrize("uid", list(robots()))
 def test_robots_are_driven_and_see_as_recorded(uid: str) -> None:
     robot = robots()[uid]

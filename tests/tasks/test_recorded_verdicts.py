@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from eval.episode import DRAWERS
 from eval.simpler_api import SeedChain, spec_from_reset
@@ -15,7 +15,7 @@ from eval.tasks.base import TaskObservation
 from eval.tasks.families import make_rule
 from eval.tasks.grasp_check import is_grasped
 
-VECTORS = SHARED / "simpler_spec" / "evaluate_vectors.json"
+VECTORS = golden("simpler_spec/evaluate_vectors.json")
 LINKS = {
     "google_robot": {
         "Lfin": "link_finger_left",
@@ -25,8 +25,6 @@ LINKS = {
     },
     "widowx": {"Lfin": "left_finger_link", "Rfin": "right_finger_link"},
 }
-
-pytestmark = pytest.mark.skipif(not VECTORS.is_file(), reason="the recordings of the original are not here")
 
 
 def facts_of(row: dict[str, Any], family: str) -> TaskObservation:

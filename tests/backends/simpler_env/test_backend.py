@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from fake_policies import Still
 from original_interpreter import FAKES, interpreter
 
 from eval.backends.simpler_env.interpreter import find_original
@@ -13,31 +13,21 @@ from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
 from eval.rollout.run import run
-from policies.base import Action
 
 TASK = "widowx_carrot_on_plate"
 
 
-class Watcher:
-    """Stands still; keeps the pictures and states it saw."""
+class Watcher(Still):
+    """Keeps the pictures and states it saw."""
 
-    needs_image, needs_privileged = True, False
+    needs_image = True
 
     def __init__(self):
         self.seen = []
 
-    def reset(self, episodes):
-        pass
-
     def act(self, observations):
         self.seen += [(o.step, None if o.image is None else int(o.image.mean()), o) for o in observations]
-        return [Action(np.zeros(7)) for _ in observations]
-
-    def describe(self):
-        return {"policy": "watcher"}
-
-    def close(self):
-        pass
+        return super().act(observations)
 
 
 class Blind(Watcher):

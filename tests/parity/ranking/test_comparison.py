@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from PIL import Image
 
 import eval.cli.ranking
-from eval.cli import main
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.ranking.comparison import compare_policies
@@ -218,14 +218,8 @@ def test_a_levels_own_seed_is_where_its_rounds_begin(make_spec: Any) -> None:
 
 
 @pytest.fixture
-def verb(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
-    def verb(*arguments: object) -> tuple[Any, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main(["parity", "policies", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return verb
+def verb(cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str, str]]:
+    return partial(cli, "parity", "policies")
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,17 @@
-"""Our world against recordings of the original; skipped where the recordings are absent."""
+"""Our world against recordings of the original: with its asset files, and with our stand-ins what does not depend on them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import SHARED, golden
 
 from eval.errors import UserError
 from eval.parity.recordings.world import compare_world
 from eval.parity.report import Check, ParityReport
-
-
-@pytest.fixture(scope="session")
-def pack() -> str:
-    unpack = SHARED / "assets" / "unpack"
-    if not unpack.is_file():
-        pytest.skip("the recordings of the original are not beside this checkout")
-    return subprocess.run([str(unpack)], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _by_name(report: ParityReport) -> dict[str, Check]:
@@ -61,9 +52,9 @@ def test_a_folder_without_recordings_is_one_line(tmp_path: Path) -> None:
         compare_world(tmp_path)
 
 
-def test_a_pattern_that_matches_nothing_is_told(pack: str) -> None:
+def test_a_pattern_that_matches_nothing_is_told() -> None:
     with pytest.raises(UserError, match="no key matches"):
-        compare_world(SHARED / "parity", ["cola_*"], pack)
+        compare_world(golden("parity"), ["cola_*"])
 
 
 def test_a_key_of_a_task_that_is_not_built_fails_instead_of_being_skipped(tmp_path: Path) -> None:

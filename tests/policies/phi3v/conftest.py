@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 from policies.base import EpisodeInfo, Observation, Proprio
 
-RECORDINGS = SHARED / "phi3v"
-
 
 @pytest.fixture(scope="session")
-def recordings() -> Path:
-    if not (RECORDINGS / "README.md").is_file():
-        pytest.skip("the recordings of the released code are not beside this checkout")
-    return RECORDINGS
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recordings of ``tests/golden``, beside checkpoints whose weights are sampled again from their seeds."""
+    pytest.importorskip("torch", reason="torch is not installed (make vla)")
+    from policies.phi3v.random_weights import write_weights
+
+    folder = Path(shutil.copytree(golden("phi3v"), tmp_path_factory.mktemp("recordings") / "phi3v"))
+    tokenizer = gzip.decompress((folder / "tokenizer.json.gz").read_bytes())
+    for name, facts in json.loads((folder / "weights.json").read_text()).items():
+        write_weights(folder / name, json.loads((folder / name / "config.json").read_text()), **facts)
+        (folder / name / "tokenizer.json").write_bytes(tokenizer)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from recordings import SHARED
+from recordings import SHARED, golden, needs_bulk
 
 from eval.errors import UserError
 from policies.trace import PRESETS, Clip, GridTracks, TraceProcessors
@@ -19,20 +19,19 @@ from policies.trace.parity import compare_trace
 from policies.trace.parity.recordings import Recorded, read
 from policies.trace.parity.run_replay import RecordedTracker
 
-FOLDER = SHARED / "trace"
-needs_recordings = pytest.mark.skipif(
-    not (FOLDER / "runs").is_dir(), reason="the recordings of the original are not beside this checkout"
-)
-RUNS = sorted(path.stem for path in (FOLDER / "runs").glob("stub_*.npz"))
+FOLDER = golden("trace")
 
 
-@needs_recordings
-def test_every_recorded_run_comes_out_exactly() -> None:
-    report = compare_trace(FOLDER, ["stub_*"])
+@pytest.mark.parametrize("folder", [FOLDER, pytest.param(SHARED / "trace", marks=needs_bulk)], ids=["golden", "bulk"])
+def test_every_recorded_run_comes_out_exactly(folder: Path) -> None:
+    report = compare_trace(folder, ["stub_*"])
+    runs = {path.stem for path in (folder / "runs").glob("stub_*.npz")}
     assert [check for check in report.checks if not check.passed] == []
-    assert {check.key for check in report.checks} == set(RUNS)
+    assert {check.key for check in report.checks} == runs
+    assert len(runs) >= 5
     assert {check.limit for check in report.checks} == {0.0}
-    assert sum(check.n for check in report.checks if check.check == "pixels of returned pictures") > 30_000_000
+    pixels = [check.n for check in report.checks if check.unit == "wrong" and check.n > 1_000_000]
+    assert len(pixels) == len(runs), "every run is compared pixel by pixel"
 
 
 class RouteToRecordings:
@@ -59,7 +58,6 @@ class RouteToRecordings:
         pass
 
 
-@needs_recordings
 def test_episodes_mixed_in_any_way_give_the_same_as_alone() -> None:
     names = ["stub_few_w15", "stub_leave_w15", "stub_reset_w15", "stub_two_w10"]
     runs = {name: read(FOLDER / "runs" / f"{name}.npz") for name in names}
@@ -84,7 +82,6 @@ def test_episodes_mixed_in_any_way_give_the_same_as_alone() -> None:
     assert tracker.most_clips > 2
 
 
-@needs_recordings
 def test_a_run_that_goes_another_way_is_told_not_raised(tmp_path: Path) -> None:
     """Another seed and another call: what follows from it differs too, and every image that is missing counts."""
     with np.load(FOLDER / "runs" / "stub_two_w10.npz") as file:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from recordings import SHARED
+from recordings import golden
 
 import eval
 import eval.simpler_env as simpler_env
@@ -23,7 +23,7 @@ from eval.simpler_env.utils.env.env_builder import build_maniskill2_env, get_rob
 from eval.simpler_env.utils.env.observation_utils import get_image_from_maniskill2_obs_dict
 
 REPO = Path(__file__).parents[3]
-PARITY, TABLES = SHARED / "parity", SHARED / "simpler_spec" / "tasks.json"
+TABLES = golden("simpler_spec/tasks.json")
 CAN, CARROT = "GraspSingleOpenedCokeCanInScene-v0", "PutCarrotOnPlateInScene-v0"
 PLACE = "PlaceIntoClosedTopDrawerCustomInScene-v0"
 REST = np.zeros(7)
@@ -50,7 +50,6 @@ def test_every_task_name_is_built(name: str) -> None:
     assert (env.env_id, "obs_mode" in kwargs) == (env_id, False)
 
 
-@pytest.mark.skipif(not TABLES.exists(), reason=f"no tables at {TABLES}")
 def test_names_are_the_originals() -> None:
     table = json.loads(TABLES.read_text())["prepackaged_tasks"]
     assert list(simpler_env.ENVIRONMENT_MAP) == simpler_env.ENVIRONMENTS

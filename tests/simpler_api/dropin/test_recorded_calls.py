@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recordings import SHARED
+from recordings import golden
 
 import eval
 
-PARITY = SHARED / "parity"
+PARITY = golden("parity")
 KEYS = ("coke_distractors_less", "near_v1", "carrot_sweep_overlay", "drawer_close_any", "place_va_station2_brighter")
 
 
@@ -19,7 +19,6 @@ def photo_name(path: Any) -> str | None:
     return None if path is None else str(path).rpartition("/")[2]
 
 
-@pytest.mark.skipif(not PARITY.exists(), reason=f"no recordings at {PARITY}")
 @pytest.mark.parametrize("key", KEYS)
 def test_resets_tell_what_the_original_told(key: str) -> None:
     data, arrays = json.loads((PARITY / f"{key}.json").read_text()), np.load(PARITY / f"{key}.npz")

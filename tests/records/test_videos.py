@@ -1,0 +1,130 @@
+"""Rollout videos: which episodes are filmed, what a frame says, and files that are whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.records.results import EpisodeRecord
+from eval.records.videos import BAR, Film, VideoQueue, VideoRule, caption, video_path, write_video
+
+MakeSpec = Callable[..., EpisodeSpec]
+HEIGHT, WIDTH = 96, 128
+
+
+def record_of(spec: EpisodeSpec, status: str = "success") -> EpisodeRecord:
+    return EpisodeRecord(
+        id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant, status=status, instruction="pick the can"
+    )  # type: ignore[arg-type]
+
+
+def film_of(spec: EpisodeSpec, steps: int = 4, status: str = "success", brightness: int = 200) -> Film:
+    frames = np.full((steps + 1, HEIGHT, WIDTH, 3), brightness, np.uint8)
+    return Film(spec, record_of(spec, status), frames, [False] * steps + [status == "success"])
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    """All frames of a file, as a player shows them."""
+    reader = imageio_ffmpeg.read_frames(str(path))
+    width, height = next(reader)["size"]
+    return [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "first", "view"),
+    [
+        ("all", "all", 0, False),
+        ("none", "none", 0, False),
+        ("failures, policy-view", "failures", 0, True),
+        ("policy-view", "all", 0, True),
+        ("first:3", "first", 3, False),
+    ],
+)
+def test_what_a_user_may_ask_for(text: str, kind: str, first: int, view: bool) -> None:
+    assert VideoRule.parse(text) == VideoRule(kind, first, view)
+
+
+@pytest.mark.parametrize("text", ["", "some", "first", "first:x", "all,failures", "first:-1"])
+def test_another_wish_is_one_line_with_the_choices(text: str) -> None:
+    with pytest.raises(UserError, match="all, failures, first:N") as error:
+        VideoRule.parse(text)
+    assert "\n" not in str(error.value)
+
+
+def test_which_episodes_are_filmed_and_kept(make_spec: MakeSpec) -> None:
+    plan = [make_spec(index, task=task) for task in ("a", "b") for index in range(3)]
+    every = {spec.id for spec in plan}
+    assert VideoRule.parse("none").film(plan) == set()
+    assert VideoRule.parse("all").film(plan) == VideoRule.parse("failures").film(plan) == every
+    assert VideoRule.parse("first:2").film(plan) == {plan[i].id for i in (0, 1, 3, 4)}, "two of each task"
+    failures = VideoRule.parse("failures")
+    assert [failures.keep(record_of(plan[0], status)) for status in ("success", "failure", "errored")] == [False, True, True]
+
+
+def test_a_path_names_task_variant_index_and_outcome(make_spec: MakeSpec) -> None:
+    spec = make_spec(7, variant="standing/camera=alt 1")
+    path = video_path(spec, record_of(spec, "failure"))
+    assert path == f"videos/fake_task/visual_matching_standing_camera=alt_1/007_failure_{spec.id}.mp4"
+
+
+def test_the_caption_stands_below_the_image_and_leaves_it_alone() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (HEIGHT + 1, WIDTH + 1, 3), np.uint8)
+    made = caption(frame, "pick the can", "step 1/4", "SUCCESS", (90, 220, 110))
+    assert made.shape == (HEIGHT + BAR, WIDTH, 3), "even numbers, which the codec needs"
+    np.testing.assert_array_equal(made[:HEIGHT], frame[:HEIGHT, :WIDTH])
+    assert made[HEIGHT:].any()
+    other = caption(frame, "pick the can", "step 2/4", "SUCCESS", (90, 220, 110))
+    assert (made[HEIGHT:] != other[HEIGHT:]).any()
+
+
+def test_a_video_has_every_frame_and_a_bar(make_spec: MakeSpec, tmp_path: Path) -> None:
+    write_video(tmp_path / "deep" / "a.mp4", film_of(make_spec(0)))
+    frames = decoded(tmp_path / "deep" / "a.mp4")
+    assert len(frames) == 5
+    assert {frame.shape for frame in frames} == {(HEIGHT + BAR, WIDTH, 3)}
+    assert abs(float(frames[0][:HEIGHT].mean()) - 200) < 5
+    assert float(frames[0][HEIGHT:].mean()) < 100
+    last, before = frames[-1][HEIGHT:], frames[-2][HEIGHT:]
+    green = [float((bar[..., 1].astype(int) - bar[..., 0]).max()) for bar in (last, before)]
+    assert green[0] > green[1] + 20, "the outcome is shown in green on the last frame"
+
+
+def test_what_a_policy_saw_stands_beside_the_image(make_spec: MakeSpec, tmp_path: Path) -> None:
+    film = film_of(make_spec(0))
+    notes = [{"image": np.full((32, 32, 3), 250, np.uint8)}] * 4
+    write_video(tmp_path / "a.mp4", Film(film.spec, film.record, film.frames, film.flags, notes))
+    frames = decoded(tmp_path / "a.mp4")
+    assert len(frames) == 5
+    assert frames[0].shape[1] > WIDTH
+    assert abs(float(frames[0][:HEIGHT, :WIDTH].mean()) - 200) < 5
+
+
+def test_the_queue_gives_back_records_that_name_their_videos(make_spec: MakeSpec, tmp_path: Path) -> None:
+    queue = VideoQueue(tmp_path)
+    specs = [make_spec(index) for index in range(5)]
+    for spec in specs:
+        queue.submit(film_of(spec))
+    records = queue.collect(wait=True)
+    queue.close()
+    assert sorted(record.id for record in records) == sorted(spec.id for spec in specs)
+    assert all(record.video is not None and (tmp_path / record.video).stat().st_size > 500 for record in records)
+    assert queue.collect() == []
+
+
+def test_a_video_that_cannot_be_written_costs_no_result(make_spec: MakeSpec, tmp_path: Path) -> None:
+    (tmp_path / "videos").write_text("a file where a folder should be")
+    queue = VideoQueue(tmp_path)
+    queue.submit(film_of(make_spec(0)))
+    (record,) = queue.collect(wait=True)
+    queue.close()
+    assert record.status == "success"
+    assert record.video is None
+    assert record.video_error
+    assert "\n" not in record.video_error
+    assert not list(tmp_path.rglob("*.mp4"))
