@@ -77,8 +77,8 @@ def render(folder: Path, assets: str | None, only: str = "*", again: bool = Fals
         name, spec = image_name(info.task, info.setting), episode_shown(info.task, info.setting)
         if not fnmatch(name, only) or (index.get(name) == spec.id and (folder / name).is_file() and not again):
             continue
-        world = World(spec, files)
-        observation, _ = world.reset()
+        world = World(files)
+        observation, _ = world.reset(options={"spec": spec})
         small = (small_jpeg(observation["image"], WIDTH, quality) for quality in range(80, 30, -5))
         (folder / name).write_bytes(next(jpeg for jpeg in small if len(jpeg) <= MOST_BYTES))
         world.close()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Sequence
 
 from eval.assets.resolver import Assets
-from eval.backends.simpler_env.files import files_record
-from eval.backends.simpler_env.interpreter import WORKER, find_original
-from eval.backends.simpler_env.payload import episode_payload
+from eval.backends.base import Backend, OwnBackend, OwnWorker, WorldOptions
+from eval.backends.simpler_env.backend import open_original
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
-from eval.rollout.processes import Process, start_foreign, start_own
+from eval.records.header import RenderingRecord, WorldIdentity
 from eval.sim import ray_tracing
 
 OWN, ORIGINAL = "simpler-eval", "simpler-env"
@@ -23,45 +18,37 @@ SAPIEN_WORLD = "eval.backends.sapien3"
 """Module of our own world."""
 
 
-@dataclass(frozen=True)
-class World:
-    """How workers of a world are started and spoken to, and what a run says of it."""
-
-    start: Callable[[int], tuple[Process, Connection]]
-    """A process that draws with so many threads, and the pipe to it."""
-    payload: Callable[[EpisodeSpec], str] = EpisodeSpec.model_dump_json
-    """The text that an ``episode`` message carries (:mod:`eval.rollout.worker`)."""
-    identity: Mapping[str, Any] = field(default_factory=dict)
-    """What a run is not continued without."""
-    complete: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record
-    """A worker's record of its world, with what only the parent knows."""
-
-
-def find_world(name: str, python: str | None, assets: str | None, rt: str, plan: Sequence[EpisodeSpec]) -> World:
+def find_backend(name: str, python: str | None, assets: str | None, rt: str, plan: Sequence[EpisodeSpec]) -> Backend:
     """The world called ``name``, ready to play ``plan``.
 
     Args:
-        name: ``simpler-eval`` (ours), ``simpler-env`` (the original), or a module as in :mod:`eval.rollout.worker`.
+        name: ``simpler-eval`` (ours), ``simpler-env`` (the original), or a module as in :mod:`eval.backends.base`.
         python: interpreter of the original; None: of SIMPLER_ENV_PYTHON, else our own.
         assets: packs of our world, as ``--assets``.
-        rt: how ray-traced episodes are drawn, as ``--rt``.
+        rt: how episodes are rendered for which the original traces rays, as ``--rt``.
+        plan: the episodes; what the world cannot play is an error before anything is played.
 
-    Raises UserError if the world is not known, cannot run here, or cannot play an episode of the plan.
+    Returns:
+        The backend; its ``identity`` is what two runs must share to be pooled.
+
+    Raises:
+        UserError: the world is not known, cannot run here, or cannot play an episode of the plan.
     """
     traced = any(spec.shader == "rt" for spec in plan)
     if name == ORIGINAL:
-        return _original(python, assets, ray_tracing.choose(rt) if traced else None, plan)
+        rendering = ray_tracing.choose(rt) if traced else None
+        return open_original(ORIGINAL, python, assets, rendering, plan)
     if python is not None:
-        raise UserError(f"An interpreter of its own has only --world {ORIGINAL}; leave --world-python out or add that.")
+        raise UserError(f"Only --world {ORIGINAL} has an interpreter of its own; leave --world-python out or add that.")
     if name == OWN:
         if assets is not None:
             Assets.from_option(assets)  # a wrong folder is reported before anything starts
-        drawing = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
-        return World(functools.partial(start_own, SAPIEN_WORLD, assets, drawing))
+        rendering = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
+        record = RenderingRecord.model_validate(ray_tracing.record(rendering)) if traced else None
+        return OwnBackend(WorldIdentity(name=OWN, rendering=record), OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering)))
     if not _is_module(name):
         raise UserError(f'There is no world "{name}".{did_you_mean(name, (OWN, ORIGINAL))}')
-    start = functools.partial(start_own, name, assets, ray_tracing.RASTER)
-    return World(start, identity={"world": {"name": name}})
+    return OwnBackend(WorldIdentity(name=name), OwnWorker(name, WorldOptions(assets)))
 
 
 def _is_module(name: str) -> bool:
@@ -69,31 +56,3 @@ def _is_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _original(python: str | None, assets: str | None, drawing: ray_tracing.Choice | None, plan: Sequence[EpisodeSpec]) -> World:
-    if assets is not None:
-        raise UserError(
-            "--assets (or SIMPLER_EVAL_ASSETS) names packs of our own world; the original reads the folder that its "
-            "MS2_REAL2SIM_ASSET_DIR names, else its own data folder."
-        )
-    found = find_original(python)
-    # Before anything is played: a task that the original lacks is no fault of an episode.
-    payloads = {spec.id: episode_payload(spec, drawing) for spec in plan}
-    packages = {key: found.found[key] for key in ("simpler_env", "mani_skill2_real2sim")}
-    versions = {"python": found.found["python"], "numpy": found.found["numpy"], "sapien": found.found["sapien"], **packages}
-
-    @functools.cache
-    def files() -> dict[str, Any] | None:
-        return files_record(found, plan)
-
-    def complete(record: dict[str, Any]) -> dict[str, Any]:
-        return {"name": found.name, "versions": versions, **record, "assets": files()}
-
-    commits = {key: value.get("commit") or value.get("version", "") for key, value in packages.items()}
-    return World(
-        functools.partial(start_foreign, found.python, WORKER),
-        lambda spec: payloads[spec.id],
-        {"world": {"name": ORIGINAL, "sapien": versions["sapien"], **commits}},
-        complete,
-    )

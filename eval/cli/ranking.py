@@ -105,13 +105,13 @@ def _play(
     folder: Path, worlds: tuple[str, ...], rounds: list[Round], assets: str | None, python: str | None, workers: int | None
 ) -> None:
     """What is missing; what cannot be played is said before anything is."""
-    from eval.backends.selection import find_world
+    from eval.backends.selection import find_backend
     from eval.parity.ranking.rounds import is_played
 
     left = [(world, step) for world in worlds for step in rounds if not is_played(folder / world / step.name, step)]
     for world in dict.fromkeys(world for world, _ in left):
         specs = [spec for place, step in left if place == world for spec in step.plan]
-        find_world(world, python if world != OWN else None, assets if world == OWN else None, "raster", specs)
+        find_backend(world, python if world != OWN else None, assets if world == OWN else None, "raster", specs)
     try:
         for world, step in left:
             _run(folder / world / step.name, world, step, assets, python, workers)

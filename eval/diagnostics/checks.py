@@ -209,8 +209,9 @@ def check_original() -> Check:
             return Check(name=name, ok=False, detail="no interpreter given", fix=fix, required=False)
         detail, _, fix = str(error).partition(": ")
         return Check(name=name, ok=False, detail=detail, fix=fix, required=False)
-    versions = ", ".join(f"{key} {original.found[key]}" for key in ("python", "numpy"))
-    detail = f"{original.name} ({original.python}; {versions}; assets {original.found['assets']})"
+    installed = original.installed
+    versions = f"python {installed.python}, numpy {installed.numpy}"
+    detail = f"{original.name} ({original.python}; {versions}; assets {installed.assets})"
     return Check(name=name, ok=True, detail=detail, required=False)
 
 

@@ -1,71 +1,78 @@
-"""Ask a policy for actions and check what it answers."""
+"""Query a policy for actions and check what it answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from policies.base import Action, Observation, Policy
+
+Notes = Mapping[str, object]
+"""``Action.notes``."""
 
 
 class PolicyFault(Exception):
     """A policy raised or answered nonsense; the text is one line."""
 
 
+class CheckedAction(NamedTuple):
+    """What a worker is sent."""
+
+    command: tuple[float, ...]
+    """(7,) finite numbers."""
+    terminate: bool
+    notes: Notes
+
+
 @dataclass(frozen=True)
-class Answers:
+class BatchResult:
     """What came of one batch, by episode id."""
 
-    actions: dict[str, tuple[tuple[float, ...], bool]]
-    """(7 finite numbers, terminate)."""
-    faults: dict[str, str]
+    actions: dict[str, CheckedAction]
+    faults: dict[str, str] = field(default_factory=dict)
     """Why an episode cannot go on."""
-    notes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """``Action.notes`` of every action."""
     spoiled: tuple[str, ...] = ()
     """Episodes that must begin again, each in batches of its own: their batch broke, so whose fault it was and what
     the policy now remembers of the others cannot be known."""
 
 
-def ask(policy: Policy, observations: Sequence[Observation]) -> Answers:
+def query(policy: Policy, observations: Sequence[Observation]) -> BatchResult:
     """One checked action an observation. Never raises for what the policy does, Ctrl-C apart.
 
     When a batch of several raises, all are ``spoiled``; one that raises alone is at fault.
     """
     try:
-        answers = policy.act(observations)
-        if len(answers) != len(observations):
-            raise PolicyFault(f"policy gave {len(answers)} actions for {len(observations)} observations")
+        given = policy.act(observations)
+        if len(given) != len(observations):
+            raise PolicyFault(f"policy gave {len(given)} actions for {len(observations)} observations")
     except Exception as error:
         if len(observations) == 1:
-            return Answers({}, {observations[0].episode: one_line(error)})
-        return Answers({}, {}, spoiled=tuple(o.episode for o in observations))
-    actions: dict[str, tuple[tuple[float, ...], bool]] = {}
-    faults: dict[str, str] = {}
-    notes: dict[str, Mapping[str, Any]] = {}
-    for observation, answer in zip(observations, answers, strict=True):
+            return BatchResult({}, {observations[0].episode: one_line(error)})
+        return BatchResult({}, spoiled=tuple(observation.episode for observation in observations))
+    result = BatchResult({})
+    for observation, action in zip(observations, given, strict=True):
         try:
-            actions[observation.episode] = _checked(answer)
-            notes[observation.episode] = getattr(answer, "notes", {})
+            result.actions[observation.episode] = _checked(action)
         except PolicyFault as fault:
-            faults[observation.episode] = one_line(fault)
-    return Answers(actions, faults, notes)
+            result.faults[observation.episode] = one_line(fault)
+    return result
 
 
-def _checked(answer: Action) -> tuple[tuple[float, ...], bool]:
+def _checked(action: Action) -> CheckedAction:
     try:
-        world = np.asarray(answer.command, dtype=np.float64)
-        terminate = bool(answer.terminate)
+        command = np.asarray(action.command, dtype=np.float64)
+        terminate = bool(action.terminate)
+        notes = action.notes
     except (AttributeError, TypeError, ValueError) as error:
-        raise PolicyFault(f"policy gave {type(answer).__name__} that is no Action of 7 numbers") from error
-    if world.shape != (7,):
-        raise PolicyFault(f"policy gave an action of shape {world.shape}, not (7,)")
-    if not np.isfinite(world).all():
-        raise PolicyFault(f"policy gave an action that is not finite: {world.tolist()}")
-    return tuple(world.tolist()), terminate
+        raise PolicyFault(f"policy gave {type(action).__name__} that is no Action of 7 numbers") from error
+    if command.shape != (7,):
+        raise PolicyFault(f"policy gave an action of shape {command.shape}, not (7,)")
+    if not np.isfinite(command).all():
+        raise PolicyFault(f"policy gave an action that is not finite: {command.tolist()}")
+    return CheckedAction(tuple(command.tolist()), terminate, notes)
 
 
 def one_line(error: BaseException) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
-from eval.backends.selection import World
+from eval.backends import protocol
+from eval.backends.base import Backend
+from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.rollout.frames import Frames, receive
-from eval.rollout.processes import Process
+from eval.rollout.frames import Frames
+from eval.rollout.job import Job
+from eval.rollout.processes import Process, start
 
 STARTUP_SECONDS = 120.0
 START_ATTEMPTS = 3
@@ -22,7 +24,7 @@ START_ATTEMPTS = 3
 class WorkerSettings:
     """What every worker is started with."""
 
-    world: World
+    backend: Backend
     workers: int
     watchdog: float
     """Seconds a worker may take for one message before it counts as hanging."""
@@ -38,13 +40,18 @@ class Worker:
     ready: bool = False
     busy: bool = False
     frames: Frames | None = None
-    last_scene: str | None = None
-    job: Any = field(default=None)
-    """The loop's own note of what the worker plays."""
+    last_spec: EpisodeSpec | None = None
+    """The episode it was last given."""
+    job: Job | None = None
+    """What it plays."""
 
 
 class WorkerLost(Exception):
     """A worker died, hung or raised; the text says which."""
+
+
+Report = protocol.State | protocol.WorldChanged | protocol.Ready | WorkerLost
+"""What the loop hears of a worker."""
 
 
 class Pool:
@@ -57,30 +64,30 @@ class Pool:
 
     def _start(self) -> Worker:
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
-        process, connection = self.settings.world.start(threads)
+        process, connection = start(self.settings.backend.worker, threads)
         return Worker(process, connection, time.monotonic() + STARTUP_SECONDS, busy=True)
 
-    def send(self, worker: Worker, message: tuple[Any, ...]) -> None:
-        """Give a worker something to do. A dead one is found by the next :meth:`messages`."""
+    def send(self, worker: Worker, message: protocol.ToWorker) -> None:
+        """Give a worker something to do. A dead one is found by the next :meth:`reports`."""
         worker.busy, worker.deadline = True, time.monotonic() + self.settings.watchdog
         try:
-            worker.connection.send(message)
+            protocol.send(worker.connection, message)
         except (BrokenPipeError, ConnectionResetError):
             worker.deadline = 0.0
 
-    def messages(self, timeout: float = 0.5) -> Iterator[tuple[Worker, tuple[Any, ...] | WorkerLost]]:
+    def reports(self, timeout: float = 0.5) -> Iterator[tuple[Worker, Report]]:
         """Everything the workers have said by now; a ``WorkerLost`` in place of a message if one is gone.
 
         Raises ``UserError`` if a worker refuses the run or workers cannot be started at all.
         """
-        handles = [w.connection for w in self.workers]
+        handles = [worker.connection for worker in self.workers]
         ready = set(wait(handles, timeout))
         for worker in list(self.workers):
             try:
                 while worker.connection in ready and worker.connection.poll():
-                    message = self._receive(worker)
-                    if message is not None:
-                        yield worker, message
+                    report = self._receive(worker)
+                    if report is not None:
+                        yield worker, report
                 if worker.busy and time.monotonic() > worker.deadline:
                     raise WorkerLost(self._last_words(worker))
             except (EOFError, ConnectionResetError, WorkerLost) as reason:
@@ -88,19 +95,22 @@ class Pool:
                 self._note_failed_start(worker, lost)
                 yield worker, lost
 
-    def _receive(self, worker: Worker) -> tuple[Any, ...] | None:
-        message: tuple[Any, ...] = worker.connection.recv()
-        if message[0] == "refused":
-            raise UserError(message[1])
-        if message[0] == "error":
-            raise WorkerLost(message[1])
-        if message[0] == "frames":
-            worker.frames = receive(worker.connection, *message[1:])
+    def _receive(self, worker: Worker) -> Report | None:
+        message = protocol.receive(worker.connection)
+        if isinstance(message, protocol.WorldChanged):
+            return message
+        if isinstance(message, protocol.ImagesShared):
+            worker.frames = Frames(protocol.receive_images(worker.connection, message), message)
             return None
-        if message[0] == "ready":
+        if isinstance(message, protocol.Refused):
+            raise UserError(message.reason)
+        if isinstance(message, protocol.EpisodeFailed):
+            raise WorkerLost(message.error)
+        if isinstance(message, protocol.Ready):
             worker.ready, self._failed_starts = True, 0
-        if message[0] != "world":
-            worker.busy = False
+        elif not isinstance(message, protocol.State):
+            raise WorkerLost(f"the worker sent a {type(message).__name__}, which only the parent does")
+        worker.busy = False
         return message
 
     def _note_failed_start(self, worker: Worker, lost: WorkerLost) -> None:
@@ -116,8 +126,8 @@ class Pool:
         if code is None:
             return f"the worker was silent for {self.settings.watchdog:g} s"
         fate = f"the worker was killed by signal {-code}" if code < 0 else f"the worker exited with code {code}"
-        words = worker.process.last_line()
-        return f"{fate}: {words}" if words else fate
+        line = worker.process.last_line()
+        return f"{fate}: {line}" if line else fate
 
     def replace(self, worker: Worker) -> None:
         """Kill what is left of a worker and start a fresh one in its place."""
@@ -128,7 +138,7 @@ class Pool:
         """Ask idle workers to stop, kill the others."""
         for worker in self.workers:
             if not worker.busy:
-                self.send(worker, ("stop",))
+                self.send(worker, protocol.Stop())
         for worker in self.workers:
             worker.process.join(2.0 if worker.ready and worker.job is None else 0.0)
             _kill(worker)

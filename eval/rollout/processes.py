@@ -9,12 +9,13 @@ import subprocess
 import tempfile
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from typing import IO, Protocol
 
 import simpler_eval
+from eval.backends.base import ForeignWorker, OwnWorker
 
-WORDS_BYTES = 4000
+STDERR_BYTES = 4000
+"""Of the end of a process's stderr, which may hold the reason of its death."""
 
 
 class Process(Protocol):
@@ -34,31 +35,34 @@ class Process(Protocol):
         """What it said last on stderr, if that was kept."""
 
 
-def start_own(world: str, assets: str | None, rt: str, threads: int) -> tuple[Process, Connection]:
-    """A worker of ours (:mod:`eval.rollout.worker`) that plays in the module ``world``."""
+def start(worker: OwnWorker | ForeignWorker, threads: int) -> tuple[Process, Connection]:
+    """A process of this kind that renders with ``threads`` threads where the renderer is a CPU, and the pipe to it."""
+    return _start_own(worker, threads) if isinstance(worker, OwnWorker) else _start_foreign(worker, threads)
+
+
+def _start_own(worker: OwnWorker, threads: int) -> tuple[Process, Connection]:
     context = multiprocessing.get_context("spawn")  # fork after Vulkan or CUDA is up breaks both
     ours, theirs = context.Pipe(duplex=True)
-    process = context.Process(target=simpler_eval.work, args=(theirs, world, assets, rt, threads, os.getpid()), daemon=True)
+    process = context.Process(target=simpler_eval.work, args=(theirs, worker, threads, os.getpid()), daemon=True)
     process.start()
     theirs.close()
     return OwnProcess(process), ours
 
 
-def start_foreign(python: str, script: Path, threads: int) -> tuple[Process, Connection]:
-    """``python script serve FD PARENT``, which speaks the same protocol over the socket ``FD``."""
+def _start_foreign(worker: ForeignWorker, threads: int) -> tuple[Process, Connection]:
     ours, theirs = multiprocessing.Pipe(duplex=True)
     environment = {**os.environ, "LP_NUM_THREADS": os.environ.get("LP_NUM_THREADS", str(threads))}
-    words = tempfile.TemporaryFile()  # noqa: SIM115  the process owns it from here on
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115  the process owns it from here on
     child = subprocess.Popen(
-        [python, str(script), "serve", str(theirs.fileno()), str(os.getpid())],
+        [worker.python, str(worker.script), "serve", str(theirs.fileno()), str(os.getpid())],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # simulators are talkative
-        stderr=words,
+        stderr=stderr,
         env=environment,
     )
     theirs.close()
-    return ForeignProcess(child, words), ours
+    return ForeignProcess(child, stderr), ours
 
 
 class OwnProcess:
@@ -88,8 +92,8 @@ class OwnProcess:
 class ForeignProcess:
     """A ``subprocess.Popen`` whose stderr is kept aside."""
 
-    def __init__(self, child: subprocess.Popen[bytes], words: IO[bytes]) -> None:
-        self._child, self._words = child, words
+    def __init__(self, child: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+        self._child, self._stderr = child, stderr
 
     @property
     def exitcode(self) -> int | None:
@@ -107,7 +111,7 @@ class ForeignProcess:
 
     def last_line(self) -> str:
         """What it said last on stderr, for the record of an episode that died with it."""
-        size = self._words.seek(0, os.SEEK_END)
-        self._words.seek(max(0, size - WORDS_BYTES))
-        lines = self._words.read().decode(errors="replace").strip().splitlines()
+        size = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, size - STDERR_BYTES))
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""

@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.backends.selection import OWN, find_world
+from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.shards import shard_record, take_shard
 from eval.records.folder import RunData, RunFolder, load_run, plan_hash
+from eval.records.header import WorldIdentity, WorldRecord
 from eval.records.provenance import provenance
 from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
 from eval.records.videos import Film, VideoQueue, VideoRule
 from eval.records.worlds import merge_worlds
-from eval.rollout.loop import Finished, Rollout
+from eval.rollout.loop import Rollout
+from eval.rollout.play import Finished
 from eval.rollout.pool import WorkerSettings
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
@@ -49,10 +51,10 @@ class FolderRecorder:
         """Whether a film shows what the policy noted, too."""
         return self.rule.policy_view
 
-    def world(self, record: dict[str, Any]) -> None:
+    def world(self, record: WorldRecord) -> None:
         """Complete ``run.json`` with what only a worker knows; stand-ins of all scenes are gathered."""
         before = self.folder.header.get("world")
-        merged = merge_worlds(before, record)
+        merged = merge_worlds(before, _world_header(record))
         if merged != before:
             self.folder.write_header({**self.folder.header, "world": merged})
 
@@ -122,7 +124,7 @@ def run(
     drawn for which the original traces rays: ``trace``, ``raster``, or ``auto`` (trace where a GPU draws). ``on_start``
     is told the folder and what is already done, once the input is known to be usable; ``listener`` every new record.
     ``world`` is ``simpler-eval``, ``simpler-env`` (the original simulator, in the interpreter ``world_python``) or a module
-    as described in :mod:`eval.rollout.worker`.
+    as described in :mod:`eval.backends.base`.
 
     Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
     is on disk in both cases.
@@ -135,13 +137,13 @@ def run(
     whole = plan
     if shard is not None:
         plan = take_shard(whole, shard)
-    place = find_world(world, world_python, assets, rt, plan)  # before a model is loaded: that may take minutes
+    backend = find_backend(world, world_python, assets, rt, plan)  # before a model is loaded: that may take minutes
     name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
     player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
     options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt, "world_python": world_python}
     own = {task: text for task in sorted({spec.task for spec in plan}) if (text := user_task_text(task)) is not None}
     header = _header(plan, name, policy_args or {}, assets, player, options, own)
-    header["identity"] |= place.identity
+    header["identity"] |= _world_identity(backend.identity)
     header["drawn"] = _drawn(player, rule)
     if shard is not None:
         header["shard"] = shard_record(whole, shard, plan_hash(whole))
@@ -152,12 +154,28 @@ def run(
             left = folder.open_episodes(retry_errored)
             if on_start is not None:
                 on_start(folder.path, list(folder.records.values()))
-            settings = WorkerSettings(place, workers or default_workers(len(left)), watchdog)
+            settings = WorkerSettings(backend, workers or default_workers(len(left)), watchdog)
             _play(Rollout(left, player, settings, recorder), recorder, partial)
     finally:
         if isinstance(policy, str):
             player.close()
     return load_run(folder.path)
+
+
+def _world_identity(identity: WorldIdentity) -> dict[str, Any]:
+    """As ``run.json`` of version 1 has it: nothing for our own world."""
+    return {} if identity.name == OWN else {"world": {"name": identity.name, **identity.versions}}
+
+
+def _world_header(record: WorldRecord) -> dict[str, Any]:
+    """As ``run.json`` of version 1 has it."""
+    found = record.model_dump(mode="json", exclude_none=True)
+    if record.assets is not None:
+        assets = record.assets.model_dump(mode="json")
+        found["assets"] = {"standins" if key == "stand_ins" else key: value for key, value in assets.items()}
+    if "rendering" in found:
+        found["drawing"] = found.pop("rendering")
+    return found
 
 
 def _drawn(player: Policy, videos: VideoRule) -> str:

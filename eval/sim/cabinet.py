@@ -10,7 +10,7 @@ import sapien
 from numpy.typing import ArrayLike, NDArray
 from sapien import physx
 
-from eval.episode import DRAWERS, CabinetSpec
+from eval.episode import DRAWERS
 from eval.sim.urdf import urdf_loader
 
 POSE = sapien.Pose([-0.295, 0.0, 0.017])
@@ -55,14 +55,14 @@ class Cabinet:
         return self.links[f"{drawer}_drawer"].entity_pose
 
 
-def load_cabinet(scene: sapien.Scene, urdf: Path, spec: CabinetSpec, render: bool) -> Cabinet:
+def load_cabinet(scene: sapien.Scene, urdf: Path, joint_friction: float, render: bool) -> Cabinet:
     """Add the cabinet, all drawers closed. Masses follow from its boxes, as nothing else is given (spec Q6)."""
     builder = urdf_loader(scene, render).load_file_as_articulation_builder(str(urdf))
     articulation = builder.build(fix_root_link=True)
     articulation.set_name("cabinet")
     articulation.root_pose = POSE
     for joint in articulation.active_joints:
-        joint.set_friction(spec.joint_friction)
+        joint.set_friction(joint_friction)
         joint.set_drive_properties(0.0, JOINT_DAMPING)
         joint.set_drive_target(0.0)
     cabinet = Cabinet(articulation)

@@ -1,4 +1,4 @@
-"""The policy's picture: camera, photo overlay, quantisation (spec 7, 8.1, 8.2)."""
+"""The policy's camera: where it is mounted, its photo overlay, its quantisation (spec 7, 8.1, 8.2)."""
 
 from __future__ import annotations
 
@@ -37,49 +37,50 @@ def set_robot_material(links: list[sapien.Entity]) -> None:
 
 
 def load_photo(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB of an overlay photo as it ends up in the policy picture.
+    """(H, W, 3) RGB of an overlay photo as it ends up in the policy's image.
 
     Resized in float64 and truncated, as the original does (spec 8.2); the alpha channel is dropped, not applied (Q61).
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise OSError(f"{path} is not a picture that can be read")
+        raise OSError(f"{path} is not an image that can be read")
     scaled = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.float64) / 255.0, (width, height))
     return np.asarray(np.clip(scaled.astype(np.float32) * np.float32(255.0), 0, 255), dtype=np.uint8)
 
 
-class PolicyPicture:
-    """Takes the picture of one camera and lays it over a photo; H, W as the camera's."""
+class PolicyCamera:
+    """Renders the image that the policy sees and lays it over a photo; H, W as the camera's."""
 
     def __init__(
         self,
         scene: sapien.Scene,
-        camera: sapien.render.RenderCameraComponent,
+        component: sapien.render.RenderCameraComponent,
         foreground: list[sapien.Entity],
         photo: NDArray[np.uint8] | None,
     ) -> None:
-        self._scene, self._camera, self._photo = scene, camera, photo
+        """foreground: what stays visible over the photo; photo: (H, W, 3) RGB, None where the render is all."""
+        self.scene, self.component, self._photo = scene, component, photo
         ids = [int(entity.per_scene_id) for entity in foreground]
         self._behind = np.ones(max(256, max(ids, default=0) + 1), dtype=np.uint8)
         self._behind[ids] = 0  # 1 where the photo shows
-        self._quantised = np.empty((camera.height, camera.width, 4), dtype=np.uint8)
-        self._mask = np.empty((camera.height, camera.width), dtype=np.uint8)
+        self._quantised = np.empty((component.height, component.width, 4), dtype=np.uint8)
+        self._mask = np.empty((component.height, component.width), dtype=np.uint8)
 
     def take(self, out: NDArray[np.uint8]) -> None:
-        """Draw the present state into ``out`` (H, W, 3)."""
-        self._scene.update_render()
-        self._camera.take_picture()
+        """Render the present state into ``out`` (H, W, 3)."""
+        self.scene.update_render()
+        self.component.take_picture()
         # All four channels: contiguous memory is several times faster than every fourth number left out.
-        np.multiply(self._camera.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")  # truncates (Q52)
+        np.multiply(self.component.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")  # truncates (Q52)
         cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
         if self._photo is not None:
-            actor = self._camera.get_picture("Segmentation")[..., 1]
+            actor = self.component.get_picture("Segmentation")[..., 1]
             np.take(self._behind, actor, out=self._mask, mode="clip")
             cv2.copyTo(self._photo, self._mask, out)
 
     def raw(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Render before the overlay (H, W, 3) and entity ids per pixel (H, W), for comparisons."""
-        self._scene.update_render()
-        self._camera.take_picture()
-        color = np.clip(self._camera.get_picture("Color")[..., :3] * 255.0, 0, 255).astype(np.uint8)
-        return color, self._camera.get_picture("Segmentation")[..., 1].astype(np.int64)
+        self.scene.update_render()
+        self.component.take_picture()
+        color = np.clip(self.component.get_picture("Color")[..., :3] * 255.0, 0, 255).astype(np.uint8)
+        return color, self.component.get_picture("Segmentation")[..., 1].astype(np.int64)

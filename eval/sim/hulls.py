@@ -103,7 +103,7 @@ class Hull(NamedTuple):
 
 @cache
 def hulls_of(path: Path) -> tuple[Hull, ...]:
-    """The hulls of a collision file; whether one is thin is found out once a process."""
+    """The hulls of a collision file; whether one is thin is determined once a process."""
     return tuple(hull_around(piece) for piece in convex_pieces(path))
 
 

@@ -1,4 +1,4 @@
-"""Free objects: their hulls, mass properties and pictures."""
+"""Free objects: their hulls, mass properties and what is seen of them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def build_object(
 
 
 def render_body(visual: Path, pose: sapien.Pose | None = None) -> sapien.render.RenderBodyComponent:
-    """Picture of a mesh file; emissive textures shine as in the original (spec Q9)."""
+    """What is seen of a mesh file; emissive textures shine as in the original (spec Q9)."""
     component = sapien.render.RenderBodyComponent()
     shape = sapien.render.RenderShapeTriangleMesh(str(visual))
     if pose is not None:

@@ -99,9 +99,9 @@ def drive_scale(damping: float, inertia: float, timestep: float, solver: Solver)
     equal to what the original's iterations give; free motion keeps its shape because stiffness and damping shrink together.
     """
     a, n = damping * timestep / inertia, solver.position_iterations
-    wanted = 1.0 - math.exp(-ORIGINAL_POSITION_ITERATIONS / a)
+    original = 1.0 - math.exp(-ORIGINAL_POSITION_ITERATIONS / a)
 
     def too_strong(s: float) -> float:
-        return s * (1.0 - math.exp(-n / (s * a))) - wanted
+        return s * (1.0 - math.exp(-n / (s * a))) - original
 
     return 1.0 if too_strong(1.0) <= 0.0 else float(brentq(too_strong, SMALLEST_SCALE, 1.0))

@@ -1,7 +1,7 @@
-"""Ray traced or raster: how the episodes are drawn for which the original traces rays (spec 8.3).
+"""Ray traced or raster: how the episodes are rendered for which the original traces rays (spec 8.3).
 
 What is chosen once for a run is a short text: ``raster``, or ``trace:`` and a denoiser (``trace:optix``, ``trace:oidn``,
-``trace:none``). It is decided in a child process, by drawing and looking: a denoiser that the driver does not support may
+``trace:none``). It is decided in a child process, by rendering and looking: a denoiser that the driver does not support may
 return zeros without an error, or end the process.
 """
 
@@ -28,13 +28,13 @@ Choice = str
 MODES = ("auto", TRACE, RASTER)
 PROBE_SECONDS = 180.0
 SOFTWARE = ("llvmpipe", "SwiftShader")
-"""Devices that are a CPU: minutes a ray-traced picture."""
+"""Devices that are a CPU: minutes a ray-traced image."""
 
 
 def choose(mode: str) -> Choice:
     """What ``--rt`` means on this machine.
 
-    ``auto``: trace where a GPU draws, raster elsewhere; ``trace``; ``raster``. Raises ``UserError`` for anything else.
+    ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``raster``. Raises ``UserError`` for anything else.
     """
     if mode not in MODES:
         raise UserError(f'--rt "{mode}" is not known; use auto, trace or raster.{did_you_mean(mode, MODES)}')
@@ -59,8 +59,8 @@ def apply(choice: Choice) -> None:
     sapien.render.set_ray_tracing_denoiser(choice.partition(":")[2])
 
 
-def record(choice: Choice) -> Mapping[str, Any]:
-    """For ``run.json``."""
+def record(choice: Choice) -> Mapping[str, str | int]:
+    """For ``run.json``: the fields of a ``RenderingRecord`` (:mod:`eval.records.header`)."""
     if choice == RASTER:
         return {"rt": RASTER}
     return {"rt": TRACE, "samples": SAMPLES, "path_depth": PATH_DEPTH, "denoiser": choice.partition(":")[2]}
@@ -68,24 +68,24 @@ def record(choice: Choice) -> Mapping[str, Any]:
 
 @functools.cache
 def _device() -> str:
-    """Name of the device that draws; empty if there is none."""
+    """Name of the device that renders; empty if there is none."""
     return str((_probe("device") or {}).get("device", ""))
 
 
 @functools.cache
 def _denoiser(device: str) -> str:
-    """The first denoiser whose picture is like the noisy one; ``none`` if there is none."""
+    """The first denoiser whose image is like the noisy one; ``none`` if there is none."""
     if any(name in device for name in SOFTWARE):
         return "none"  # both need CUDA
     for name in DENOISERS:
-        found = _probe(name)
-        if found and found["plain"] > 0.02 and abs(found["denoised"] - found["plain"]) < 0.2 * found["plain"]:
+        seen = _probe(name)
+        if seen and seen["plain"] > 0.02 and abs(seen["denoised"] - seen["plain"]) < 0.2 * seen["plain"]:
             return name
     return "none"
 
 
 def _probe(what: str) -> dict[str, Any] | None:
-    """What a child process found; None if it failed, died or hung."""
+    """What a child process saw; None if it failed, died or hung."""
     path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")) if part)
     try:
         child = subprocess.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,8 @@ from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec, ObjectSpec
 from eval.sim import ray_tracing
 from eval.sim.cabinet import Cabinet, load_cabinet
-from eval.sim.camera import PolicyPicture, load_photo, mount_camera, set_robot_material
+from eval.sim.camera import PolicyCamera, load_photo, mount_camera, set_robot_material
+from eval.sim.contents import SceneContents, contents_of
 from eval.sim.objects import body_of, build_object, make_matte, mass_properties
 from eval.sim.physics import CONTROL, drive_scale, new_scene, new_system
 from eval.sim.robots.articulation import Robot, link_materials, load_robot
@@ -34,37 +34,40 @@ UNDAMPED = ("distractor", "fixture")
 """Roles that keep PhysX's own damping."""
 
 
-def scene_key(spec: EpisodeSpec) -> str:
-    """Equal for two episodes that can be played in the same scene without building it anew."""
-    parts = [spec.task, spec.robot, spec.urdf_version, spec.sim_freq, spec.control_freq, spec.scene, spec.lighting]
-    parts += [spec.overlay, spec.shader, spec.disable_bad_material]
-    parts += [[o.model, o.role, o.density] for o in spec.objects] + [spec.matte_objects]
-    if spec.cabinet is not None:
-        parts += [spec.cabinet.station, spec.cabinet.joint_friction]
-    return json.dumps(parts)
-
-
 def object_names(objects: Sequence[ObjectSpec]) -> list[str]:
     """Names of the bodies: the models' names, which the original never repeats within a scene."""
     return [o.model for o in objects]
 
 
 @dataclass(frozen=True)
-class Furniture:
-    """Stage, free objects in the spec's order, and the cabinet if there is one."""
+class SceneBodies:
+    """Stage, free objects in the contents' order, and the cabinet if there is one."""
 
     stage: sapien.Entity
     objects: list[sapien.Entity]
     cabinet: Cabinet | None
 
 
-def build_furniture(scene: sapien.Scene, spec: EpisodeSpec, assets: Assets, render: bool) -> Furniture:
-    """Put everything but the robot into ``scene``: objects at the origin, drawers closed."""
-    config = scenes()[spec.scene]
+def build_bodies(
+    scene: sapien.Scene, contents: SceneContents, assets: Assets, render: bool, matte: bool = False
+) -> SceneBodies:
+    """Put everything but the robot into ``scene``.
+
+    Args:
+        scene: of the engine, as :func:`eval.sim.physics.new_scene` made it.
+        contents: what to build, and nothing but that decides what is built.
+        assets: where the files come from.
+        render: whether the bodies can be seen, too.
+        matte: whether the objects lose gloss and metal.
+
+    Returns:
+        The bodies: objects at the origin, drawers closed.
+    """
+    config = scenes()[contents.stage]
     file = None if config.file is None else assets.path(f"data/{config.file}")
-    stage = build_stage(scene, file, config, render, spec.physics.stage_collides)
+    stage = build_stage(scene, file, config, render, contents.stage_collides)
     objects = []
-    for item in spec.objects:
+    for item in contents.objects:
         builtin = assets.collision_is_builtin(item.model)
         entity = build_object(
             scene,
@@ -77,33 +80,35 @@ def build_furniture(scene: sapien.Scene, spec: EpisodeSpec, assets: Assets, rend
         )
         if item.role == "fixture":
             body_of(entity).set_locked_motion_axes(LOCK_ALL)
-        if render and spec.matte_objects:
+        if render and matte:
             make_matte(entity)
         objects.append(entity)
     cabinet = None
-    if spec.cabinet is not None:
-        urdf = assets.urdf(f"data/custom/{spec.cabinet.station}.urdf")
-        cabinet = load_cabinet(scene, urdf, spec.cabinet, render)
-    return Furniture(stage, objects, cabinet)
+    if contents.station is not None:
+        urdf = assets.urdf(f"data/custom/{contents.station}.urdf")
+        cabinet = load_cabinet(scene, urdf, contents.joint_friction, render)
+    return SceneBodies(stage, objects, cabinet)
 
 
 @dataclass
-class StageSet:
-    """Everything of one scene; it serves any number of episodes with the same :func:`scene_key`."""
+class EpisodeScene:
+    """Everything of the scene of one episode."""
 
-    scene: sapien.Scene
+    engine: sapien.Scene
     system: sapien.physx.PhysxCpuSystem
     config: RobotConfig
     robot: Robot
     controller: Controller
     stage: sapien.Entity
     objects: dict[str, sapien.Entity]
+    """By name, in the episode's order."""
     cabinet: Cabinet | None
     hidden: tuple[str, ...]
     """Objects that the photo shows in place of the render."""
-    picture: PolicyPicture | None
-    camera: sapien.render.RenderCameraComponent | None
     substeps: int
+    """Physics steps of a control step."""
+    camera: PolicyCamera | None = None
+    """None: nothing is rendered."""
 
     def start(self, spec: EpisodeSpec, settled: Sequence[Settled]) -> None:
         """Objects as they settled, robot at its start; what slept goes on sleeping."""
@@ -136,35 +141,47 @@ class StageSet:
         return [link.entity for link in links] + [e for name, e in self.objects.items() if name not in self.hidden]
 
 
-def build_stage_set(spec: EpisodeSpec, assets: Assets, render: bool, rt: str = ray_tracing.RASTER) -> StageSet:
-    """Build the scene of an episode; ``rt``: how ray-traced episodes are drawn (:mod:`eval.sim.ray_tracing`)."""
+def build_scene(
+    spec: EpisodeSpec, assets: Assets, render: bool, rendering: ray_tracing.Choice = ray_tracing.RASTER
+) -> EpisodeScene:
+    """Build the scene of an episode.
+
+    Args:
+        spec: the episode.
+        assets: where the files come from.
+        render: whether there is a camera.
+        rendering: how episodes are rendered for which the original traces rays.
+
+    Returns:
+        The scene before :meth:`EpisodeScene.start`.
+    """
     config = robots()[spec.robot]
     timestep = 1.0 / spec.sim_freq
     system = new_system(timestep, CONTROL[config.family], spec.physics.contact_offset)
-    scene = new_scene(system, render)
+    engine = new_scene(system, render)
     if render:
-        ray_tracing.apply(rt if spec.shader == "rt" else ray_tracing.RASTER)
+        ray_tracing.apply(rendering if spec.shader == "rt" else ray_tracing.RASTER)
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
-    robot = load_robot(scene, urdf, geometry, link_materials(config), render)
+    robot = load_robot(engine, urdf, geometry, link_materials(config), render)
     _set_drives(robot, config, timestep)
     if config.family == "widowx":
         _separate_widowx_fingers(robot)
-    furniture = build_furniture(scene, spec, assets, render)
+    bodies = build_bodies(engine, contents_of(spec), assets, render, spec.matte_objects)
     kinematics = KinematicModel(geometry)
     substeps = spec.sim_freq // spec.control_freq
     controller: Controller
     if config.family == "google_robot":
-        controller = GoogleRobotController(robot, kinematics, timestep, substeps, scene.get_contacts)
+        controller = GoogleRobotController(robot, kinematics, timestep, substeps, engine.get_contacts)
     else:
         controller = WidowXController(robot, kinematics)
-    named = dict(zip(object_names(spec.objects), furniture.objects, strict=True))
-    made = StageSet(
-        scene, system, config, robot, controller, furniture.stage, named, furniture.cabinet, spec.hidden, None, None, substeps
+    objects = dict(zip(object_names(spec.objects), bodies.objects, strict=True))
+    scene = EpisodeScene(
+        engine, system, config, robot, controller, bodies.stage, objects, bodies.cabinet, spec.hidden, substeps
     )
     if render:
-        _add_picture(made, spec, assets)
-    return made
+        _add_camera(scene, spec, assets)
+    return scene
 
 
 def _set_drives(robot: Robot, config: RobotConfig, timestep: float) -> None:
@@ -184,14 +201,13 @@ def _separate_widowx_fingers(robot: Robot) -> None:
             shape.set_collision_groups([1, 1, group, 0])
 
 
-def _add_picture(made: StageSet, spec: EpisodeSpec, assets: Assets) -> None:
-    camera_config = made.config.camera
-    links = [link.entity for link in made.robot.links.values()]
+def _add_camera(scene: EpisodeScene, spec: EpisodeSpec, assets: Assets) -> None:
+    config = scene.config.camera
     if not spec.disable_bad_material:
-        set_robot_material(links)
-    build_lights(made.scene, spec.lights)
-    made.camera = mount_camera(made.robot.links[camera_config.link].entity, camera_config)
+        set_robot_material([link.entity for link in scene.robot.links.values()])
+    build_lights(scene.engine, spec.lights)
+    component = mount_camera(scene.robot.links[config.link].entity, config)
     photo = None
     if spec.overlay is not None:
-        photo = load_photo(assets.path(f"data/{spec.overlay}"), camera_config.height, camera_config.width)
-    made.picture = PolicyPicture(made.scene, made.camera, made.foreground(), photo)
+        photo = load_photo(assets.path(f"data/{spec.overlay}"), config.height, config.width)
+    scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo)

@@ -1,7 +1,8 @@
 """Dropping objects onto the stage before an episode (spec 9.4).
 
 Settling runs in a scene of its own under TGS, with the stage and the objects only (the original sends the robot ten metres
-away meanwhile). It always starts from a fresh scene, so the result depends on the specification alone and can be kept.
+away meanwhile). It always starts from a fresh scene, so the result depends on its arguments alone and can be kept
+(:mod:`eval.sim.settled_states`).
 """
 
 from __future__ import annotations

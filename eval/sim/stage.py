@@ -16,7 +16,7 @@ SHADOW_SCALE, SHADOW_MAP_SIZE = 5.0, 2048
 
 
 def build_stage(scene: sapien.Scene, file: Path | None, config: Scene, render: bool, collides: bool = True) -> sapien.Entity:
-    """The room as a static body: triangle mesh for contact if it ``collides``, and with ``render`` the same as picture.
+    """The room as a static body: triangle mesh for contact if it ``collides``, and with ``render`` the same to be seen.
 
     The rotation of the original is not quite a unit quaternion. PhysX normalises it, the renderer does not, and both see
     the number as it stands (spec Q59).
@@ -25,12 +25,12 @@ def build_stage(scene: sapien.Scene, file: Path | None, config: Scene, render: b
     entity.name = STAGE_NAME
     local = sapien.Pose(config.local_position, config.local_quat)
     if render:
-        picture = sapien.render.RenderBodyComponent()
+        visual = sapien.render.RenderBodyComponent()
         shape = _slab(config) if file is None else sapien.render.RenderShapeTriangleMesh(str(file))
         shape.local_pose = local
-        picture.attach(shape)
-        light_emissive_textures(picture)
-        entity.add_component(picture)
+        visual.attach(shape)
+        light_emissive_textures(visual)
+        entity.add_component(visual)
     if collides and file is not None:
         entity.add_component(_collision(file, local))
     entity.pose = sapien.Pose([-v for v in config.offset])

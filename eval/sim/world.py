@@ -1,7 +1,13 @@
-"""One world: plays episodes of one scene after the other, as a Gymnasium environment."""
+"""One world: plays any episode, one after the other, as a Gymnasium environment.
+
+world = World(Assets.from_option(None))
+observation, info = world.reset(options={"spec": make_plan()[0]})
+observation, reward, terminated, truncated, info = world.step(action)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -10,126 +16,160 @@ import sapien
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from eval.assets.record import AssetsRecord
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
-from eval.sim.contacts import ContactTable, presses_on_shape
-from eval.sim.objects import body_of, collision_box
-from eval.sim.ray_tracing import RASTER
+from eval.sim.objects import collision_box
+from eval.sim.ray_tracing import RASTER, Choice
 from eval.sim.robots.base import pose_array
-from eval.sim.scene import StageSet, build_furniture, build_stage_set
-from eval.sim.settling import Settled, settle
-from eval.tasks.base import TaskObservation, TaskResult
+from eval.sim.scene import EpisodeScene, build_scene
+from eval.sim.settled_states import settled_objects
+from eval.sim.settling import Settled
+from eval.sim.task_view import TaskView
+from eval.tasks.base import TaskResult
 from eval.tasks.families import make_rule
-from eval.tasks.grasp_check import is_grasped
+from policies.base import DrawerState, Privileged
 from task_configs import robots
 
 ACTION_LENGTH = 7
 
+Observation = dict[str, Any]
+Info = dict[str, Any]
 
-def picture_size(spec: EpisodeSpec) -> tuple[int, int]:
-    """(H, W) of the policy picture."""
+
+def image_size(spec: EpisodeSpec) -> tuple[int, int]:
+    """(H, W) of the image that the policy sees."""
     camera = robots()[spec.robot].camera
     return camera.height, camera.width
 
 
-class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
+class World(gymnasium.Env[Observation, NDArray[np.float64]]):
     """SIMPLER on SAPIEN 3.
 
     Observation: ``image`` (H, W, 3) uint8 if rendered, ``tcp_pose`` (7,) x y z qw qx qy qz of the tool in the robot's base
     frame, ``gripper_opening`` (1,) 0..1, ``qpos`` (n,). Action: (7,) translation m, rotation vector rad, gripper; never
     clipped (the arm takes what it gets). Success never ends an episode: ``truncated`` at the step limit does.
+
+    ``begin`` and ``play`` are the same without observations; whoever uses them takes what is needed of ``scene``.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
 
-    def __init__(self, spec: EpisodeSpec, assets: Assets, render: bool = True, rt: str = RASTER) -> None:
+    def __init__(
+        self, assets: Assets, render: bool = True, rendering: Choice = RASTER, spec: EpisodeSpec | None = None
+    ) -> None:
+        """Open a world; nothing is built before the first episode.
+
+        Args:
+            assets: where the files come from.
+            render: whether there are images.
+            rendering: how episodes are rendered for which the original traces rays (:mod:`eval.sim.ray_tracing`).
+            spec: the first episode. Not needed, except by what asks for the spaces before the first ``reset``, as
+                Gymnasium's wrappers do: they depend on the robot.
+        """
         self.render_mode = "rgb_array" if render else None
-        self.spec_of_episode = spec
-        self._assets, self._render, self._rt = assets, render, rt
-        self._set: StageSet | None = None
-        self._settled: dict[str, list[Settled]] = {}
-        self.image_out: NDArray[np.uint8] | None = None
-        config = robots()[spec.robot]
+        self._assets, self._render, self._rendering = assets, render, rendering
+        self._scene: EpisodeScene | None = None
+        self._robot: str | None = None
+        self._episode = spec
         self.action_space = spaces.Box(-np.inf, np.inf, (ACTION_LENGTH,), np.float64)
+        if spec is not None:
+            self._declare_observations(spec)
+
+    def _declare_observations(self, spec: EpisodeSpec) -> None:
         observed: dict[str, spaces.Space[Any]] = {
             "tcp_pose": spaces.Box(-np.inf, np.inf, (7,), np.float32),
             "gripper_opening": spaces.Box(0.0, 1.0, (1,), np.float32),
-            "qpos": spaces.Box(-np.inf, np.inf, (len(config.joints),), np.float32),
+            "qpos": spaces.Box(-np.inf, np.inf, (len(robots()[spec.robot].joints),), np.float32),
         }
-        if render:
-            observed["image"] = spaces.Box(0, 255, (*picture_size(spec), 3), np.uint8)
+        if self._render:
+            observed["image"] = spaces.Box(0, 255, (*image_size(spec), 3), np.uint8)
+        self._robot = spec.robot
         self.observation_space = spaces.Dict(observed)
 
     @property
-    def stage_set(self) -> StageSet:
-        """The scene of the present episode."""
-        if self._set is None:
-            raise RuntimeError("reset the world first")
-        return self._set
+    def episode(self) -> EpisodeSpec:
+        """The present episode."""
+        if self._episode is None:
+            raise RuntimeError('the world has no episode yet; give one: world.reset(options={"spec": spec})')
+        return self._episode
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    @property
+    def scene(self) -> EpisodeScene:
+        """The scene of the present episode."""
+        if self._scene is None:
+            raise RuntimeError("reset the world first")
+        return self._scene
+
+    # ---- an episode without observations ------------------------------------------------------------------------------
+
+    def begin(self, spec: EpisodeSpec, settled: Sequence[Settled] | None = None) -> TaskResult:
+        """Begin an episode and return its first, empty verdict; renders nothing.
+
+        ``settled``: states of the objects, in the spec's order; None: where they come to rest.
+        """
+        if settled is None:
+            settled = settled_objects(spec, self._assets)
+        if spec.robot != self._robot:
+            self._declare_observations(spec)
+        self._episode = spec
+        self._scene = None  # free the old scene first
+        # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
+        # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
+        self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering)
+        scene.start(spec, settled)
+        self._boxes = {name: collision_box(entity) for name, entity in scene.objects.items()}
+        self._roles = {item.role: item.model for item in spec.objects if item.role != "distractor"}
+        self._view = TaskView(scene)
+        self._rule = make_rule(spec)
+        self._rule.reset(self._view.read(settled))
+        self._steps = 0
+        return TaskResult(False, {}, self._rule.initial_stats())
+
+    def play(self, action: NDArray[np.float64]) -> TaskResult:
+        """Play one control step with a (7,) action and judge it; NaN and wrong shapes raise ValueError."""
+        given = np.asarray(action, dtype=np.float64)
+        if given.shape != (ACTION_LENGTH,) or not np.isfinite(given).all():
+            raise ValueError(f"an action is {ACTION_LENGTH} finite numbers, got {action!r}")
+        self.scene.control_step(given)
+        self._steps += 1
+        return self._rule.evaluate(self._view.read())
+
+    def take_image(self, out: NDArray[np.uint8]) -> None:
+        """Render the present state into ``out`` (H, W, 3)."""
+        if self.scene.camera is None:
+            raise RuntimeError("this world was made with render=False")
+        self.scene.camera.take(out)
+
+    # ---- Gymnasium ----------------------------------------------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Begin the episode ``options["spec"]`` (an EpisodeSpec), or the present one again. A spec fixes everything, so
         the seed changes nothing.
         """
         super().reset(seed=seed)
-        spec = (options or {}).get("spec", self.spec_of_episode)
-        stats = self.begin(spec, self.settle(spec))
-        return self._observe(), self._info(TaskResult(False, {}, stats))
+        spec = (options or {}).get("spec")
+        result = self.begin(self.episode if spec is None else spec)
+        return self._observe(), self._info(result)
 
-    def begin(self, spec: EpisodeSpec, settled: list[Settled]) -> dict[str, Any]:
-        """Begin an episode from given object states and return its first statistics; draws no picture."""
-        self.spec_of_episode = spec
-        self._set = None  # free the old scene first
-        # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
-        # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
-        self._set = build_stage_set(spec, self._assets, self._render, self._rt)
-        self._set.start(spec, settled)
-        self._boxes = {name: collision_box(entity) for name, entity in self._set.objects.items()}
-        self._rule = make_rule(spec)
-        self._rule.reset(self._facts(settled))
-        self._steps = 0
-        return self._rule.initial_stats()
-
-    def settle(self, spec: EpisodeSpec) -> list[Settled]:
-        """Where the objects come to rest; kept, since many episodes share it."""
-        key = repr((spec.scene, spec.sim_freq, spec.objects))
-        if key not in self._settled:
-            self._settled[key] = settle(
-                spec.objects,
-                lambda scene: build_furniture(scene, spec, self._assets, render=False).objects,
-                spec.sim_freq,
-                spec.physics.contact_offset,
-            )
-        return self._settled[key]
-
-    def step(self, action: NDArray[np.float64]) -> tuple[dict[str, Any], SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.float64]) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         """Play one control step with a (7,) action; NaN and wrong shapes raise ValueError."""
-        wanted = np.asarray(action, dtype=np.float64)
-        if wanted.shape != (ACTION_LENGTH,) or not np.isfinite(wanted).all():
-            raise ValueError(f"an action is {ACTION_LENGTH} finite numbers, got {action!r}")
-        self.stage_set.control_step(wanted)
-        self._steps += 1
-        result = self._rule.evaluate(self._facts())
-        truncated = self._steps >= self.spec_of_episode.max_steps
+        result = self.play(action)
+        truncated = self._steps >= self.episode.max_steps
         return self._observe(), float(result.success), bool(result.success), truncated, self._info(result)
 
-    def _observe(self) -> dict[str, Any]:
-        robot, made = self.stage_set.robot, self.stage_set
-        observation: dict[str, Any] = {
-            "tcp_pose": pose_array(robot.tool_pose()).astype(np.float32),
-            "gripper_opening": np.array([min(made.controller.gripper_opening(), 1.0)], dtype=np.float32),
-            "qpos": robot.qpos,
+    def _observe(self) -> Observation:
+        observation: Observation = {
+            "tcp_pose": self.tcp_pose,
+            "gripper_opening": np.array([self.gripper_opening], dtype=np.float32),
+            "qpos": self.scene.robot.qpos,
         }
-        if made.picture is not None:
-            image = self.image_out
-            if image is None:
-                image = np.empty((*picture_size(self.spec_of_episode), 3), dtype=np.uint8)
-            made.picture.take(image)
-            observation["image"] = self._last_image = image
+        if self._render:
+            self._last_image = np.empty((*image_size(self.episode), 3), dtype=np.uint8)
+            self.take_image(self._last_image)
+            observation["image"] = self._last_image
         return observation
 
-    def _info(self, result: TaskResult) -> dict[str, Any]:
+    def _info(self, result: TaskResult) -> Info:
         return {
             "success": bool(result.success),
             "episode_stats": dict(result.episode_stats),
@@ -139,67 +179,56 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
             **result.flags,
         }
 
-    def _facts(self, settled: list[Settled] | None = None) -> TaskObservation:
-        """What the task's rule may look at; ``settled`` at the start of an episode."""
-        made = self.stage_set
-        contacts = made.scene.get_contacts()
-        table = ContactTable(contacts)
-        links = made.robot.links
-        poses = {name: pose_array(entity.pose) for name, entity in made.objects.items()}
-        centers = {name: pose_array(e.pose * body_of(e).cmass_local_pose)[:3] for name, e in made.objects.items()}
-        family = made.config.family
-        axes = {name: link.entity_pose.to_transformation_matrix()[:3, 1] for name, link in links.items() if "finger" in name}
+    def render(self) -> NDArray[np.uint8]:
+        """(H, W, 3) what the policy saw at the last step."""
+        return np.array(self._last_image)
 
-        def grasped(name: str, max_angle: float) -> bool:
-            return is_grasped(family, lambda link: table.impulse(link, name), axes, max_angle)
+    def close(self) -> None:
+        """Free the scene."""
+        self._scene = None
 
-        def foreign_contact(name: str, allowed: frozenset[str]) -> bool:
-            return any(other not in links and other not in allowed for other in table.touching(name))
+    # ---- what can be asked of the present state -----------------------------------------------------------------------
 
-        def lies_in_drawer(name: str, drawer: str) -> bool:
-            return made.cabinet is not None and presses_on_shape(contacts, name, made.cabinet.floor(drawer))
+    @property
+    def tcp_pose(self) -> NDArray[np.float32]:
+        """(7,) x y z qw qx qy qz, sensed pose of the tool in the robot's base frame."""
+        return pose_array(self.scene.robot.tool_pose()).astype(np.float32)
 
-        heights = None
-        if settled is not None:
-            heights = {name: state.reference_height for name, state in zip(made.objects, settled, strict=True)}
-        drawers = made.cabinet.openings if made.cabinet is not None else {}
-        return TaskObservation(poses, centers, grasped, foreign_contact, heights, drawers, lies_in_drawer)
+    @property
+    def gripper_opening(self) -> float:
+        """0 closed .. 1 open."""
+        return min(self.scene.controller.gripper_opening(), 1.0)
 
-    def privileged(self) -> dict[str, Any]:
-        """State for scripted policies.
-
-        ``family`` of the task; ``objects``: world pose (7,) by name; ``boxes``: (2, 3) m, least and greatest corner of
-        an object's hulls along its own axes; ``roles``: role -> name; ``tcp``, ``base``: world poses (7,) of tool and
-        robot base; ``drawer``, with a cabinet only: ``opening`` [m] and world pose ``frame`` (7,) of the task's drawer.
-        """
-        made, spec = self.stage_set, self.spec_of_episode
-        state: dict[str, Any] = {
-            "family": spec.rule.family,
-            "objects": {name: pose_array(entity.pose) for name, entity in made.objects.items()},
-            "boxes": self._boxes,
-            "roles": {o.role: o.model for o in spec.objects if o.role != "distractor"},
-            "tcp": pose_array(made.robot.tool.entity_pose),
-            "base": pose_array(made.robot.articulation.root_pose),
-        }
-        if made.cabinet is not None and spec.cabinet is not None:
-            drawer = spec.cabinet.drawer
-            frame = pose_array(made.cabinet.frame(drawer))
-            state["drawer"] = {"opening": made.cabinet.openings[drawer], "frame": frame}
-        return state
+    def privileged(self) -> Privileged:
+        """State for scripted policies."""
+        scene, spec = self.scene, self.episode
+        drawer = None
+        if scene.cabinet is not None and spec.cabinet is not None:
+            name = spec.cabinet.drawer
+            drawer = DrawerState(scene.cabinet.openings[name], pose_array(scene.cabinet.frame(name)))
+        return Privileged(
+            family=spec.rule.family,
+            objects={name: pose_array(entity.pose) for name, entity in scene.objects.items()},
+            boxes=self._boxes,
+            roles=self._roles,
+            tcp=pose_array(scene.robot.tool.entity_pose),
+            base=pose_array(scene.robot.articulation.root_pose),
+            drawer=drawer,
+        )
 
     def camera_matrices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(3, 3) intrinsic and (4, 4) extrinsic matrix (world to OpenCV camera frame) of the policy camera."""
-        camera = self.stage_set.config.camera
+        """(3, 3) intrinsic and (4, 4) extrinsic matrix (world to OpenCV camera frame) of the policy's camera."""
+        camera = self.scene.config.camera
         intrinsic = np.array([[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]])
         intrinsic = intrinsic.astype(np.float32).astype(np.float64)  # the engines hold single precision
-        link = self.stage_set.robot.links[camera.link].entity_pose
+        link = self.scene.robot.links[camera.link].entity_pose
         pose = (link * sapien.Pose(camera.position, camera.quat)).inv().to_transformation_matrix()
         axes = np.array([[0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
         return intrinsic, axes @ pose
 
     @property
     def instruction(self) -> str:
-        """What the policy is told to do now."""
+        """What the policy is to do now."""
         return self._rule.instruction
 
     @property
@@ -211,19 +240,7 @@ class World(gymnasium.Env[dict[str, Any], NDArray[np.float64]]):
         """Begin the next subtask of a long-horizon task."""
         self._rule.advance()
 
-    def render(self) -> NDArray[np.uint8]:
-        """(H, W, 3) the policy picture of the last step."""
-        return np.array(self._last_image)
-
-    def assets_record(self) -> AssetsRecord:
-        """Which files were used and which of them were stand-ins."""
-        return self._assets.record()
-
     @property
     def device_summary(self) -> str:
-        """The device that draws, in SAPIEN's words."""
-        return str(sapien.render.get_device_summary()) if self._render else "none (no picture)"
-
-    def close(self) -> None:
-        """Free the scene."""
-        self._set = None
+        """The device that renders, in SAPIEN's words."""
+        return str(sapien.render.get_device_summary()) if self._render else "none (no image)"

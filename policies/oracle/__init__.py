@@ -16,6 +16,7 @@ from policies.oracle.move_near import MoveNear
 from policies.oracle.pick import Pick
 from policies.oracle.place import Place
 from policies.oracle.put_on import PutOn
+from policies.oracle.state import privileged_of
 
 
 class Script(Protocol):
@@ -63,9 +64,7 @@ class OraclePolicy:
 
     def _script(self, observation: Observation) -> Script:
         if observation.episode not in self._scripts:
-            if observation.privileged is None:
-                raise ValueError("the oracle needs the privileged state")
-            self._scripts[observation.episode] = SCRIPTS[observation.privileged["family"]]()
+            self._scripts[observation.episode] = SCRIPTS[privileged_of(observation).family]()
         return self._scripts[observation.episode]
 
     def _graded(self, action: Action, observation: Observation) -> Action:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from policies.base import Action, Observation
+from policies.base import Action, Observation, Privileged
 from policies.oracle.motion import BRISK, GOOGLE, Hand, angle_to, distance, steer
+from policies.oracle.state import drawer_of, privileged_of
 
 Point = NDArray[np.float64]
 
@@ -47,17 +46,17 @@ class Drawer:
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
-        state: Any = observation.privileged
+        state = privileged_of(observation)
         self._steps += 1
         if observation.instruction.startswith("close"):
             return self._close(state)
         return self._open(state)
 
-    def done(self, state: Any) -> bool:
+    def done(self, state: Privileged) -> bool:
         """Whether the drawer is far enough open."""
-        return float(state["drawer"]["opening"]) >= self._far_enough
+        return drawer_of(state).opening >= self._far_enough
 
-    def _open(self, state: Any) -> Action:
+    def _open(self, state: Privileged) -> Action:
         edge = _edge(state)
         if self._phase == "before":
             return self._towards(state, edge + BEFORE, self._hook, "above", 0.05, 0.25, BRISK)
@@ -67,25 +66,25 @@ class Drawer:
             return self._towards(state, edge + BEHIND, self._hook, "pull", 0.008, 0.3, patience=7)
         if self.done(state):
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), terminate=True)
-        if self._steps > ATTEMPT or state["tcp"][0] > edge[0] + SLIPPED:
+        if self._steps > ATTEMPT or state.tcp[0] > edge[0] + SLIPPED:
             self._go("before")
-        pull = np.array([state["tcp"][0] + PULL, edge[1], edge[2] - self._press])
+        pull = np.array([state.tcp[0] + PULL, edge[1], edge[2] - self._press])
         return Action(steer(GOOGLE, state, pull, self._hook, GOOGLE.close_command))
 
-    def _close(self, state: Any) -> Action:
+    def _close(self, state: Privileged) -> Action:
         edge = _edge(state)
         if self._phase == "before":
             return self._towards(state, edge + PUSH_FROM, PUSH, "push", 0.03, 0.2, BRISK)
-        if float(state["drawer"]["opening"]) <= SHUT:
+        if drawer_of(state).opening <= SHUT:
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), terminate=True)
         if self._steps > ATTEMPT:
             self._go("before")
-        push = np.array([state["tcp"][0] - GOOGLE.step, edge[1], edge[2] + PUSH_FROM[2]])
+        push = np.array([state.tcp[0] - GOOGLE.step, edge[1], edge[2] + PUSH_FROM[2]])
         return Action(steer(GOOGLE, state, push, PUSH, GOOGLE.close_command))
 
     def _towards(
         self,
-        state: Any,
+        state: Privileged,
         point: Point,
         turned: Rotation,
         then: str,
@@ -106,6 +105,6 @@ class Drawer:
         self._phase, self._steps = phase, 0
 
 
-def _edge(state: Any) -> Point:
+def _edge(state: Privileged) -> Point:
     """(3,) the point of the panel's upper edge to work at, world."""
-    return np.asarray(state["drawer"]["frame"][:3] + PANEL + np.array([0.0, ASIDE * state["base"][1], 0.0]))
+    return np.asarray(drawer_of(state).frame[:3] + PANEL + np.array([0.0, ASIDE * state.base[1], 0.0]))

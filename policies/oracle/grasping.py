@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from policies.base import Privileged
 from policies.oracle.motion import Array, Hand, grasp_rotation, rotation
 
 ALIKE = 0.8
@@ -23,13 +21,13 @@ LOW, ABOVE = 0.07, 0.02
 """m, least height of the tool above an object's middle on the way to it, and above its top."""
 
 
-def grasp_of(hand: Hand, state: Mapping[str, Any], name: str) -> tuple[Array, Rotation]:
+def grasp_of(hand: Hand, state: Privileged, name: str) -> tuple[Array, Rotation]:
     """World position (3,) and rotation of the tool when its fingers close around the object.
 
     They close across the narrower side. Around a flat object the tool stays behind its middle, along the direction in
     which the fingers point, so far that they stay clear of what it lies on.
     """
-    pose, box = state["objects"][name], state["boxes"][name]
+    pose, box = state.objects[name], state.boxes[name]
     height = (box[1] - box[0])[_upright(pose)]
     turned = grasp_rotation(hand, state, pose[:3], _across(state, pose, box), level=height < THIN)
     approach = turned.as_matrix()[:, hand.approach]
@@ -37,13 +35,13 @@ def grasp_of(hand: Hand, state: Mapping[str, Any], name: str) -> tuple[Array, Ro
     return pose[:3] - max(0.0, missing / -approach[2]) * approach, turned
 
 
-def clearance(state: Mapping[str, Any], name: str) -> float:
+def clearance(state: Privileged, name: str) -> float:
     """m, how far above an object's middle the tool passes without touching it.
 
     Open fingers end above the tool, so a little more than the object's top is enough. Higher up, a wrist that reaches
     far out is at its limit, and the way down takes longer.
     """
-    return max(LOW, _extent(state["objects"][name], state["boxes"][name])[1] + ABOVE)
+    return max(LOW, _extent(state.objects[name], state.boxes[name])[1] + ABOVE)
 
 
 def _extent(pose: Array, box: Array) -> tuple[float, float]:
@@ -57,7 +55,7 @@ def _upright(pose: Array) -> int:
     return int(np.argmax(np.abs(rotation(pose).as_matrix()[2])))
 
 
-def _across(state: Mapping[str, Any], pose: Array, box: Array) -> Array | None:
+def _across(state: Privileged, pose: Array, box: Array) -> Array | None:
     """(3,) horizontal world direction of the object's narrower side; of two alike, the one more sideways to the arm.
 
     None for round things, which are taken sideways to the arm.
@@ -67,6 +65,6 @@ def _across(state: Mapping[str, Any], pose: Array, box: Array) -> Array | None:
     if sides[narrow] > ALIKE * sides[wide]:
         if sides[narrow] > SQUARE:
             return None
-        forward = pose[:2] - state["base"][:2]
+        forward = pose[:2] - state.base[:2]
         narrow = min(narrow, wide, key=lambda i: abs(float(axes[:2, i] @ forward)))
     return np.array([*axes[:2, narrow], 0.0])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+
+from policies.base import Privileged
 
 Array = NDArray[np.float64]
 
@@ -80,9 +80,9 @@ class Standstill:
         self._last: Array | None = None
         self._steps = 0
 
-    def seen(self, state: Mapping[str, Any]) -> bool:
+    def seen(self, state: Privileged) -> bool:
         """Whether the tool has stood still in the last steps; ask once a step."""
-        last, self._last = self._last, np.array(state["tcp"])
+        last, self._last = self._last, np.array(state.tcp)
         if last is None:
             return False
         moved = distance(state, last[:3]) + angle_to(state, rotation(last)) / 10
@@ -100,16 +100,14 @@ def rotation(pose: Array) -> Rotation:
     return Rotation.from_quat(pose[3:], scalar_first=True)
 
 
-def grasp_rotation(
-    hand: Hand, state: Mapping[str, Any], position: Array, across: Array | None, level: bool = False
-) -> Rotation:
+def grasp_rotation(hand: Hand, state: Privileged, position: Array, across: Array | None, level: bool = False) -> Rotation:
     """Tool rotation (world) for grasping at ``position`` (3,) from above, the fingers closing along ``across``.
 
     across: (3,) world direction, its sign does not matter; None closes sideways to the arm. The hand leans away from the
     robot, the more the farther it reaches: straight down would bend a Google wrist beyond its limit. ``level``: it does
     not lean along ``across``, so that both fingers come down equally far.
     """
-    reach = position[:2] - state["base"][:2]
+    reach = position[:2] - state.base[:2]
     far = float(np.linalg.norm(reach))
     forward = np.array([*(reach / far), 0.0])
     lean = float(np.clip(hand.lean + hand.lean_per_metre * (far - NEAR), 0.0, MAX_LEAN))
@@ -118,7 +116,7 @@ def grasp_rotation(
     if level:
         approach = _unit(approach - (approach @ closing) * closing)
     closing = _unit(closing - (closing @ approach) * approach)
-    if closing @ rotation(state["tcp"]).as_matrix()[:, hand.closing] < 0:
+    if closing @ rotation(state.tcp).as_matrix()[:, hand.closing] < 0:
         closing = -closing  # half a turn swaps the fingers
     matrix = np.empty((3, 3))
     matrix[:, hand.approach], matrix[:, hand.closing] = approach, closing
@@ -128,14 +126,14 @@ def grasp_rotation(
     return Rotation.from_matrix(matrix)
 
 
-def distance(state: Mapping[str, Any], position: Array) -> float:
+def distance(state: Privileged, position: Array) -> float:
     """m from the tool to a world position."""
-    return float(np.linalg.norm(state["tcp"][:3] - position))
+    return float(np.linalg.norm(state.tcp[:3] - position))
 
 
-def angle_to(state: Mapping[str, Any], wanted: Rotation) -> float:
+def angle_to(state: Privileged, wanted: Rotation) -> float:
     """rad from the tool's rotation to ``wanted``."""
-    return float((wanted * rotation(state["tcp"]).inv()).magnitude())
+    return float((wanted * rotation(state.tcp).inv()).magnitude())
 
 
 def raised(position: Array, height: float) -> Array:
@@ -143,11 +141,11 @@ def raised(position: Array, height: float) -> Array:
     return np.asarray(position + np.array([0.0, 0.0, height]))
 
 
-def steer(hand: Hand, state: Mapping[str, Any], position: Array, wanted: Rotation, gripper: float) -> Array:
+def steer(hand: Hand, state: Privileged, position: Array, wanted: Rotation, gripper: float) -> Array:
     """(7,) action that brings the tool towards a world pose, limited to the hand's pace."""
-    base = rotation(state["base"])
-    shift = base.inv().apply(position - state["tcp"][:3])
-    turn = base.inv().apply((wanted * rotation(state["tcp"]).inv()).as_rotvec())
+    base = rotation(state.base)
+    shift = base.inv().apply(position - state.tcp[:3])
+    turn = base.inv().apply((wanted * rotation(state.tcp).inv()).as_rotvec())
     return np.concatenate([_limited(shift, hand.step), _limited(turn, hand.turn), [gripper]])
 
 

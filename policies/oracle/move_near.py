@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from policies.base import Privileged
 from policies.oracle.motion import rotation
 from policies.oracle.put_on import Grasp, PutOn
 
@@ -22,9 +21,9 @@ class MoveNear(PutOn):
     grasp = Grasp(height=0.003, ease=1.0, within=0.005, descent_steps=12, closing_steps=4)
     """Brisk: with the careful grasp a Google hand lost 13 of 30 (height and pace were not told apart)."""
 
-    def destination(self, state: Any) -> NDArray[np.float64]:
+    def destination(self, state: Privileged) -> NDArray[np.float64]:
         """(3,) where the source's origin is to be let go, world."""
-        source, target = (state["objects"][state["roles"][role]][:2] for role in ("source", "goal"))
+        source, target = (state.objects[state.roles[role]][:2] for role in ("source", "goal"))
         if not hasattr(self, "_side"):
             self._side = (source - target) / np.linalg.norm(source - target)
         return np.array([*(target + APART * self._side), self._source_height + LET_GO])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
 from policies.oracle.grasping import clearance, grasp_of
 from policies.oracle.motion import Standstill, angle_to, distance, hand_of, raised, rotation, steer
+from policies.oracle.state import privileged_of
 
 LIFT = 0.16
 """m above where the object was taken."""
@@ -31,10 +30,10 @@ class Pick:
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
-        state: Any = observation.privileged
+        state = privileged_of(observation)
         hand = hand_of(observation.robot)
-        name = state["roles"]["target"]
-        pose = state["objects"][name]
+        name = state.roles["target"]
+        pose = state.objects[name]
         if self._rest_height is None:
             self._rest_height = float(pose[2])
         point, wanted = grasp_of(hand, state, name)
@@ -58,7 +57,7 @@ class Pick:
             self._go("hover", pose)
             return Action(steer(hand, state, above, wanted, hand.open_command))
         goal = raised(self._grasp_point, LIFT)
-        return Action(steer(hand, state, goal, rotation(state["tcp"]), hand.close_command), terminate=self._held >= HELD_STEPS)
+        return Action(steer(hand, state, goal, rotation(state.tcp), hand.close_command), terminate=self._held >= HELD_STEPS)
 
     def _go(self, phase: str, pose: NDArray[np.float64]) -> None:
         self._phase, self._steps = phase, 0

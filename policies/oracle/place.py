@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from policies.base import Action, Observation
+from policies.base import Action, Observation, Privileged
 from policies.oracle.drawer import HOOK, PANEL, STUCK, Drawer
 from policies.oracle.grasping import grasp_of
-from policies.oracle.motion import BRISK, GOOGLE, angle_to, distance, raised, rotation, steer
+from policies.oracle.motion import BRISK, GOOGLE, Array, angle_to, distance, raised, rotation, steer
+from policies.oracle.state import drawer_of, privileged_of
 
 CLEAR = -0.01
 """m along x, from the panel's edge to where the hand rises to the target's height, clear of the cabinet."""
@@ -47,9 +47,9 @@ class Place:
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
-        state: Any = observation.privileged
+        state = privileged_of(observation)
         self._steps += 1
-        edge = state["drawer"]["frame"][:3] + PANEL
+        edge = drawer_of(state).frame[:3] + PANEL
         if self._phase == "open":
             action = self._drawer.act(observation)
             action.command[6] = ALMOST_CLOSED if self._steps == 1 else GOOGLE.hold_command
@@ -59,16 +59,16 @@ class Place:
             return action
         return self._carry(state, edge)
 
-    def _carry(self, state: Any, edge: Any) -> Action:
-        name = state["roles"]["target"]
-        pose = state["objects"][name]
-        seen_so = {**state, "tcp": HOOKED}  # of the two ways round, the one near to the hook
+    def _carry(self, state: Privileged, edge: Array) -> Action:
+        name = state.roles["target"]
+        pose = state.objects[name]
+        seen_so = replace(state, tcp=HOOKED)  # of the two ways round, the one near to the hook
         point, wanted = grasp_of(GOOGLE, seen_so, name)
         if self._phase == "rise":
             clear = np.array([edge[0] + CLEAR, edge[1], pose[2] + HOVER])
             if distance(state, clear) < 0.08:
                 self._go("hover")
-            turned = wanted if state["tcp"][2] > edge[2] + FREE else TURNED_HOOK
+            turned = wanted if state.tcp[2] > edge[2] + FREE else TURNED_HOOK
             return Action(steer(SPIN, state, clear, turned, GOOGLE.open_command))
         if self._phase == "hover":
             above = raised(point, HOVER)
@@ -83,7 +83,7 @@ class Place:
                 self._go("close")
             return Action(steer(GOOGLE, state, point, wanted, GOOGLE.hold_command))
         if self._phase == "close":
-            self._turned, self._top = rotation(state["tcp"]), state["tcp"][:3] + np.array([0.0, 0.0, LIFT])
+            self._turned, self._top = rotation(state.tcp), state.tcp[:3] + np.array([0.0, 0.0, LIFT])
             if self._steps >= CLOSING_STEPS:
                 self._go("lift")
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, GOOGLE.close_command]))
@@ -91,10 +91,10 @@ class Place:
             if distance(state, self._top) < 0.03:
                 self._go("over" if pose[2] > self._top[2] - LIFT else "hover")
             return Action(steer(BRISK, state, self._top, self._turned, GOOGLE.close_command))
-        over = edge + INTO + (state["tcp"][:3] - pose[:3]) * np.array([1.0, 1.0, 0.0])
+        over = edge + INTO + (state.tcp[:3] - pose[:3]) * np.array([1.0, 1.0, 0.0])
         if self._phase == "over":
             high = np.array([over[0], over[1], self._top[2]])
-            if np.linalg.norm(state["tcp"][:2] - high[:2]) < 0.015:
+            if np.linalg.norm(state.tcp[:2] - high[:2]) < 0.015:
                 self._go("lower")
             return Action(steer(BRISK, state, high, self._turned, GOOGLE.close_command))
         if self._phase == "lower":

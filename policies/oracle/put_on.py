@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.base import Action, Observation
+from policies.base import Action, Observation, Privileged
 from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
+from policies.oracle.state import privileged_of
 
 HOVER = 0.09
 """m above an object."""
@@ -49,18 +49,18 @@ class PutOn:
 
     def act(self, observation: Observation) -> Action:
         """Next action."""
-        state: Any = observation.privileged
+        state = privileged_of(observation)
         hand = hand_of(observation.robot)
-        source = state["objects"][state["roles"]["source"]]
+        source = state.objects[state.roles["source"]]
         self._steps += 1
         if self._phase in ("hover", "descend", "close"):
             return self._take(hand, state, source)
         return self._bring(hand, state, source[:3], self.destination(state))
 
-    def destination(self, state: Any) -> NDArray[np.float64]:
+    def destination(self, state: Privileged) -> NDArray[np.float64]:
         """(3,) where the source's origin is to be let go, world."""
-        goal = state["objects"][state["roles"]["goal"]]
-        if "fixture" in state["roles"]:  # the floor of the basket stands above everything around it
+        goal = state.objects[state.roles["goal"]]
+        if "fixture" in state.roles:  # the floor of the basket stands above everything around it
             return np.array([*goal[:2], goal[2] + BASKET_GAP])
         thickness = 2.0 * max(0.0, float(goal[2]) - TABLE_HEIGHT)
         return np.array([*goal[:2], self._source_height + thickness + DROP_GAP])
@@ -69,7 +69,7 @@ class PutOn:
         """Along which the fingers meet; its sign does not matter."""
         return np.asarray(rotation(source).as_matrix()[:, 1])
 
-    def _take(self, hand: Hand, state: Any, source: NDArray[np.float64]) -> Action:
+    def _take(self, hand: Hand, state: Privileged, source: NDArray[np.float64]) -> Action:
         wanted = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
         place = raised(source[:3], self.grasp.height)
         if self._phase == "hover":
@@ -80,18 +80,18 @@ class PutOn:
         if self._phase == "descend":
             if distance(state, place) < self.grasp.within or self._steps > self.grasp.descent_steps:
                 self._go("close")
-            eased = state["tcp"][:3] + self.grasp.ease * (place - state["tcp"][:3])
+            eased = state.tcp[:3] + self.grasp.ease * (place - state.tcp[:3])
             return Action(steer(hand, state, eased, wanted, hand.open_command))
         if self._steps == 1:
             self._source_height = float(source[2])
         if self._steps >= self.grasp.closing_steps:
             self._go("lift")
-        self._height = float(state["tcp"][2])
-        self._turned = rotation(state["tcp"])
+        self._height = float(state.tcp[2])
+        self._turned = rotation(state.tcp)
         return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
 
-    def _bring(self, hand: Hand, state: Any, source: NDArray[np.float64], goal: NDArray[np.float64]) -> Action:
-        tool = state["tcp"][:3]
+    def _bring(self, hand: Hand, state: Privileged, source: NDArray[np.float64], goal: NDArray[np.float64]) -> Action:
+        tool = state.tcp[:3]
         carry = max(self._height, self._height + float(goal[2]) - self._source_height) + HOVER
         if self._phase == "lift":
             if tool[2] > carry - 0.02:

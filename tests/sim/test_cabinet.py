@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
-from eval.sim import Assets, World, make_world
+from eval.sim.settled_states import settled_objects
+from eval.sim.world import World
 
 STILL = np.zeros(7)
 
@@ -21,14 +23,14 @@ def spec_of(task: str, **cabinet: object) -> EpisodeSpec:
 
 
 def begun(spec: EpisodeSpec) -> World:
-    world = make_world(spec, Assets([]), render=False)
-    world.reset()
+    world = World(Assets([]), render=False)
+    world.begin(spec)
     return world
 
 
 def openings(world: World) -> list[float]:
-    assert world.stage_set.cabinet is not None
-    return [float(q) for q in world.stage_set.cabinet.qpos]
+    assert world.scene.cabinet is not None
+    return [float(q) for q in world.scene.cabinet.qpos]
 
 
 def test_drawers_begin_as_the_episode_says_and_stay() -> None:
@@ -43,7 +45,7 @@ def test_drawers_begin_as_the_episode_says_and_stay() -> None:
 def test_friction_holds_a_drawer_up_to_between_five_and_seven_newtons(force: float, least: float, most: float) -> None:
     """The original's begins to move at about 5.6 N (spec 9.3)."""
     world = begun(spec_of("google_robot_open_top_drawer"))
-    cabinet, system = world.stage_set.cabinet, world.stage_set.system
+    cabinet, system = world.scene.cabinet, world.scene.system
     assert cabinet is not None
     for _ in range(200):
         cabinet.articulation.set_qf(np.array([force, 0.0, 0.0], dtype=np.float32))
@@ -53,12 +55,11 @@ def test_friction_holds_a_drawer_up_to_between_five_and_seven_newtons(force: flo
 
 def test_only_what_lies_in_the_drawer_of_the_task_counts() -> None:
     spec = spec_of("google_robot_place_apple_in_closed_top_drawer", qpos=(0.35, 0.35, 0.0))
-    world = make_world(spec, Assets([]), render=False)
-    world.begin(spec, world.settle(spec))
+    world = begun(spec)
     on_top = world.step(STILL)[4]["episode_stats"]
     assert on_top["has_contact"] == 0
 
-    (rest,) = world.settle(spec)
+    (rest,) = settled_objects(spec, Assets([]))
     inside = replace(rest, pose=np.array([0.12, 0.0, 0.70, 1, 0, 0, 0], dtype=np.float32), asleep=False)
     world.begin(spec, [inside])
     world.advance_to_next_subtask()
@@ -78,18 +79,18 @@ def test_only_what_lies_in_the_drawer_of_the_task_counts() -> None:
 def test_nothing_of_the_room_is_in_the_way_of_a_falling_object() -> None:
     """Rooms are only pictures in these tasks (spec 9.1): what misses the cabinet falls for ever."""
     spec = spec_of("google_robot_place_apple_in_closed_top_drawer")
-    world = make_world(spec, Assets([]), render=False)
-    (rest,) = world.settle(spec)
+    world = World(Assets([]), render=False)
+    (rest,) = settled_objects(spec, Assets([]))
     world.begin(spec, [replace(rest, pose=np.array([0.5, 0.8, 0.3, 1, 0, 0, 0], dtype=np.float32), asleep=False)])
     for _ in range(3):
         world.step(STILL)
-    assert world.privileged()["objects"][spec.objects[0].model][2] < -1.0
+    assert world.privileged().objects[spec.objects[0].model][2] < -1.0
 
 
 def test_the_photo_shows_sink_and_basket_itself() -> None:
     world = begun(make_plan(tasks=["widowx_put_eggplant_in_basket"], limit=1)[0])
-    shown = {entity.name for entity in world.stage_set.foreground()}
+    shown = {entity.name for entity in world.scene.foreground()}
     assert "eggplant" in shown
     assert not shown & {"sink", "dummy_sink_target_plane", "arena"}
     drawers = begun(spec_of("google_robot_open_top_drawer"))
-    assert {"body", "top_drawer"} <= {entity.name for entity in drawers.stage_set.foreground()}
+    assert {"body", "top_drawer"} <= {entity.name for entity in drawers.scene.foreground()}

@@ -10,7 +10,7 @@ import sapien
 from recordings import SHARED, golden, needs_bulk
 from sapien import physx
 
-from eval.sim import Assets
+from eval.assets.resolver import Assets
 from eval.sim.hulls import convex_pieces, hull_shape, hull_vertices, hulls_of
 from eval.sim.robots.articulation import load_robot
 from eval.sim.robots.geometry import robot_geometry

@@ -27,7 +27,7 @@ class Still:
 
 
 class Looks(Still):
-    """Fails unless pictures, poses and privileged state belong to the step."""
+    """Fails unless images, poses and privileged state belong to the step."""
 
     needs_image = True
     needs_privileged = True
@@ -37,7 +37,7 @@ class Looks(Still):
             assert o.image.shape == (32, 48, 3)
             assert (o.image == o.step).all()
             assert o.proprio.tcp_position[0] == o.step
-            assert o.privileged["steps"] == o.step
+            assert o.privileged.tcp[0] == o.privileged.objects["thing"][0] == o.step
         return super().act(observations)
 
 

@@ -8,54 +8,43 @@ import time
 from pathlib import Path
 
 import numpy as np
-from gymnasium import spaces
 
+from eval.backends.base import Simulation, SimulationState
 from eval.errors import UserError
+from eval.records.header import AssetsRecord, WorldRecord
+from policies.base import Privileged
 
-NAME = "a fake world"
 H, W = 32, 48
 
 
-def open_assets(text):
-    if text == "no_vulkan":
-        raise UserError("No Vulkan device.")
-    return text
+class FakeWorld(Simulation):
+    """Succeeds at its last step if the index is even; the image's value is the step."""
 
+    def __init__(self, options):
+        super().__init__(options)
+        if options.assets == "no_vulkan":
+            raise UserError("No Vulkan device.")
+        self.assets = options.assets
+        self._mark("built", str(os.getpid()))
 
-def scene_key(spec):
-    return spec.scene
-
-
-def make_world(spec, assets, render=True):
-    if assets:
-        with Path(assets, "built").open("a") as file:
-            file.write(f"{os.getpid()} {render}\n")
-    return FakeWorld(assets, render)
-
-
-class FakeWorld:
-    """Succeeds at its last step if the index is even; the picture's value is the step."""
-
-    image_out = None
-
-    def __init__(self, assets, render):
-        self.assets, self.render = assets, render
-        self.observation_space = {"image": spaces.Box(0, 255, (H, W, 3), np.uint8)}
-
-    def assets_record(self):
-        return {"standins": ["robot.urdf"], "files": {}}
-
-    def reset(self, *, options):
-        self.spec, self.steps, self.subtask = options["spec"], 0, 0
+    def _mark(self, name, text):
         if self.assets:
-            with Path(self.assets, "resets").open("a") as file:
-                file.write(f"{self.spec.id}\n")
-        return self._observation(), self._info()
+            with Path(self.assets, name).open("a") as file:
+                file.write(f"{text}\n")
 
-    def step(self, action):
+    def image_size(self, spec):
+        return H, W
+
+    def begin(self, spec, image):
+        self.spec, self.steps, self.subtask = spec, 0, 0
+        self._mark("resets", spec.id)
+        self._mark("rendered", image is not None)
+        return self._state(image)
+
+    def step(self, action, image):
         self.steps += 1
         self._misbehave()
-        return self._observation(), 0.0, False, False, self._info()
+        return self._state(image)
 
     def _misbehave(self):
         how, _, when = self.spec.variant.partition("_")
@@ -71,35 +60,30 @@ class FakeWorld:
             time.sleep(60)
         raise RuntimeError("the world broke")
 
-    def _observation(self):
-        observation = {
-            "tcp_pose": np.array([self.steps, 0, 0, 1, 0, 0, 0], np.float32),
-            "gripper_opening": np.array([1.0], np.float32),
-            "qpos": np.zeros(1, np.float32),
-        }
-        if self.render:
-            image = self.image_out if self.image_out is not None else np.empty((H, W, 3), np.uint8)
+    def _state(self, image):
+        if image is not None:
             image[...] = self.steps
-            observation["image"] = image
-        return observation
-
-    def _info(self):
         success = self.steps > 0 and self.spec.index % 2 == 0
-        if self.spec.variant == "subtasks":
+        has_subtasks = self.spec.variant == "subtasks"
+        if has_subtasks:
             success = self.subtask == 1 and self.steps == 3
-        return {
-            "instruction": f"subtask {self.subtask}" if self.spec.variant == "subtasks" else "do something",
-            "success": success,
-            "episode_stats": {"moved": np.bool_(True), "steps": np.int64(self.steps)},
-            "elapsed_steps": self.steps,
-            "is_final_subtask": self.spec.variant != "subtasks" or self.subtask == 1,
-        }
+        return SimulationState(
+            instruction=f"subtask {self.subtask}" if has_subtasks else "do something",
+            tcp_pose=np.array([self.steps, 0, 0, 1, 0, 0, 0], np.float32),
+            gripper_opening=1.0,
+            qpos=np.zeros(1, np.float32),
+            success=success,
+            episode_stats={"moved": np.bool_(True), "steps": np.int64(self.steps)},
+            is_final_subtask=not has_subtasks or self.subtask == 1,
+        )
 
     def advance_to_next_subtask(self):
         self.subtask += 1
 
     def privileged(self):
-        return {"steps": self.steps}
+        pose = np.array([self.steps, 0, 0, 1, 0, 0, 0], np.float64)
+        box = {"thing": np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])}
+        return Privileged("grasp", {"thing": pose}, box, {"target": "thing"}, pose, pose)
 
-    def close(self):
-        pass
+    def describe(self):
+        return WorldRecord(name="a fake world", assets=AssetsRecord(stand_ins=("robot.urdf",)))

@@ -1,4 +1,4 @@
-"""What the parent tells a worker of the original about an episode."""
+"""What a ``Begin`` carries to a worker of the original."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from eval.sim import ray_tracing
 from eval.simpler_api.names import ENVIRONMENT_MAP
 
 
-def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None) -> str:
+def episode_payload(spec: EpisodeSpec, rendering: ray_tracing.Choice | None = None) -> str:
     """JSON text: how to build and reset the environment, and what the privileged state is to name.
 
-    ``drawing`` is how ray-traced episodes are drawn; None leaves it to the original, whose denoiser needs NVIDIA's OptiX.
+    ``rendering`` is how ray-traced episodes are rendered; None leaves it to the original, whose denoiser needs NVIDIA's OptiX.
     Raises UserError for an episode that the original does not have.
     """
     reset = spec.simpler_reset
@@ -25,9 +25,9 @@ def episode_payload(spec: EpisodeSpec, drawing: ray_tracing.Choice | None = None
             "play it in our own world, without --world."
         )
     kwargs = dict(reset.kwargs)
-    if spec.shader == "rt" and drawing == ray_tracing.RASTER:
+    if spec.shader == "rt" and rendering == ray_tracing.RASTER:
         kwargs["shader_dir"] = "ibl"
-    elif spec.shader == "rt" and drawing not in (None, f"{ray_tracing.TRACE}:optix"):
+    elif spec.shader == "rt" and rendering not in (None, f"{ray_tracing.TRACE}:optix"):
         kwargs["render_config"] = {"rt_use_denoiser": False}
     return json.dumps(
         {

@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eval.plan.suites import make_plan
+
+if TYPE_CHECKING:
+    from eval.sim.world import World
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 WARM_UP = 3
@@ -51,11 +54,12 @@ def measure(workers: int | None = None, steps: int = 60, assets: str | None = No
 
 def _worker(job: tuple[str, int, str | None]) -> tuple[float, float]:
     """(steps a second, share inside SAPIEN) of one process."""
-    from eval.sim import Assets, make_world
+    from eval.assets.resolver import Assets
+    from eval.sim.world import World
 
     task, steps, option = job
-    world = make_world(make_plan(tasks=[task], limit=1)[0], Assets.from_option(option), render=True)
-    world.reset()
+    world = World(Assets.from_option(option))
+    world.reset(options={"spec": make_plan(tasks=[task], limit=1)[0]})
     rng = np.random.default_rng(0)
 
     def play(count: int) -> float:
@@ -89,13 +93,14 @@ class _Clock:
 
         return run
 
-    def wrap(self, world: Any) -> None:
+    def wrap(self, world: World) -> None:
         """Replace the SAPIEN objects the step loop uses by timed ones."""
-        made = world.stage_set
-        made.system = _Timed(made.system, self)
-        made.robot.articulation = _Timed(made.robot.articulation, self)
-        made.picture._scene = _Timed(made.picture._scene, self)
-        made.picture._camera = _Timed(made.picture._camera, self)
+        scene, camera = world.scene, world.scene.camera
+        assert camera is not None
+        scene.system = _Timed(scene.system, self)
+        scene.robot.articulation = _Timed(scene.robot.articulation, self)
+        camera.scene = _Timed(camera.scene, self)
+        camera.component = _Timed(camera.component, self)
 
 
 class _Timed:

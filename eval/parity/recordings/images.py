@@ -25,9 +25,9 @@ from eval.parity.recordings.recorded_pictures import raw_and_ids, recorded_polic
 from eval.parity.report import Check, ParityReport, PicturePair, select
 from eval.sim import ray_tracing
 from eval.sim.objects import body_of
-from eval.sim.scene import StageSet, scene_key
+from eval.sim.scene import EpisodeScene
 from eval.sim.settling import Settled
-from eval.sim.world import World, picture_size
+from eval.sim.world import World, image_size
 from eval.simpler_api import NotSupported
 
 SMALL_GROUP = 200
@@ -71,7 +71,7 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
     if slow and not any(pattern.endswith(TRACED) for pattern in only) and on_cpu:
         notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' redraws them.")
         keys = [key for key in keys if key not in slow]
-    world: World | None = None
+    world = World(files, rendering=UNDENOISED)
     checks: list[Check] = []
     pairs: list[PicturePair] = []
     for key in keys:
@@ -80,8 +80,6 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
             for file in sorted((folder / "frames" / key).glob("f*.json")):
                 state = json.loads(file.read_text())
                 spec = recorded_spec(state)
-                if world is None or scene_key(world.spec_of_episode) != scene_key(spec):
-                    world = World(spec, files, rt=UNDENOISED)
                 _compare(world, spec, state, file, folder, worst)
             pairs += worst.pairs
         except NotSupported:
@@ -109,13 +107,13 @@ def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Pa
         for o in spec.objects
     ]
     world.begin(spec, at_rest)
-    made = world.stage_set
+    made = world.scene
     _put(made, state, actors)
-    if made.picture is None:
-        raise RuntimeError("the world draws no pictures")
-    raw, ids = made.picture.raw()
-    own = np.empty((*picture_size(spec), 3), dtype=np.uint8)
-    made.picture.take(own)
+    if made.camera is None:
+        raise RuntimeError("the world renders nothing")
+    raw, ids = made.camera.raw()
+    own = np.empty((*image_size(spec), 3), dtype=np.uint8)
+    made.camera.take(own)
     wanted, wanted_ids = raw_and_ids(file)
     foreground = np.isin(wanted_ids, state["foreground_ids"])
     groups = _groups(state)
@@ -135,7 +133,7 @@ def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Pa
     worst.frames += 1
 
 
-def _put(made: StageSet, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
+def _put(made: EpisodeScene, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
     """Robot, cabinet and objects exactly as recorded."""
     recorded = next(a for a in state["articulations"] if a["is_robot"])
     by_name = dict(zip(recorded["joint_names"], recorded["qpos"], strict=True))
@@ -158,7 +156,7 @@ def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
     return groups
 
 
-def _own_ids(made: StageSet, group: str) -> list[int]:
+def _own_ids(made: EpisodeScene, group: str) -> list[int]:
     if group == ROBOT:
         return [int(link.entity.per_scene_id) for link in made.robot.links.values()]
     if group == CABINET and made.cabinet is not None:

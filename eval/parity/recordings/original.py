@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from eval.backends.selection import World
+from eval.backends.base import Backend, ForeignWorker
 from eval.backends.simpler_env.interpreter import WORKER, find_original
 from eval.episode import EpisodeSpec
 from eval.parity.recordings.expected import Expected, raster_keys, recorded_frames, recorded_sequences
 from eval.parity.recordings.files import recorded_keys
 from eval.parity.report import Check, ParityReport, select
-from eval.rollout.loop import Finished, Rollout
+from eval.records.header import WorldIdentity, WorldRecord
+from eval.rollout.loop import Rollout
+from eval.rollout.play import Finished
 from eval.rollout.pool import WorkerSettings
-from eval.rollout.processes import start_foreign
-from policies.base import Action, EpisodeInfo, Observation
+from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
 
 WATCHDOG_SECONDS = 300.0
 STATE_LIMIT = 1e-6
@@ -64,10 +65,28 @@ def _play(wanted: Mapping[str, tuple[EpisodeSpec, Expected]], python: str, worke
     """All of it with pictures, then all of it without: a rollout does either."""
     for pictures in (False, True):
         chosen = {name: item for name, item in wanted.items() if bool(item[1].pictures) == pictures}
-        world = World(lambda threads: start_foreign(python, WORKER, threads), lambda spec: wanted[spec.id][1].payload)
+        backend = RecordedEpisodes(WorldIdentity(name="simpler-env"), ForeignWorker(python, WORKER), wanted)
         player = RecordedActions({name: want for name, (_, want) in chosen.items()}, pictures)
-        settings = WorkerSettings(world, max(1, min(workers, len(chosen))), WATCHDOG_SECONDS)
+        settings = WorkerSettings(backend, max(1, min(workers, len(chosen))), WATCHDOG_SECONDS)
         Rollout([spec for spec, _ in chosen.values()], player, settings, player).play()
+
+
+class RecordedEpisodes(Backend):
+    """The original, beginning its episodes as the recordings say."""
+
+    def __init__(
+        self, identity: WorldIdentity, worker: ForeignWorker, wanted: Mapping[str, tuple[EpisodeSpec, Expected]]
+    ) -> None:
+        super().__init__(identity, worker)
+        self._wanted = wanted
+
+    def payload(self, spec: EpisodeSpec) -> str:
+        """As recorded."""
+        return self._wanted[spec.id][1].payload
+
+    def completed(self, record: WorldRecord) -> WorldRecord:
+        """As it is: nothing is kept of it."""
+        return record
 
 
 class RecordedActions:
@@ -96,9 +115,9 @@ class RecordedActions:
         first = not want.texts or observation.instruction == want.texts[0]  # in the last subtask it would end the episode
         return Action(action, terminate=first and step in want.advance_before)
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> PolicyDescription:
         """Its name."""
-        return {"policy": "recorded actions"}
+        return PolicyDescription(name="recorded actions")
 
     def close(self) -> None:
         """Holds nothing."""
@@ -111,7 +130,7 @@ class RecordedActions:
         """No."""
         return False
 
-    def world(self, record: dict[str, Any]) -> None:
+    def world(self, record: WorldRecord) -> None:
         """Not kept."""
 
     def tick(self) -> None:
@@ -130,10 +149,12 @@ class RecordedActions:
 
 
 def _compare_state(want: Expected, observation: Observation) -> None:
-    step, state = observation.step, observation.privileged or {}
-    poses = [want.arrays["x.actor_pose"][step][want.names.index(name)] for name in state["objects"]]
-    apart = [np.abs(np.float32(pose) - wanted).max() for pose, wanted in zip(state["objects"].values(), poses, strict=True)]
-    apart.append(np.abs(np.float32(state["tcp"]) - want.arrays["x.tcp"][step]).max())
+    step, state = observation.step, observation.privileged
+    if state is None:
+        raise RuntimeError("the worker told no privileged state")
+    poses = [want.arrays["x.actor_pose"][step][want.names.index(name)] for name in state.objects]
+    apart = [np.abs(np.float32(pose) - wanted).max() for pose, wanted in zip(state.objects.values(), poses, strict=True)]
+    apart.append(np.abs(np.float32(state.tcp) - want.arrays["x.tcp"][step]).max())
     apart.append(np.abs(observation.proprio.qpos - want.arrays["x.robot_qpos"][step]).max())
     want.later = max(want.later, float(max(apart)))
     if step == 0:

@@ -12,6 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
+from eval.sim.settled_states import settled_objects
+from eval.sim.settling import Settled
 from eval.sim.world import World
 from task_configs import robots
 
@@ -49,8 +51,8 @@ class ResetDifferences:
         if spec.cabinet is not None:
             self._exact(np.array(spec.cabinet.qpos), arrays["art0_qpos"])
         start = arrays["settle_pose"][0, 0] if "settle_pose" in arrays else None
-        world = self.add_objects(spec, facts["actor_names"], start, arrays["actor_pose"], arrays["actor_vel"], assets)
-        self._camera(world, spec, world.settle(spec), arrays)
+        settled = self.add_objects(spec, facts["actor_names"], start, arrays["actor_pose"], arrays["actor_vel"], assets)
+        self._camera(spec, settled, arrays, assets)
         urdf = facts.get("urdf_version") or ""
         photo = facts.get("overlay_image_used")
         same_photo = (spec.overlay or "").rpartition("/")[2] == (photo or "")
@@ -65,13 +67,12 @@ class ResetDifferences:
         poses: NDArray[Any],
         velocities: NDArray[Any],
         assets: Assets,
-    ) -> World:
-        """Compare where the objects of one reset settle; returns the world they settled in.
+    ) -> Sequence[Settled]:
+        """Compare where the objects of one reset settle; returns their settled states.
 
         names: recorded actors; start (A, 7): where they were dropped, if recorded; poses (A, 7), velocities (A, 6): after.
         """
-        world = World(spec, assets, render=False)
-        settled = world.settle(spec)
+        settled = settled_objects(spec, assets)
         self.resets += 1
         missed = []
         for number, (item, state) in enumerate(zip(spec.objects, settled, strict=True)):
@@ -81,8 +82,8 @@ class ResetDifferences:
             if self._object(state.pose, poses[i], velocities[i]):
                 missed.append(number)
         if missed:
-            self.undecided += _undecided(world, spec, [state.pose for state in settled], missed)
-        return world
+            self.undecided += _undecided(assets, spec, [state.pose for state in settled], missed)
+        return settled
 
     def _exact(self, own: NDArray[Any], recorded: NDArray[Any]) -> None:
         self.exact = max(self.exact, float(np.abs(own - recorded).max()))
@@ -96,8 +97,9 @@ class ResetDifferences:
         self.settled.append((distance, degrees))
         return _is_miss(distance, degrees)
 
-    def _camera(self, world: World, spec: EpisodeSpec, settled: Any, arrays: Arrays) -> None:
+    def _camera(self, spec: EpisodeSpec, settled: Sequence[Settled], arrays: Arrays, assets: Assets) -> None:
         uid = robots()[spec.robot].camera.uid
+        world = World(assets, render=False)
         world.begin(spec, settled)
         intrinsic, extrinsic = world.camera_matrices()
         if f"cam.{uid}.intrinsic_cv" in arrays:
@@ -113,12 +115,12 @@ class ResetDifferences:
         return sum(_is_miss(mm, deg) for mm, deg in self.settled)
 
 
-def _undecided(world: World, spec: EpisodeSpec, poses: list[NDArray[Any]], missed: list[int]) -> int:
+def _undecided(assets: Assets, spec: EpisodeSpec, poses: list[NDArray[Any]], missed: list[int]) -> int:
     """How many of the ``missed`` objects some nudge moves by more than the limits: their end is chance, not rule."""
     moved: set[int] = set()
     for nudge in NUDGES:
         higher = tuple(item.model_copy(update={"z": item.z + nudge}) for item in spec.objects)
-        again = world.settle(spec.model_copy(update={"objects": higher}))
+        again = settled_objects(spec.model_copy(update={"objects": higher}), assets)
         moved |= {n for n in missed if _is_miss(*_apart(again[n].pose, poses[n]))}
     return len(moved)
 

@@ -13,9 +13,10 @@ from scipy.spatial.transform import Rotation
 
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
-from eval.sim.robots.base import pose_array
+from eval.sim.robots.base import Controller, pose_array
 from eval.sim.robots.google_robot import GoogleRobotController
-from eval.sim.scene import scene_key
+from eval.sim.robots.widowx import WidowXController
+from eval.sim.scene import EpisodeScene
 from eval.sim.settling import Settled
 from eval.sim.world import World
 from eval.simpler_api import SeedChain, spec_from_reset
@@ -68,24 +69,21 @@ def recorded_state(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, pref
 
 
 class Replayer:
-    """Replays sequences in one world, rebuilt only when the scene changes."""
+    """Replays sequences in one world."""
 
     def __init__(self, assets: Assets) -> None:
-        self._assets = assets
-        self._world: World | None = None
+        self._world = World(assets, render=False)
 
     def replay(self, name: str, sequence: Mapping[str, Any], spec: EpisodeSpec, arrays: Arrays) -> Replay:
         """``arrays``: those of the sequence, without its prefix."""
-        if self._world is None or scene_key(self._world.spec_of_episode) != scene_key(spec):
-            self._world = World(spec, self._assets, render=False)
         world = self._world
         names = sequence["reset"]["actor_names"]
         state = recorded_state(spec, names, arrays, "t0/", sequence["reset"].get("obj_height_after_settle"))
         world.begin(spec, state)
-        world.stage_set.robot.set_state(arrays["t0/robot_qpos"])
-        if world.stage_set.cabinet is not None:
-            world.stage_set.cabinet.set_state(arrays["t0/art0_qpos"], arrays["t0/art0_qvel"])
-        world.stage_set.controller.reset()
+        world.scene.robot.set_state(arrays["t0/robot_qpos"])
+        if world.scene.cabinet is not None:
+            world.scene.cabinet.set_state(arrays["t0/art0_qpos"], arrays["t0/art0_qvel"])
+        world.scene.controller.reset()
         first = self._first_step(arrays)
         advanced = {number for number, call in sequence["calls_before_step"] if call == "advance_to_next_subtask"}
         texts, text = dict(sequence["instructions"]), sequence["reset"]["instruction"]
@@ -94,7 +92,7 @@ class Replayer:
             if number in advanced:
                 world.advance_to_next_subtask()
             _, _, success, truncated, info = world.step(action)
-            tools.append(pose_array(world.stage_set.robot.tool.entity_pose))
+            tools.append(pose_array(world.scene.robot.tool.entity_pose))
             text = texts.get(number + 1, text)
             wrong += info["instruction"] != text or truncated != bool(arrays["truncated"][number])
         millimetres, degrees = _tool_difference(np.array(tools), arrays["x.tcp"][1:])
@@ -110,9 +108,9 @@ class Replayer:
 
     def _first_step(self, arrays: Arrays) -> float:
         """Per-substep drive targets of step 1 against the recorded ones; leaves the controller reset."""
-        if "sub.drive_target" not in arrays or self._world is None:
+        if "sub.drive_target" not in arrays:
             return float("nan")
-        made = self._world.stage_set
+        made = self._world.scene
         made.controller.set_action(arrays["action"][0])
         worst = float(np.abs(_planned(made.controller) - _recorded(made, arrays, 0, arm_only=False)).max())
         made.controller.reset()
@@ -125,10 +123,10 @@ class Replayer:
         two PhysX versions round differently, adds up; near a singular pose the IK enlarges it. Putting in the preceding
         target judges each step by itself.
         """
-        if "sub.drive_target" not in arrays or self._world is None:
+        if "sub.drive_target" not in arrays:
             return float("nan")
         self._world.begin(spec, state)
-        made = self._world.stage_set
+        made = self._world.scene
         worst = 0.0
         for step in range(len(arrays["sub.drive_target"])):
             made.robot.set_state(arrays["x.robot_qpos"][step], arrays["x.robot_qvel"][step])
@@ -143,27 +141,29 @@ class Replayer:
         return worst
 
 
-def _put_in_preceding_target(made: Any, arrays: Arrays, step: int) -> None:
+def _put_in_preceding_target(made: EpisodeScene, arrays: Arrays, step: int) -> None:
     """Where the original's own preceding step ended: Google the last way point sent, WidowX the pose asked for."""
     controller = made.controller
     if isinstance(controller, GoogleRobotController):
         if controller.arm_path is not None:
             controller.arm_path.position[-1] = _recorded(made, arrays, step - 1, arm_only=True)[-1]
-    elif "u.arm_target_pose_base" in arrays:
+    elif isinstance(controller, WidowXController) and "u.arm_target_pose_base" in arrays:
         pose = arrays["u.arm_target_pose_base"][step - 1]
         controller.target_pose = sapien.Pose(pose[:3], pose[3:])
 
 
-def _planned(controller: Any) -> NDArray[np.float64]:
+def _planned(controller: Controller) -> NDArray[np.float64]:
     """(S or 1, d) unclamped targets, arm before fingers."""
     if isinstance(controller, GoogleRobotController):
         if controller.arm_path is None or controller.gripper_path is None:
             raise RuntimeError("no action was set")
         return np.hstack([controller.arm_path.position, controller.gripper_path.position])[1:]
+    if not isinstance(controller, WidowXController):
+        raise TypeError(f"{type(controller).__name__} plans nothing that was recorded")
     return np.concatenate([controller.arm_target, controller.gripper_target])[None]
 
 
-def _recorded(made: Any, arrays: Arrays, step: int, arm_only: bool) -> NDArray[np.float64]:
+def _recorded(made: EpisodeScene, arrays: Arrays, step: int, arm_only: bool) -> NDArray[np.float64]:
     config, robot = made.config, made.robot
     joints = config.arm_joints if arm_only else (*config.arm_joints, *config.gripper_joints)
     return np.asarray(arrays["sub.drive_target"][step][:, [robot.index(name) for name in joints]], dtype=np.float64)

@@ -41,7 +41,7 @@ class Touch:
 
 def finger_touches(contacts: Iterable[sapien.physx.PhysxContact], robot_links: frozenset[str]) -> dict[str, Touch]:
     """Touch of the ``right`` and ``left`` finger from the contacts of the last substep."""
-    found: dict[str, Touch] = {side: Touch() for side in SIDES}
+    touches: dict[str, Touch] = {side: Touch() for side in SIDES}
     for contact in contacts:
         names = [body.entity.name for body in contact.bodies]
         for mine, (side, links) in ((i, s) for i in (0, 1) for s in SIDES.items()):
@@ -50,8 +50,8 @@ def finger_touches(contacts: Iterable[sapien.physx.PhysxContact], robot_links: f
             impulse = np.sum([point.impulse for point in contact.points], axis=0) if contact.points else np.zeros(3)
             if float(np.linalg.norm(impulse)) <= IMPULSE_THRESHOLD:
                 continue
-            found[side] = _merge(found[side], contact.bodies[1 - mine], names[1 - mine], robot_links)
-    return found
+            touches[side] = _merge(touches[side], contact.bodies[1 - mine], names[1 - mine], robot_links)
+    return touches
 
 
 def _merge(touch: Touch, body: sapien.physx.PhysxRigidBaseComponent, name: str, robot_links: frozenset[str]) -> Touch:

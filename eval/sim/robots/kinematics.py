@@ -50,7 +50,7 @@ def matrix_to_pose(matrix: Array) -> Array:
 
 @dataclass(frozen=True)
 class IkResult:
-    """Joints found, and whether they reach the target."""
+    """The solution, and whether they reach the target."""
 
     qpos: Array
     """(n,) all joints; those outside the chain unchanged. Meaningless unless ``success``."""
@@ -148,9 +148,9 @@ class KinematicModel:
         target: (7,) tool pose in the base frame; start: (n,) rad, sensed joints.
         Success always ends with an error between 9e-5 and 1e-4: the result is never exact.
         """
-        wanted = pose_to_matrix(target) @ np.linalg.inv(self._tool_offset)
-        d0, d1, d2, d3, d4, d5, d6, d7, d8 = map(float, wanted[:3, :3].ravel())
-        dx, dy, dz = map(float, wanted[:3, 3])
+        goal = pose_to_matrix(target) @ np.linalg.inv(self._tool_offset)
+        d0, d1, d2, d3, d4, d5, d6, d7, d8 = map(float, goal[:3, :3].ravel())
+        dx, dy, dz = map(float, goal[:3, 3])
         angles = [float(start[i]) for i in self.chain]
         for iteration in range(MAX_ITERATIONS + 1):
             (r0, r1, r2, r3, r4, r5, r6, r7, r8), (x, y, z), axes, positions = self._forward(angles)

@@ -1,4 +1,4 @@
-"""An environment of the original, in its own words, played in our world."""
+"""An environment of the original with its own interface, played in our world."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.assets.resolver import Assets
-from eval.backends.sapien3 import refusal
+from eval.backends.sapien3 import Sapien3
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.sim import ray_tracing
@@ -34,7 +34,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
     """Like ``gymnasium.make(env_id, **kwargs)`` of the original; see docs/dropin.md for what is not built.
 
     ``terminated`` is the success of the step just played and ends nothing; ``truncated`` is True from the step limit on.
-    Seeds go on as in the original: a reset without a seed draws one from the generator that the last reset left.
+    Seeds go on as in the original: a reset without a seed samples one from the generator that the last reset left.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
@@ -56,7 +56,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         self._assets, self._rt = Assets.from_option(assets), rt
         self._world: World | None = None
         cabinet = self.episode_spec.cabinet
-        self._told_drawer = None if cabinet is None else cabinet.drawer
+        self._reported_drawer = None if cabinet is None else cabinet.drawer
         self.elapsed_steps = 0
         self.action_space = observations.action_space()
         self.observation_space = self._space()
@@ -69,32 +69,32 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         spec, last = self._spec_of(seed, options), self.episode_spec
         if self._world is None:
             traced = self.obs_mode == "rgbd" and spec.shader == "rt"
-            drawing = ray_tracing.choose(self._rt) if traced else ray_tracing.RASTER
-            self._world = World(spec, self._assets, self.obs_mode == "rgbd", drawing)
-        wanted = read_options(options)
-        built_anew = wanted.reconfigure or spec.urdf_version != last.urdf_version
+            rendering = ray_tracing.choose(self._rt) if traced else ray_tracing.RASTER
+            self._world = World(self._assets, self.obs_mode == "rgbd", rendering)
+        reset_options = read_options(options)
+        built_anew = reset_options.reconfigure or spec.urdf_version != last.urdf_version
         built_anew |= [item.model for item in spec.objects] != [item.model for item in last.objects]
         if built_anew and spec.cabinet is not None:
-            self._told_drawer = spec.cabinet.drawer  # the original tells the pose of the drawer it last built
+            self._reported_drawer = spec.cabinet.drawer  # the original reports the pose of the drawer it last built
         self.episode_spec = spec
         try:
-            seen, info = self._world.reset(options={"spec": spec})
+            seen, world_info = self._world.reset(options={"spec": spec})
         except RuntimeError as error:
-            if reason := refusal(error):
+            if reason := Sapien3.refusal(error):
                 raise UserError(reason) from error
             raise
-        self.elapsed_steps, self.episode_stats = 0, info["episode_stats"]
+        self.elapsed_steps, self.episode_stats = 0, world_info["episode_stats"]
         if self.obs_mode == "rgbd":
-            self._base_camera = observations.mount_base_camera(self._world.stage_set.scene)
-        told = infos.reset_info(
+            self._base_camera = observations.mount_base_camera(self._world.scene.engine)
+        info = infos.reset_info(
             spec,
-            self._world.stage_set,
+            self._world.scene,
             self._keywords.words,
             self._photo(),
-            self._episode_id(spec, wanted.obj_init_options.episode_id),
-            self._told_drawer,
+            self._episode_id(spec, reset_options.obj_init_options.episode_id),
+            self._reported_drawer,
         )
-        return self._observe(seen), told
+        return self._observe(seen), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Play one control step with seven numbers: translation [m], rotation vector [rad], gripper."""
@@ -103,12 +103,12 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         self.elapsed_steps, self.episode_stats = info["elapsed_steps"], info["episode_stats"]
         opening = None
         if self.episode_spec.rule.family == "drawer" and self.episode_spec.cabinet is not None:
-            assert world.stage_set.cabinet is not None
-            opening = world.stage_set.cabinet.openings[self.episode_spec.cabinet.drawer]
+            assert world.scene.cabinet is not None
+            opening = world.scene.cabinet.openings[self.episode_spec.cabinet.drawer]
         return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, opening)
 
     def get_language_instruction(self) -> str:
-        """What the policy is told to do now; before the first reset, what the constructor's reset would tell."""
+        """What the policy is to do now; before the first reset, what it would be after the constructor's reset."""
         return self.episode_spec.instruction if self._world is None else self._world.instruction
 
     def is_final_subtask(self) -> bool:
@@ -124,7 +124,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
     def render(self) -> NDArray[np.uint8]:
         """(H, W, 3) what the policy saw last."""
         if self.obs_mode != "rgbd":
-            raise NotSupported(f'Nothing is drawn with obs_mode "{self.obs_mode}".')
+            raise NotSupported(f'Nothing is rendered with obs_mode "{self.obs_mode}".')
         return self._played().render()
 
     def close(self) -> None:
@@ -146,18 +146,19 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         return spec_from_reset(self.env_id, self._keywords.for_spec(), seed, options, self._chain)
 
     def _observe(self, seen: Mapping[str, Any]) -> Any:
-        stage = self._played().stage_set
-        extra = observations.extra_observation(stage, self.episode_spec, self.obs_mode != "rgbd")
-        state: dict[str, Any] = {"agent": observations.agent_observation(stage)} | ({"extra": extra} if extra else {})
+        scene = self._played().scene
+        extra = observations.extra_observation(scene, self.episode_spec, self.obs_mode != "rgbd")
+        state: dict[str, Any] = {"agent": observations.agent_observation(scene)} | ({"extra": extra} if extra else {})
         if self.obs_mode != "rgbd":
             return observations.flat(state) if self.obs_mode == "state" else state
-        assert stage.camera is not None
+        assert scene.camera is not None
         self._base_camera.take_picture()
-        cameras = {observations.BASE_CAMERA: (self._base_camera, None), stage.config.camera.uid: (stage.camera, seen["image"])}
+        own = scene.camera.component
+        cameras = {observations.BASE_CAMERA: (self._base_camera, None), scene.config.camera.uid: (own, seen["image"])}
         segmented = self._keywords.segmentation
         return state | {
             "camera_param": {name: observations.camera_param(camera) for name, (camera, _) in cameras.items()},
-            "image": {name: observations.picture(camera, segmented, rgb) for name, (camera, rgb) in cameras.items()},
+            "image": {name: observations.camera_image(camera, segmented, rgb) for name, (camera, rgb) in cameras.items()},
         }
 
     def _space(self) -> gymnasium.Space[Any]:
@@ -174,7 +175,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         given = self._keywords.words.get("rgb_overlay_path")
         if not self._keywords.prepackaged or self.episode_spec.overlay is None:
             return None if given is None else str(given)
-        # With a cabinet the photo is drawn, and the original goes on telling the first one's name.
+        # With a cabinet the photo is sampled, and the original goes on reporting the first one's name.
         photo = "real_inpainting/open_drawer_a0.png" if self.episode_spec.cabinet else self.episode_spec.overlay
         return str(self._assets.path(f"data/{photo}"))
 

@@ -40,14 +40,14 @@ class Keywords:
         return self.words | {"rgb_overlay_path": _in_pack(str(photo)) if photo and self._overlays() else None}
 
     def check_robot(self, config: RobotConfig) -> None:
-        """What only the robot tells: its controller, and the camera that a photo is laid over."""
+        """What only the robot says: its controller, and the camera that a photo is laid over."""
         self._check("control_mode", (None, config.control_mode))
         cameras = self._overlays()
         if not self.prepackaged and any(name != config.camera.uid for name in cameras):
             raise NotSupported(f"rgb_overlay_cameras {cameras} is not built; a photo goes over {config.camera.uid} only.")
 
     def _overlays(self) -> list[str]:
-        """Cameras that a photo is laid over; the original leaves all of them alone unless told."""
+        """Cameras that a photo is laid over; the original leaves all of them alone by default."""
         given = self.words.get("rgb_overlay_cameras") or []
         return [given] if isinstance(given, str) else list(given)
 

@@ -12,14 +12,14 @@ from eval.simpler_api.names import ENVIRONMENT_MAP, ENVIRONMENTS
 
 
 def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> SimplerEnv:
-    """An environment in the original's words.
+    """An environment with the original's interface.
 
     Args:
         name: a task name of ``ENVIRONMENTS`` (built as ``simpler_env.make`` builds it: RGB-D observations, prepackaged
             setting), or an environment id such as ``GraspSingleOpenedCokeCanInScene-v0`` (built as ``gymnasium.make``).
         assets: asset folders, separated by commas; None: those of the environment variable SIMPLER_EVAL_ASSETS, else
             the built-in stand-ins.
-        rt: how pictures are drawn for which the original traces rays: "auto" (traced on a GPU), "trace" or "raster".
+        rt: how images are rendered for which the original traces rays: "auto" (traced on a GPU), "trace" or "raster".
         kwargs: constructor keywords of the original.
 
     Raises:

@@ -14,7 +14,7 @@ from eval.episode import EpisodeSpec
 from eval.sim.objects import body_of
 from eval.sim.robots.google_robot import GoogleRobotController
 from eval.sim.robots.widowx import WidowXController
-from eval.sim.scene import StageSet
+from eval.sim.scene import EpisodeScene
 from task_configs.schema.world import Robot as RobotConfig
 
 Float32 = NDArray[np.float32]
@@ -36,32 +36,32 @@ def object_pose(entity: sapien.Entity) -> sapien.Pose:
     return entity.pose * body_of(entity).cmass_local_pose
 
 
-def agent_observation(stage: StageSet) -> dict[str, Any]:
+def agent_observation(scene: EpisodeScene) -> dict[str, Any]:
     """Joints, what the controller remembers, and the base."""
-    controller = stage.controller
+    controller = scene.controller
     remembered: dict[str, Any] = {}
     if isinstance(controller, GoogleRobotController):
         remembered = {"gripper": {"target_qpos": np.asarray(controller.gripper_target, dtype=np.float32)}}
     elif isinstance(controller, WidowXController):
         remembered = {"arm": {"target_pose": pose_vector(controller.target_pose)}}
-    robot = stage.robot
+    robot = scene.robot
     base = pose_vector(robot.articulation.root_pose)
     return {"qpos": robot.qpos, "qvel": robot.qvel, "controller": remembered, "base_pose": base}
 
 
-def extra_observation(stage: StageSet, spec: EpisodeSpec, with_objects: bool) -> dict[str, Any]:
+def extra_observation(scene: EpisodeScene, spec: EpisodeSpec, with_objects: bool) -> dict[str, Any]:
     """Pose of the tool, with the task's objects if asked for; nothing where there is a cabinet."""
     if spec.cabinet is not None:
         return {}
-    tool = stage.robot.tool.entity_pose
-    found = {"tcp_pose": pose_vector(tool)}
+    tool = scene.robot.tool.entity_pose
+    extra = {"tcp_pose": pose_vector(tool)}
     if with_objects:
         roles = ("source", "goal") if any(item.role == "source" for item in spec.objects) else ("target",)
         models = [next(item.model for item in spec.objects if item.role == role) for role in roles]
-        poses = [object_pose(stage.objects[model]) for model in models]
-        found |= {f"{role}_pose": pose_vector(pose) for role, pose in zip(roles, poses, strict=True)}
-        found[f"tcp_to_{roles[0]}_pos"] = np.asarray(poses[0].p - tool.p, dtype=np.float32)
-    return found
+        poses = [object_pose(scene.objects[model]) for model in models]
+        extra |= {f"{role}_pose": pose_vector(pose) for role, pose in zip(roles, poses, strict=True)}
+        extra[f"tcp_to_{roles[0]}_pos"] = np.asarray(poses[0].p - tool.p, dtype=np.float32)
+    return extra
 
 
 def flat(nested: Mapping[str, Any]) -> Float32:
@@ -100,17 +100,17 @@ def camera_param(camera: sapien.render.RenderCameraComponent) -> dict[str, Float
     }
 
 
-def picture(
+def camera_image(
     camera: sapien.render.RenderCameraComponent, segmentation: bool, rgb: NDArray[np.uint8] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Colours, depth [m] along the viewing axis and segmentation of a picture that was taken; ``rgb`` if it is finished."""
+    """Colours, depth [m] along the viewing axis and segmentation of an image that was rendered; ``rgb`` if it is finished."""
     if rgb is None:
         rgb = np.clip(camera.get_picture("Color")[..., :3] * 255.0, 0, 255).astype(np.uint8)
-    found: dict[str, NDArray[Any]] = {"rgb": rgb, "depth": -camera.get_picture("Position")[..., [2]]}
+    image: dict[str, NDArray[Any]] = {"rgb": rgb, "depth": -camera.get_picture("Position")[..., [2]]}
     if segmentation:
-        found["Segmentation"] = camera.get_picture("Segmentation").astype(np.uint32)
-        found["Segmentation"][..., 2:] = 0  # a running number of the scene: it would differ from episode to episode
-    return found
+        image["Segmentation"] = camera.get_picture("Segmentation").astype(np.uint32)
+        image["Segmentation"][..., 2:] = 0  # a running number of the scene: it would differ from episode to episode
+    return image
 
 
 def action_space() -> spaces.Box:
@@ -120,7 +120,7 @@ def action_space() -> spaces.Box:
 
 
 def _remembered(config: RobotConfig) -> tuple[str, str, int]:
-    """What the controller tells: part of the robot, name and length."""
+    """What the controller reports: part of the robot, name and length."""
     return ("gripper", "target_qpos", 2) if config.family == "google_robot" else ("arm", "target_pose", 7)
 
 
@@ -141,15 +141,15 @@ def state_space(config: RobotConfig, extra: Mapping[str, int]) -> spaces.Dict:
             "base_pose": _numbers(7),
         }
     )
-    told = {"extra": spaces.Dict({key: _numbers(n) for key, n in extra.items()})} if extra else {}
-    return spaces.Dict({"agent": agent, **told})
+    extras = {"extra": spaces.Dict({key: _numbers(n) for key, n in extra.items()})} if extra else {}
+    return spaces.Dict({"agent": agent, **extras})
 
 
 def rgbd_space(config: RobotConfig, extra: Mapping[str, int], segmentation: bool) -> spaces.Dict:
     """Space of RGB-D observations."""
     sizes = {BASE_CAMERA: (BASE_SIZE, BASE_SIZE), config.camera.uid: (config.camera.height, config.camera.width)}
     matrices = {"extrinsic_cv": (4, 4), "cam2world_gl": (4, 4), "intrinsic_cv": (3, 3)}
-    pictures: dict[str, spaces.Space[Any]] = {}
+    images: dict[str, spaces.Space[Any]] = {}
     for name, size in sizes.items():
         seen: dict[str, spaces.Space[Any]] = {
             "rgb": spaces.Box(0, 255, (*size, 3), np.uint8),
@@ -157,10 +157,10 @@ def rgbd_space(config: RobotConfig, extra: Mapping[str, int], segmentation: bool
         }
         if segmentation:
             seen["Segmentation"] = spaces.Box(0, np.iinfo(np.uint32).max, (*size, 4), np.uint32)
-        pictures[name] = spaces.Dict(seen)
+        images[name] = spaces.Dict(seen)
     params = spaces.Dict({name: spaces.Dict({k: _numbers(*s) for k, s in matrices.items()}) for name in sizes})
     space = state_space(config, extra)
-    return spaces.Dict({**space.spaces, "camera_param": params, "image": spaces.Dict(pictures)})
+    return spaces.Dict({**space.spaces, "camera_param": params, "image": spaces.Dict(images)})
 
 
 def _numbers(*shape: int) -> spaces.Box:

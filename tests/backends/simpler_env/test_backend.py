@@ -146,7 +146,7 @@ def test_options_that_do_not_go_together_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["run", "--world-python", "python3", "--task", TASK, "--limit", "1"])
     assert end.value.code == 2
-    assert "has only --world simpler-env" in capsys.readouterr().err
+    assert "Only --world simpler-env has" in capsys.readouterr().err
 
 
 def test_an_own_task_is_refused_before_anything_is_played(tmp_path, make_spec):

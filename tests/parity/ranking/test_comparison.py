@@ -268,7 +268,7 @@ def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatc
         write_run(path, step.plan, step.options, "s" * len(step.plan))
 
     monkeypatch.setattr(eval.cli.ranking, "_run", play)
-    monkeypatch.setattr("eval.backends.selection.find_world", lambda *arguments: None)
+    monkeypatch.setattr("eval.backends.selection.find_backend", lambda *arguments: None)
     options = ["--task", CUBE, "--episodes", 30, "--level", "noise=0", "--level", "noise=0.4", "--out", tmp_path / "out"]
     code, _, err = verb(*options, "--world", ORIGINAL)
     assert code == 0

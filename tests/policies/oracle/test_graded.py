@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from eval.records.titles import title
-from policies.base import Action, EpisodeInfo, Observation, Proprio, RobotName
+from policies.base import Action, EpisodeInfo, Observation, Privileged, Proprio, RobotName
 from policies.oracle import SCRIPTS, OraclePolicy
 from policies.oracle.motion import GOOGLE, WIDOWX
 from policies.registry import PolicyOptionError, load_policy
@@ -36,7 +36,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sight(episode: str, step: int, robot: RobotName = "widowx") -> Observation:
-    return Observation(episode, step, robot, "do", None, FEELS, {"family": "counting"})
+    return Observation(episode, step, robot, "do", None, FEELS, Privileged("counting", {}, {}, {}, np.zeros(7), np.zeros(7)))
 
 
 def begin(policy: Any, *episodes: str) -> None:

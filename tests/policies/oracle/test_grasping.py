@@ -8,29 +8,30 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from policies.base import Observation, Proprio
+from policies.base import DrawerState, Observation, Privileged, Proprio
 from policies.oracle.grasping import clearance, grasp_of
 from policies.oracle.motion import GOOGLE, STANDING_STEPS, WIDOWX, Standstill
 from policies.oracle.place import ALMOST_CLOSED, OPENED, Place
+from policies.oracle.state import drawer_of
 
 UNTURNED = (1.0, 0.0, 0.0, 0.0)
 
 
-def state_with(sides: tuple[float, float, float], quat: Any = UNTURNED, opening: float = 0.0) -> dict[str, Any]:
+def state_with(sides: tuple[float, float, float], quat: Any = UNTURNED, opening: float = 0.0) -> Privileged:
     """A thing at the origin that lies on its lower side, and a robot half a metre away on x."""
     half = np.array(sides) / 2
-    return {
-        "family": "place",
-        "objects": {"thing": np.array([0.0, 0.0, 0.0, *quat])},
-        "boxes": {"thing": np.stack([-half, half])},
-        "roles": {"target": "thing"},
-        "tcp": np.array([0.1, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
-        "base": np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
-        "drawer": {"opening": opening, "frame": np.array([0.0, 0.0, -0.2, *UNTURNED])},
-    }
+    return Privileged(
+        family="place",
+        objects={"thing": np.array([0.0, 0.0, 0.0, *quat])},
+        boxes={"thing": np.stack([-half, half])},
+        roles={"target": "thing"},
+        tcp=np.array([0.1, 0.0, 0.3, 0.0, 1.0, 0.0, 0.0]),
+        base=np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+        drawer=DrawerState(opening, np.array([0.0, 0.0, -0.2, *UNTURNED])),
+    )
 
 
-def closing_direction(state: dict[str, Any]) -> Any:
+def closing_direction(state: Privileged) -> Any:
     return grasp_of(GOOGLE, state, "thing")[1].as_matrix()[:, GOOGLE.closing]
 
 
@@ -77,7 +78,7 @@ def test_the_hand_passes_low_over_a_low_thing_and_above_the_top_of_a_high_one() 
 def test_a_hand_that_stays_where_it_is_counts_as_standing_after_some_steps() -> None:
     state, standstill = state_with((0.1, 0.1, 0.1)), Standstill()
     assert [standstill.seen(state) for _ in range(STANDING_STEPS + 1)] == [False] * STANDING_STEPS + [True]
-    state["tcp"][2] += 0.01
+    state.tcp[2] += 0.01
     assert not standstill.seen(state)
 
 
@@ -88,7 +89,7 @@ def test_an_open_drawer_ends_the_first_subtask_but_never_the_episode(instruction
     feels = Proprio(np.zeros(3, np.float32), np.zeros(4, np.float32), 1.0, np.zeros(11, np.float32))
     said = []
     for step in range(200):
-        state["tcp"][:3] += 0.5 * (script_target(state) - state["tcp"][:3])
+        state.tcp[:3] += 0.5 * (script_target(state) - state.tcp[:3])
         action = script.act(Observation("e", step, "google_robot", instruction, None, feels, state))
         said.append(action.terminate)
         if script._phase != "open":
@@ -105,6 +106,6 @@ def test_the_hand_that_is_to_grasp_later_hooks_the_drawer_without_a_squeeze() ->
     assert [script.act(seen).world[6] for _ in range(3)] == [ALMOST_CLOSED, 0.0, 0.0]
 
 
-def script_target(state: dict[str, Any]) -> Any:
+def script_target(state: Privileged) -> Any:
     """The panel's edge: near enough for the script's patience to run out phase by phase."""
-    return state["drawer"]["frame"][:3]
+    return drawer_of(state).frame[:3]

@@ -1,0 +1,72 @@
+"""The original simulator as a backend: a worker in its interpreter, and what a run says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from pydantic import JsonValue
+
+from eval.backends.base import Backend, ForeignWorker
+from eval.backends.simpler_env.files import files_record
+from eval.backends.simpler_env.interpreter import WORKER, Original, find_original
+from eval.backends.simpler_env.payload import episode_payload
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.records.header import AssetsRecord, RenderingRecord, WorldIdentity, WorldRecord
+from eval.sim import ray_tracing
+
+
+class OriginalBackend(Backend):
+    """Plays a plan in the original; the payloads of all its episodes are made before the first begins."""
+
+    def __init__(
+        self, identity: WorldIdentity, original: Original, payloads: Mapping[str, str], plan: Sequence[EpisodeSpec]
+    ) -> None:
+        """payloads: what a ``Begin`` carries, by episode id; plan: says which files are needed."""
+        super().__init__(identity, ForeignWorker(original.python, WORKER))
+        self._original, self._payloads, self._plan = original, payloads, plan
+
+    def payload(self, spec: EpisodeSpec) -> str:
+        """How the original builds and resets its environment, as JSON text."""
+        return self._payloads[spec.id]
+
+    def completed(self, record: WorldRecord) -> WorldRecord:
+        """With name, versions, and the files that are not the original ones."""
+        versions: dict[str, JsonValue] = dict(self._original.versions)
+        return record.model_copy(update={"name": self._original.name, "versions": versions, "assets": self._files})
+
+    @cached_property
+    def _files(self) -> AssetsRecord:
+        return files_record(self._original, self._plan)
+
+
+def open_original(
+    name: str, python: str | None, assets: str | None, rendering: ray_tracing.Choice | None, plan: Sequence[EpisodeSpec]
+) -> OriginalBackend:
+    """The original, ready to play ``plan``.
+
+    Args:
+        name: of the world, for its identity.
+        python: its interpreter; None: of SIMPLER_ENV_PYTHON, else our own.
+        assets: must be None; the original has a folder of its own.
+        rendering: how ray-traced episodes are rendered; None if the plan has none.
+        plan: the episodes.
+
+    Returns:
+        The backend.
+
+    Raises:
+        UserError: the interpreter cannot run the original, or it lacks an episode of the plan.
+    """
+    if assets is not None:
+        raise UserError(
+            "--assets (or SIMPLER_EVAL_ASSETS) names packs of our own world; the original reads the folder that its "
+            "MS2_REAL2SIM_ASSET_DIR names, else its own data folder."
+        )
+    original = find_original(python)
+    # Before anything is played: a task that the original lacks is no fault of an episode.
+    payloads = {spec.id: episode_payload(spec, rendering) for spec in plan}
+    record = None if rendering is None else RenderingRecord.model_validate(ray_tracing.record(rendering))
+    identity = WorldIdentity(name=name, versions=original.commits, rendering=record)
+    return OriginalBackend(identity, original, payloads, plan)

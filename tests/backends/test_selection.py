@@ -1,0 +1,29 @@
+"""What a run says of its world before anything is played."""
+
+from __future__ import annotations
+
+from original_interpreter import interpreter
+
+from eval.backends.selection import find_backend
+from eval.plan.suites import make_plan
+from eval.records.header import RenderingRecord, WorldIdentity
+
+PLAN = make_plan(tasks=["widowx_carrot_on_plate"], limit=2)
+TRACED = [spec.model_copy(update={"shader": "rt"}) for spec in PLAN]
+
+
+def test_how_rays_are_traced_belongs_to_a_world_only_where_an_episode_asks_for_it():
+    assert find_backend("simpler-eval", None, None, "raster", PLAN).identity == WorldIdentity(name="simpler-eval")
+    traced = find_backend("simpler-eval", None, None, "raster", TRACED).identity
+    assert traced == WorldIdentity(name="simpler-eval", rendering=RenderingRecord(rt="raster"))
+
+
+def test_the_original_is_known_by_its_versions(tmp_path):
+    identity = find_backend("simpler-env", interpreter(tmp_path), None, "auto", PLAN).identity
+    assert (identity.name, identity.rendering) == ("simpler-env", None)
+    assert identity.versions["sapien"] == "2.2.2"
+    assert identity.versions.keys() == {"sapien", "simpler_env", "mani_skill2_real2sim"}
+
+
+def test_a_users_world_is_known_by_its_module():
+    assert find_backend("fake_world", None, None, "auto", TRACED).identity == WorldIdentity(name="fake_world")
