@@ -40,16 +40,19 @@ USER_PREFIX = "simpler_eval.user_"
 """Modules of users' folders are called ``simpler_eval.user_<folder>.<name>``, so that they never meet ours."""
 USER_FOLDERS = "SIMPLER_EVAL_USER_FOLDERS"
 """Environment variable with those folders, for processes that a policy starts."""
+FINDERS = ("OurFinder", "LastFinder")
+"""Names of the import hooks below; told apart by name, since a spawned process may execute this file twice."""
 _FROM_REGISTRY = ("describe", "load_policy")
 
 __path__: list[str] = []  # a package, so that users' modules can be named below it
 
 
-class _First:
+class OurFinder:
     """Asked before ``sys.path``: our packages, and modules of users' folders."""
 
     @staticmethod
     def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Ours by their place beside this file; users' by :func:`policies.isolation.find_private`."""
         if fullname in NAMES:
             folder = os.path.join(ROOT, fullname)
             init = os.path.join(folder, "__init__.py")
@@ -58,14 +61,21 @@ class _First:
             from policies.isolation import find_private
 
             return find_private(fullname, path)
+        parent, _, child = fullname.rpartition(".")
+        private = sys.modules[parent].__name__ if parent in sys.modules else ""
+        if private.startswith(USER_PREFIX):  # a user's package that was imported by its plain name
+            from policies.isolation import find_alias
+
+            return find_alias(f"{private}.{child}")
         return None
 
 
-class _Last:
+class LastFinder:
     """Asked when nobody else knows a module: one of a user's folder, imported by its plain name (pickles, importlib)."""
 
     @staticmethod
     def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """By :func:`policies.isolation.find_plain`, once a policy came from a user's file."""
         if USER_FOLDERS not in os.environ or fullname.startswith(("simpler_eval", "policies.isolation")):
             return None
         isolation = importlib.import_module("policies.isolation")
@@ -94,9 +104,9 @@ def _install() -> None:
             print(f"simpler-eval: {problem}", file=sys.stderr)
             raise SystemExit(2)
         raise ImportError(problem)
-    if not any(type(finder).__name__ == _First.__name__ for finder in sys.meta_path):  # once, also as __mp_main__
-        sys.meta_path.insert(0, _First())
-        sys.meta_path.append(_Last())
+    if not any(type(finder).__name__ in FINDERS for finder in sys.meta_path):  # once, also as __mp_main__
+        sys.meta_path.insert(0, OurFinder())
+        sys.meta_path.append(LastFinder())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -52,10 +52,16 @@ def is_ours(folder: Path) -> bool:
     return (folder / "simpler_eval.py").is_file()
 
 
-def shadowing_folders() -> Iterator[Path]:
-    """Entries of ``PYTHONPATH``, then the working folder, where they hold a module that is called like one of ours."""
+def user_places() -> list[Path]:
+    """Entries of ``PYTHONPATH``, unless they are folders of installed packages, and the working folder."""
     entries = [Path(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    for folder in dict.fromkeys(path.resolve() for path in (*entries, Path.cwd())):
+    entries = [path for path in entries if path.name not in ("site-packages", "dist-packages")]
+    return list(dict.fromkeys(path.resolve() for path in (*entries, Path.cwd())))
+
+
+def shadowing_folders() -> Iterator[Path]:
+    """Those of :func:`user_places` that hold a module which is called like one of ours."""
+    for folder in user_places():
         if not is_ours(folder) and any(holds(folder, name) for name in NAMES):
             yield folder
 
@@ -75,19 +81,25 @@ def holds_regular(folder: Path, name: str) -> bool:
 # ---- names -----------------------------------------------------------------------------------------------------------
 
 
-def user_folder_of(folder: Path, name: str) -> Path | None:
-    """The user's folder that module ``name`` comes from when a file below ``folder`` imports it; None: no user's module."""
+def user_folder_of(folder: Path, beside: Path, name: str) -> Path | None:
+    """The user's folder that ``import name`` means in a file of ``folder``; None: ours, installed or standard library.
+
+    ``beside`` is the folder that the file itself lies in, which differs from ``folder`` within a package.
+    """
     top, _, rest = name.partition(".")
-    if top in sys.stdlib_module_names:
+    if top in sys.stdlib_module_names or top == "simpler_eval":
         return None
     if top in NAMES:
         return _shadowing_folder_of(folder, top, rest.partition(".")[0])
     if holds_regular(folder, top):
         return folder
-    if holds(folder, top) and not _is_importable(top):  # as in Python: a bare folder is the last choice
-        return folder
-    others = (other for other in shadowing_folders() if other != folder and holds(other, top))
-    return next((other for other in others if not _is_importable_outside(other, top)), None)
+    shadowing = (other for other in shadowing_folders() if other != folder and holds(other, top))
+    found = next((other for other in shadowing if not _is_importable_outside(other, top)), None)
+    if found is not None:
+        return found
+    last = [folder] if holds(folder, top) else []  # as in Python: a folder without __init__.py is the last choice
+    last += [place for place in (beside, Path.cwd()) if holds_regular(place, top) and not is_ours(place)]
+    return last[0] if last and not _is_importable(top) else None
 
 
 def _shadowing_folder_of(folder: Path, top: str, submodule: str) -> Path | None:
@@ -99,23 +111,30 @@ def _shadowing_folder_of(folder: Path, top: str, submodule: str) -> Path | None:
 
 
 def _is_importable(top: str) -> bool:
-    return top in sys.modules or importlib.util.find_spec(top) is not None
+    """Whether ``top`` is a module already, or would be found without looking into users' folders."""
+    if top in sys.modules:
+        return not sys.modules[top].__name__.startswith(PREFIX)
+    return _spec_of(top) is not None
 
 
 def _is_importable_outside(folder: Path, top: str) -> bool:
     """Whether ``import`` would find ``top`` somewhere else first."""
-    spec = PathFinder.find_spec(top)
-    if spec is None or spec.origin is None:
-        return False
-    return not Path(spec.origin).resolve().is_relative_to(folder)
+    spec = _spec_of(top)
+    return spec is not None and spec.origin is not None and not Path(spec.origin).resolve().is_relative_to(folder)
+
+
+def _spec_of(top: str) -> ModuleSpec | None:
+    finders = (finder for finder in sys.meta_path if type(finder).__name__ not in simpler_eval.FINDERS)
+    specs = (finder.find_spec(top, None) for finder in finders)
+    return next((spec for spec in specs if spec is not None), None)
 
 
 # ---- importing -------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
-def statement_for(folder: Path) -> Callable[..., object]:
-    """The function behind the ``import`` statements of modules from ``folder``."""
+def statement_for(folder: Path, beside: Path) -> Callable[..., object]:
+    """The function behind the ``import`` statements of the files in ``beside``, whose outermost package is in ``folder``."""
     known: dict[str, Path | None] = {}  # a statement within ``act`` runs every step
 
     def import_statement(
@@ -126,7 +145,7 @@ def statement_for(folder: Path) -> Callable[..., object]:
         level: int = 0,
     ) -> ModuleType:
         if not level and name not in known:
-            known[name] = user_folder_of(folder, name)
+            known[name] = user_folder_of(folder, beside, name)
         place = None if level else known[name]
         if place is None:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
@@ -151,7 +170,8 @@ class UserLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Execute it."""
         key, _, rest = module.__name__.removeprefix(PREFIX).partition(".")
-        vars(module)["__builtins__"] = {**vars(builtins), "__import__": statement_for(folders()[key])}
+        statement = statement_for(folders()[key], Path(self.path).parent)
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": statement}
         if rest in NAMES and not hasattr(module, "__path__"):
             module.__path__ = []  # theirs is a file: what it lacks is still looked for in ours
         vars(module)["__simpler_eval_digest__"] = digest(Path(self.path))
@@ -195,7 +215,11 @@ def find_plain(fullname: str) -> ModuleSpec | None:
     Raises ``ImportError`` where two folders hold it: names that are looked up at run time say not whose they are.
     """
     *packages, name = fullname.split(".")
-    places = [folder for folder in folders().values() if holds_regular(folder.joinpath(*packages), name)]
+    places = [
+        folder
+        for key, folder in folders().items()
+        if holds_regular(folder.joinpath(*packages), name) or f"{PREFIX}{key}.{fullname}" in sys.modules
+    ]
     if len(places) > 1:
         raise ImportError(
             f'"{fullname}" is in {" and in ".join(map(str, places))}; import it with an import statement, not by its name.',
@@ -204,8 +228,14 @@ def find_plain(fullname: str) -> ModuleSpec | None:
     return ModuleSpec(fullname, _AliasLoader(f"{private_root(places[0])}.{fullname}")) if places else None
 
 
+def find_alias(private: str) -> ModuleSpec | None:
+    """The spec of a submodule of a user's package that was imported by its plain name: the private module itself."""
+    return ModuleSpec(private, _AliasLoader(private)) if importlib.util.find_spec(private) is not None else None
+
+
 def forget_changed(folder: Path) -> None:
     """Drop the modules of ``folder`` if a file of one of them has changed since: the next import reads all anew."""
+    statement_for.cache_clear()  # a module that is loaded now may find other files than an earlier one
     root = private_root(folder)
     loaded = {name: module for name, module in sys.modules.items() if name.startswith(f"{root}.")}
     for module in loaded.values():

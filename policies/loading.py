@@ -40,7 +40,7 @@ def load_from_file(path: Path) -> ModuleType:
         raise UnknownPolicyError(f"Policy file {path} does not exist.")
     folder, name = _root_and_name(path.resolve())
     try:
-        if folder.samefile(isolation.ROOT):
+        if folder.samefile(isolation.ROOT) and name.partition(".")[0] in isolation.NAMES:
             return importlib.import_module(name)
         return _import_private(folder, name)
     except (Exception, SystemExit) as error:
@@ -90,9 +90,6 @@ def one_line(error: BaseException) -> str:
 
 
 def _import_private(folder: Path, name: str) -> ModuleType:
-    working = str(Path.cwd())
-    if working not in sys.path:
-        sys.path.append(working)  # last: a user's file never hides an installed package
     importlib.invalidate_caches()
     isolation.forget_changed(folder)
     return importlib.import_module(f"{isolation.private_root(folder)}.{name}")
@@ -116,12 +113,17 @@ def _folder_of_module(name: str) -> Path | None:
         if isolation.holds(isolation.ROOT / top, rest.partition(".")[0]):
             return None
         return next((folder for folder in isolation.shadowing_folders() if isolation.holds(folder, top)), None)
-    working = Path.cwd()
-    if top in sys.modules or not isolation.holds(working, top) or isolation.is_ours(working):
+    if top in sys.modules:
         return None
     spec = importlib.util.find_spec(top)
-    installed = spec is not None and spec.origin is not None and not Path(spec.origin).resolve().is_relative_to(working)
-    return None if installed else working.resolve()
+    if spec is None:
+        return Path.cwd() if isolation.holds(Path.cwd(), top) else None
+    origin = spec.origin or next(iter(spec.submodule_search_locations or []), None)
+    if origin is None:
+        return None
+    home = Path(origin).resolve().parent
+    home = home.parent if spec.origin and spec.submodule_search_locations else home  # a package's __init__.py
+    return home if home in isolation.user_places() and not isolation.is_ours(home) else None
 
 
 def _imports(folder: Path, name: str, path: Path) -> Iterator[tuple[Path, str, Path]]:
@@ -129,7 +131,11 @@ def _imports(folder: Path, name: str, path: Path) -> Iterator[tuple[Path, str, P
     if path.suffix != ".py":
         return
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # it cannot be imported either
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -140,7 +146,7 @@ def _imports(folder: Path, name: str, path: Path) -> Iterator[tuple[Path, str, P
             continue
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
         for module in filter(None, imported):
-            place = folder if relative else isolation.user_folder_of(folder, module)
+            place = folder if relative else isolation.user_folder_of(folder, path.parent, module)
             if place is not None:
                 yield from _files(place, module)
 

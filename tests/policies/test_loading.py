@@ -100,6 +100,33 @@ def test_a_file_in_a_labs_package_called_policies(tmp_path: Path) -> None:
     assert value_of(tmp_path / "policies/mine.py:Mine") == 8
 
 
+def test_neighbours_within_a_package(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/__init__.py").write_text("")
+    write(tmp_path / "lab", mine="from helper import value" + BODY, helper="def value(): return 3", yaml="raise RuntimeError")
+    write(tmp_path / "lab", mine="import yaml\nfrom helper import value" + BODY)
+    assert value_of(tmp_path / "lab/mine.py:Mine") == 3
+
+
+def test_ours_is_reached_through_theirs_that_is_a_file(tmp_path: Path) -> None:
+    write(tmp_path, policies="LIMIT = 4", mine="import policies\nfrom policies import base\n"
+          "def value(): return policies.LIMIT + len(base.Action.__name__)" + BODY)  # fmt: skip
+    assert value_of(tmp_path / "mine.py:Mine") == 4 + len("Action")
+
+
+@pytest.mark.parametrize("where", ["working folder", "PYTHONPATH"])
+def test_a_module_by_its_name_gets_its_labs_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    home = Path.cwd() if where == "working folder" else tmp_path / "path"
+    name = f"lab_of_{where[:4]}".lower()
+    write(home, **{name: "from policies.util import value" + BODY, "policies__util": "def value(): return 11"})
+    if where == "PYTHONPATH":
+        monkeypatch.setenv("PYTHONPATH", str(home))
+        monkeypatch.syspath_prepend(home)
+    policy = load_policy(f"{name}:Mine")
+    assert describe(policy).settings["value"] == 11
+    assert describe(policy).code is not None
+
+
 def test_hostile_modules_of_our_names_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/__init__.py").write_text("raise RuntimeError")
@@ -124,6 +151,21 @@ def test_names_looked_up_at_run_time(tmp_path: Path) -> None:
     body = "import importlib\ndef value(): return importlib.import_module('policies.dynamic_part').value()"
     write(tmp_path, mine=body + BODY, policies__dynamic_part="def value(): return 10")
     assert value_of(tmp_path / "mine.py:Mine") == 10
+
+
+def test_a_package_looked_up_at_run_time_is_the_one_that_is_imported(tmp_path: Path) -> None:
+    for name in ("regular", "bare"):
+        body = f"import importlib\nimport {name}.net\ndef value(): return importlib.import_module('{name}.net') is {name}.net"
+        write(tmp_path, mine=body + BODY, **{f"{name}__net": ""})
+        (tmp_path / "regular/__init__.py").write_text("")
+        assert value_of(tmp_path / "mine.py:Mine") is True
+
+
+def test_modules_of_the_working_folder(tmp_path: Path) -> None:
+    write(Path.cwd(), nearby="def value(): return 12", yaml="raise RuntimeError")
+    write(tmp_path, mine="import yaml\nfrom nearby import value" + BODY)
+    assert value_of(tmp_path / "mine.py:Mine") == 12
+    assert str(Path.cwd()) not in sys.path
 
 
 def test_dataclasses_and_pickles(tmp_path: Path) -> None:

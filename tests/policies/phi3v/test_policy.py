@@ -110,7 +110,7 @@ def test_grey_and_transparent_frames_are_seen_as_colour(policy: Policy, make_inf
         (np.zeros((10, 10, 3), np.float32), "must be uint8"),
     ],
 )
-def test_what_is_no_image_is_told(policy: Policy, make_info, make_seen, image: np.ndarray, words: str) -> None:
+def test_what_is_no_image_is_an_error(policy: Policy, make_info, make_seen, image: np.ndarray, words: str) -> None:
     policy.reset([make_info()])
     with pytest.raises(UserError, match=words):
         policy.act([make_seen(image=image)])
@@ -121,7 +121,7 @@ def test_what_is_no_image_is_told(policy: Policy, make_info, make_seen, image: n
     [("", "is empty"), (" \n", "is empty"), ("go " * 1000, "3000 characters"), ("see <|image_1|>", "name each of them once"),
      ("\u20ac" * 1900, "the model takes at most 4089")],
 )  # fmt: skip
-def test_an_impossible_instruction_is_told(policy: Policy, make_info, make_seen, text: str, words: str) -> None:
+def test_an_impossible_instruction_is_an_error(policy: Policy, make_info, make_seen, text: str, words: str) -> None:
     def play() -> None:
         policy.reset([make_info(instruction=text)])
         policy.act([make_seen(instruction=text)])
@@ -136,7 +136,7 @@ def test_an_impossible_instruction_is_told(policy: Policy, make_info, make_seen,
     assert len(policy.act([make_seen()])) == 1  # it goes on afterwards
 
 
-def test_an_episode_that_never_began_is_told(policy: Policy, make_seen) -> None:
+def test_an_episode_that_never_began_is_an_error(policy: Policy, make_seen) -> None:
     with pytest.raises(UserError, match="was not begun"):
         policy.act([make_seen(episode="stranger")])
     assert policy.act([]) == []

@@ -82,7 +82,7 @@ def test_episodes_mixed_in_any_way_give_the_same_as_alone() -> None:
     assert tracker.most_clips > 2
 
 
-def test_a_run_that_goes_another_way_is_told_not_raised(tmp_path: Path) -> None:
+def test_a_run_that_goes_another_way_fails_a_check_and_raises_nothing(tmp_path: Path) -> None:
     """Another seed and another call: what follows from it differs too, and every image that is missing counts."""
     with np.load(FOLDER / "runs" / "stub_two_w10.npz") as file:
         arrays = {name: file[name] for name in file.files}

@@ -161,6 +161,6 @@ def test_only_rgb_images_of_the_right_size_are_taken(image: NDArray[Any]) -> Non
     assert processors.episodes["a"].step == 0
 
 
-def test_an_episode_that_never_began_is_told() -> None:
+def test_an_episode_that_never_began_is_an_error() -> None:
     with pytest.raises(KeyError, match="has not begun"):
         TraceProcessors(Drift(), PRESETS["released"]).step({"a": BLANK})
