@@ -37,6 +37,8 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
+BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation")
+"""How the registry finds and loads policies; nobody else's business."""
 SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace")
 """Packages that several policies are made of; policies know no other policy."""
 
@@ -165,7 +167,10 @@ def test_policies_know_the_contract_and_shared_parts_and_no_other_policy() -> No
     wrong = [
         str(entry)
         for source, target, entry in between_rooms()
-        if within(source, "policies") and within(target, "policies") and target not in known
+        if within(source, "policies")
+        and within(target, "policies")
+        and target not in known
+        and not (source in (*OPEN_POLICIES, *BEHIND_THE_REGISTRY) and target in BEHIND_THE_REGISTRY)
     ]
     assert not wrong, "\n".join(["", *wrong])
 
@@ -195,6 +200,11 @@ def test_the_worker_of_the_original_needs_nothing_of_ours() -> None:
     assert [name for name in targets if within(name, *PACKAGES) and not within(name, "eval.backends.protocol")] == []
 
 
+HEAVY_ON_PURPOSE = {
+    "eval.simpler_env": "stands in for a package that is a simulator: who imports it asks for SAPIEN",
+    "policies.phi3v.parity": "compares networks: its entry point is loaded by `parity model` alone",
+}
+"""Packages that load something heavy, with what is below them."""
 HEAVY = ("sapien", "torch", "transformers")
 LOAD_EACH = """
 import importlib, os, sys
@@ -221,8 +231,8 @@ LIGHT_MODULES = (
 def test_packages_load_neither_sapien_nor_torch() -> None:
     """In a fresh process: what is loaded afterwards is what the import costs a user."""
     folders = {path.parent.relative_to(REPO) for package in PACKAGES for path in (REPO / package).rglob("__init__.py")}
-    names = [".".join(folder.parts) for folder in sorted(folders)]
-    assert len(names) > 30
+    names = [".".join(folder.parts) for folder in sorted(folders) if not within(".".join(folder.parts), *HEAVY_ON_PURPOSE)]
+    assert len(names) > 20
     command = [sys.executable, "-c", LOAD_EACH, *names, *LIGHT_MODULES]
     child = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPO)
     assert child.returncode == 0, child.stderr

@@ -62,23 +62,6 @@ def test_a_folder_that_is_none_is_one_line(cli: Cli, verb: str, tmp_path: Path) 
     assert err.count("\n") == 1
 
 
-def test_speed_of_the_world_is_measured(cli: Cli) -> None:
-    code, out, _ = cli("bench", "sim", "--workers", 1, "--steps", 2, "--json")
-    rows = json.loads(out)["rows"]
-    assert code == 0
-    assert {row["workers"] for row in rows} == {1}
-    assert len({row["task"] for row in rows}) == len(rows) >= 2
-    assert all(row["steps_per_second"] > 0 and 0 < row["inside_sapien"] <= 1 for row in rows)
-
-
-def test_speed_of_a_policy_is_measured(cli: Cli) -> None:
-    code, out, _ = cli("bench", "policy", "random", "--episodes", 2, "--workers", 1, "--max-steps", 3)
-    assert code == 0
-    assert out.startswith("random: loaded in ")
-    assert "batches of" in out
-    assert "control steps/s" in out
-
-
 def test_the_doctor_reports_to_a_program(cli: Cli) -> None:
     code, out, _ = cli("doctor", "--json")
     content = json.loads(out)
