@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import inspect
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from pydantic import ValidationError
-
 from eval.errors import UserError, did_you_mean
 from policies.base import Policy, PolicyDescription
+from policies.description import PolicyDescriptionError as PolicyDescriptionError
+from policies.description import describe_raw
+from policies.description import description_of as description_of
 from policies.loading import (
     UnknownPolicyError,
     code_hash_of_file,
@@ -61,28 +60,14 @@ def load_policy(text: str, options: Mapping[str, object] | None = None) -> Polic
     return cast(Policy, policy)
 
 
-def describe(policy: Policy) -> PolicyDescription:
+def describe(policy: Policy, name: str | None = None, args: Mapping[str, str] | None = None) -> PolicyDescription:
     """What the run record carries about ``policy``, checked; ``code`` is filled in for policies from users' files.
 
-    A mapping, which ``describe`` gave before version 0.2, is still taken: keys that are fields of
-    :class:`policies.base.PolicyDescription` go there, all others into ``settings``. Raises ``UserError`` for anything else.
+    A mapping, which ``describe`` gave before version 0.2, is still accepted: keys that are fields of
+    :class:`policies.base.PolicyDescription` go there, all others into ``settings``, with the options ``args`` that the policy
+    was made with; ``name`` is what the user calls it. Raises ``UserError`` for anything else.
     """
-    name = type(policy).__name__
-    try:
-        given: object = policy.describe()
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:  # code of others
-        raise UserError(f"describe() of the policy {name} failed: {one_line(error)}") from error
-    if isinstance(given, PolicyDescription):
-        description = given
-    elif isinstance(given, Mapping):
-        description = _from_mapping(name, given)
-    else:
-        raise UserError(
-            f"describe() of the policy {name} returned {'None' if given is None else f'a {type(given).__name__}'}; return a "
-            'policies.base.PolicyDescription, such as PolicyDescription(name="mine").'
-        )
+    description = describe_raw(policy, name or type(policy).__name__, args or {})
     return description if description.code is not None else description.model_copy(update={"code": code_hash(policy)})
 
 
@@ -91,36 +76,6 @@ def code_hash(policy: Policy) -> str | None:
     code = getattr(policy, _CODE, None)
     module = sys.modules.get(type(policy).__module__)
     return code if isinstance(code, str) else code_hash_of_file(module) if module is not None else None
-
-
-def _from_mapping(policy: str, given: Mapping[str, object]) -> PolicyDescription:
-    fields: dict[str, object] = {"name": policy}
-    settings: dict[str, object] = {}
-    for key, value in given.items():
-        if key in PolicyDescription.model_fields and not (key == "settings" and isinstance(value, Mapping)):
-            fields[key] = (value,) if key == "remarks" and isinstance(value, str) else value
-        elif key == "settings":
-            settings |= cast(Mapping[str, object], value)
-        else:
-            settings[str(key)] = value
-    try:
-        plain = json.loads(json.dumps({**fields, "settings": settings}, default=_plain))
-        return PolicyDescription.model_validate(plain)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"describe() of the policy {policy}: {where}: {first['msg']}.") from error
-    except (TypeError, ValueError) as error:
-        raise UserError(f"describe() of the policy {policy} cannot be recorded: {error}.") from error
-
-
-def _plain(value: object) -> object:
-    """What JSON can hold, of the types that policies like to put into a mapping."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON value")
 
 
 def _make(text: str, factory: Callable[..., object], options: dict[str, object]) -> object:

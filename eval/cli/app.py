@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eval.cli import assets, demo, parity, report, reproduce, run
+from eval.cli import assets, bench, demo, doctor, list, parity, plan, report, reproduce, run, smoke
 from eval.errors import UserError
 
 app = typer.Typer(
@@ -22,19 +22,15 @@ app = typer.Typer(
     help="Evaluate vision-language-action policies on SIMPLER scenes: one command, a table and rollout videos.\n\n"
     "Start with `simpler-eval demo` (it needs nothing) or `simpler-eval doctor`.",
 )
-demo.add_to(app)
-run.add_to(app)
-reproduce.add_to(app)
-report.add_to(app)
-parity.add_to(app)
-assets.add_to(app)
+for group in (demo, run, smoke, reproduce, list, plan, report, parity, bench, doctor, assets):
+    group.add_to(app)
 
 # typer carries its own copy of click in some versions; this is the base of its usage errors in all of them
 _UsageProblem: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(importlib.metadata.version("simpler-eval"))
         raise typer.Exit
 
@@ -51,7 +47,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code: 0 fine, 1 a check or an episode failed, 2 unusable input."""
     try:
-        code = app(list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app([*(sys.argv[1:] if arguments is None else arguments)], standalone_mode=False)
     except UserError as error:
         code = _complain(str(error))
     except _UsageProblem as error:

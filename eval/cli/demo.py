@@ -11,9 +11,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from eval.cli.options import AssetsOption, Json
-from eval.cli.report import print_rows
-from eval.cli.run import Out, RunProgress, Workers
+from eval.cli.options import AssetsOption, Json, Out, Workers
+from eval.cli.progress import RunProgress
+from eval.cli.tables import print_rows
 from eval.diagnostics.demo import COLUMNS, Demo, DemoRow, demo_rows, run_demo
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = None, as_json: Json = False) -> None:
     """See both robots at work: a scripted policy, then each neural one with random weights.
 
-    Leaves one table and videos that show beside the camera picture what each policy saw and meant.
+    Leaves one table and videos that show beside the camera image what each policy saw and meant.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bars = _Bars(out)

@@ -1,66 +1,38 @@
-"""Options that several verbs share, and the plan they describe."""
+"""Options of verbs: a model such as ``RunOptions`` becomes one command line option a field, and the verb gets the model."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+from pydantic import Field
+from pydantic.fields import FieldInfo
 
-from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from task_configs.schema.parsing import StrictModel, parse
 
-PLAN, PLAY, MODEL = "What is run", "How it is run", "The model of a policy that is a neural network"
+Verb = Callable[..., None]
+Options = TypeVar("Options", bound=StrictModel)
 
-Suites = Annotated[
-    list[str] | None,
-    typer.Option("--suite", help="Suite by name, or the path of a suite file; may be repeated.", rich_help_panel=PLAN),
-]
-Tasks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--task", help="Task by name, or the path of a task file, instead of a suite; may be repeated.", rich_help_panel=PLAN
-    ),
-]
-Setting = Annotated[
-    str,
-    typer.Option(
-        help="Which sweep of the tasks: visual_matching, prepackaged (seeded random scenes), ... see `list`.",
-        rich_help_panel=PLAN,
-    ),
-]
-Variants = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--variant", help="Only variants of the tasks that match, such as 'standing/*'; may be repeated.", rich_help_panel=PLAN
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(help="Seed of the first prepackaged scene, and of --sample.", rich_help_panel=PLAN),
-]
-Limit = Annotated[int | None, typer.Option(help="At most so many episodes a task, evenly over the grid.", rich_help_panel=PLAN)]
-Sample = Annotated[
-    float | None, typer.Option(help="This share (0..1] of the grid, evenly, drawn by --seed.", rich_help_panel=PLAN)
-]
-MaxSteps = Annotated[int | None, typer.Option(help="Step limit instead of the task's own.", rich_help_panel=PLAN)]
-Shard = Annotated[
-    str | None,
-    typer.Option(help="Only this part, such as 2/8; `report` puts the parts together.", rich_help_panel=PLAN),
-]
+SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_args": "policy_arg"}
+"""Fields that hold what an option, given several times, adds up to -> name of the option."""
+ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
+"""Environment variable of a field."""
+
+ASSETS = "Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-AssetsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--assets",
-        envvar="SIMPLER_EVAL_ASSETS",
-        help="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",
-    ),
-]
-AssetsFallback = Annotated[
-    bool,
-    typer.Option(help="Where a pack's file is broken, take the next pack or the stand-in; the run records which."),
+AssetsOption = Annotated[str | None, typer.Option("--assets", envvar=ENVIRONMENT["assets"], help=ASSETS)]
+Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
 ]
 RunPaths = Annotated[
     list[Path],
@@ -68,35 +40,124 @@ RunPaths = Annotated[
 ]
 
 
-def plan_of(
-    suites: list[str] | None,
-    tasks: list[str] | None,
-    setting: str,
-    variant: list[str] | None,
-    seed: int | None,
-    limit: int | None,
-    sample: float | None,
-    max_steps: int | None,
-) -> list[EpisodeSpec]:
-    """The plan that the options describe."""
-    from eval.plan.suites import make_plan
+class ModelOptions(StrictModel):
+    """What goes to the policy's constructor; the named ones are those of a policy that is a neural network."""
 
-    return make_plan(
-        suites,
-        tuple(tasks or ()),
-        setting,
-        variants=tuple(variant or ()),
-        seed=seed,
-        limit=limit,
-        sample=sample,
-        max_steps=max_steps,
+    policy_args: tuple[str, ...] = Field(default=(), description="NAME=VALUE for the policy, may be repeated.")
+    checkpoint: str | None = Field(
+        default=None,
+        description="For a neural network: a folder, owner/name[@revision] on the Hugging Face hub, or tiny-random.",
+    )
+    device: str | None = Field(default=None, description="auto (default), cpu, cuda or cuda:N.")
+    dtype: str | None = Field(
+        default=None, description="auto (default: bfloat16 on a GPU, else float32), float32, bfloat16 or float16."
+    )
+    generation: str | None = Field(
+        default=None, description="restricted (default: the likeliest action) or full (the likeliest token)."
+    )
+    trace_preset: str | None = Field(default=None, description="released (default) or paper.")
+    tracker: str | None = Field(default=None, description="auto (default), cotracker or lucas_kanade (optical flow).")
+    tracker_checkpoint: str | None = Field(default=None, description="CoTracker's scaled_offline.pth.")
+
+    def args(self) -> dict[str, str]:
+        """Name -> value of everything that was given. Raises UserError for a --policy-arg that is none."""
+        named = self.model_dump(exclude={"policy_args"}, exclude_none=True)
+        return policy_args_of(self.policy_args) | named
+
+
+@dataclass(frozen=True)
+class Only:
+    """In ``Annotated[Model, Only(...)]``: the fields that become options, and other help texts for some of them."""
+
+    names: tuple[str, ...]
+    helps: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AllBut:
+    """In ``Annotated[Model, AllBut(...)]``: the fields that do not become options."""
+
+    names: tuple[str, ...]
+
+
+def expand_options(verb: Verb) -> Verb:
+    """Replace every parameter of a verb that is a model by one option for each of its fields.
+
+    The wrapped verb gets a model in which only what the user gave counts as set (``model_fields_set``). Help texts are the
+    descriptions of the fields::
+
+        @expand_options
+        def plan_verb(plan: PlanOptions, as_json: Json = False) -> None: ...
+    """
+    hints = typing.get_type_hints(verb, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    models: dict[str, tuple[type[StrictModel], dict[str, str]]] = {}
+    for name, parameter in inspect.signature(verb).parameters.items():
+        model, choice = _model_of(hints[name])
+        if model is None:
+            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        fields = _chosen(model, choice)
+        models[name] = model, {SINGULAR.get(name, name): name for name in fields}
+        helps = choice.helps if isinstance(choice, Only) else {}
+        parameters += [_option(name, info, helps.get(name)) for name, info in fields.items()]
+
+    @functools.wraps(verb)
+    def expanded(**values: object) -> None:
+        for name, (model, fields) in models.items():
+            typed = {field: values.pop(option) for option, field in fields.items()}
+            given = {field: value for field, value in typed.items() if not (value is None or value is False or value == [])}
+            values[name] = parse(model, given, "options")
+        verb(**values)
+
+    del expanded.__wrapped__  # typer must see the options, not the models
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return expanded
+
+
+def _model_of(hint: object) -> tuple[type[StrictModel] | None, Only | AllBut | None]:
+    """The model that a parameter is annotated with, and which of its fields are wished."""
+    kind, *notes = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+    if not (isinstance(kind, type) and issubclass(kind, StrictModel)):
+        return None, None
+    return kind, next((note for note in notes if isinstance(note, Only | AllBut)), None)
+
+
+def _chosen(model: type[StrictModel], choice: Only | AllBut | None) -> dict[str, FieldInfo]:
+    if isinstance(choice, Only):
+        return {name: model.model_fields[name] for name in choice.names}
+    left_out = choice.names if isinstance(choice, AllBut) else ()
+    return {name: info for name, info in model.model_fields.items() if name not in left_out}
+
+
+def _option(name: str, info: FieldInfo, text: str | None) -> inspect.Parameter:
+    """One option; what is not given is None (or no value, or False), so that it differs from a default that was given."""
+    default = info.default
+    text = text or info.description or ""
+    if isinstance(default, str) and "default" not in text:
+        text += f"  [default: {default}]"
+    option = typer.Option(help=text, envvar=ENVIRONMENT.get(name))
+    kind: object = bool if default is False else list[str] | None if isinstance(default, tuple) else _scalar(info) | None
+    return inspect.Parameter(
+        SINGULAR.get(name, name),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if default is False else None,
+        annotation=Annotated[kind, option],
     )
 
 
-def policy_args_of(texts: list[str] | None) -> dict[str, str]:
+def _scalar(info: FieldInfo) -> type:
+    """``str | None`` -> ``str``."""
+    kinds = [kind for kind in (typing.get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+    assert isinstance(kinds[0], type)
+    return kinds[0]
+
+
+def policy_args_of(texts: Sequence[str]) -> dict[str, str]:
     """``["path=a.npz"]`` -> ``{"path": "a.npz"}``."""
     pairs = {}
-    for text in texts or ():
+    for text in texts:
         match = re.fullmatch(r"([A-Za-z_]\w*)=(.*)", text, re.DOTALL)
         if not match:
             raise UserError(f'--policy-arg "{text}" is not NAME=VALUE, such as path=actions.npz.')

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eval.assets.options import assets_text
 from eval.backends.selection import OWN
-from eval.cli.options import PLAN, AssetsFallback, AssetsOption, Json, MaxSteps, Seed, Setting, Suites, Tasks, Variants, plan_of
-from eval.cli.report import show_rows
-from eval.cli.run import Workers, WorldPython, play_with_progress
+from eval.cli.options import AllBut, Json, Only, expand_options
+from eval.cli.progress import play_with_progress
+from eval.cli.tables import show_rows
 from eval.parity.ranking.rounds import EPISODES, LEVELS, POLICY, Round
+from eval.plan.options import PlanOptions
 from eval.records.folder import disk_errors, write_atomically
+from eval.records.options import RunOptions
 from eval.rollout.run import default_out
 
 if TYPE_CHECKING:
@@ -27,12 +28,11 @@ Levels = Annotated[
     typer.Option(
         "--level",
         help=f"Comma list of the oracle's options (noise, delay, seed), may be repeated; default: {', '.join(LEVELS)}.",
-        rich_help_panel=PLAN,
     ),
 ]
 Episodes = Annotated[
     int | None,
-    typer.Option(help=f"Of every cell, spread evenly; default {EPISODES}.", min=1, rich_help_panel=PLAN),
+    typer.Option(help=f"Of every cell, spread evenly; default {EPISODES}.", min=1),
 ]
 ComparedWorld = Annotated[
     str | None,
@@ -52,20 +52,13 @@ def add_to(parity: typer.Typer) -> None:
     parity.command("policies")(parity_policies_verb)
 
 
+@expand_options
 def parity_policies_verb(
+    plan: Annotated[PlanOptions, AllBut(("limit", "sample", "shard"))],
+    options: Annotated[RunOptions, Only(("world_python", "assets", "assets_fallback", "workers"))],
     level: Levels = None,
     episodes: Episodes = None,
-    suite: Suites = None,
-    task: Tasks = None,
-    setting: Setting = "visual_matching",
-    variant: Variants = None,
-    seed: Seed = None,
-    max_steps: MaxSteps = None,
     world: ComparedWorld = None,
-    world_python: WorldPython = None,
-    assets: AssetsOption = None,
-    assets_fallback: AssetsFallback = False,
-    workers: Workers = None,
     out: ComparedOut = None,
     as_json: Json = False,
 ) -> None:
@@ -85,70 +78,67 @@ def parity_policies_verb(
     from eval.parity.ranking.rounds import default_plan, is_complete, rounds_of, worlds_of
 
     names = worlds_of(world)
-    planned = any(value is not None for value in (level, episodes, suite, task, variant, seed, max_steps, world))
+    planned = plan.model_fields_set - {"setting"} or any(value is not None for value in (level, episodes, world))
     folder = out or default_out("parity-policies")
     if planned or out is None or not is_complete(out):
-        given = suite or task
-        plan = plan_of(suite, task, setting, variant, seed, None, None, max_steps) if given else default_plan(max_steps)
-        rounds = rounds_of(level or LEVELS, plan, episodes or EPISODES)
-        _play(folder, names, rounds, assets_text(assets, assets_fallback), world_python, workers)
+        specs = plan.plan() if plan.suites or plan.tasks else default_plan(plan.max_steps)
+        _play(folder, names, rounds_of(level or LEVELS, specs, episodes or EPISODES), options)
         if world is not None and not is_complete(folder):
             typer.echo(f"{folder}/{world} is complete; nothing is compared before the other world is.", err=True)
             return
-    found = compare_policies(folder)
-    _write(folder, found)
-    _show(folder, found, as_json)
-    raise typer.Exit(0 if found.passed else 1)
+    comparison = compare_policies(folder)
+    _write(folder, comparison)
+    _show(folder, comparison, as_json)
+    raise typer.Exit(0 if comparison.passed else 1)
 
 
-def _play(
-    folder: Path, worlds: tuple[str, ...], rounds: list[Round], assets: str | None, python: str | None, workers: int | None
-) -> None:
+def _play(folder: Path, worlds: tuple[str, ...], rounds: list[Round], options: RunOptions) -> None:
     """What is missing; what cannot be played is said before anything is."""
-    from eval.backends.selection import find_backend
     from eval.parity.ranking.rounds import is_played
+    from eval.rollout.run import find_backend_of
 
     left = [(world, step) for world in worlds for step in rounds if not is_played(folder / world / step.name, step)]
     for world in dict.fromkeys(world for world, _ in left):
         specs = [spec for place, step in left if place == world for spec in step.plan]
-        find_backend(world, python if world != OWN else None, assets if world == OWN else None, "raster", specs)
+        find_backend_of(_options_in(world, options), specs)
     try:
         for world, step in left:
-            _run(folder / world / step.name, world, step, assets, python, workers)
+            _run(folder / world / step.name, step, _options_in(world, options))
     except typer.Exit:
         typer.echo(f"The whole comparison goes on with the same command and --out {folder}", err=True)
         raise
 
 
-def _run(path: Path, world: str, step: Round, assets: str | None, python: str | None, workers: int | None) -> None:
-    """One round in one world; the oracle looks at no picture, so nothing is drawn."""
-    own = world == OWN
-    options = {
-        "policy_args": step.options, "world": world, "workers": workers, "rt": "raster",
-        "assets": assets if own else None, "world_python": None if own else python,
-    }  # fmt: skip
-    play_with_progress(step.plan, POLICY, path, options)
+def _options_in(world: str, given: RunOptions) -> RunOptions:
+    """Packs are of our own world, an interpreter of the other; the oracle looks at no image, so none is rendered."""
+    other = {"assets": None, "assets_fallback": False} if world != OWN else {"world_python": None}
+    return given.model_copy(update={"policy": POLICY, "world": world, "rt": "raster", **other})
 
 
-def _write(folder: Path, found: PolicyParity) -> None:
-    from eval.parity.ranking.plot import draw
+def _run(path: Path, step: Round, options: RunOptions) -> None:
+    """One round in one world."""
+    play_with_progress(step.plan, options.model_copy(update={"policy_args": step.options}), path)
+
+
+def _write(folder: Path, comparison: PolicyParity) -> None:
+    from eval.parity.ranking.plot import plot
     from eval.parity.ranking.table import markdown
 
     with disk_errors(folder):
-        write_atomically(folder / f"{FILES}.json", json.dumps(found.to_json(), indent=2, default=str) + "\n")
-        write_atomically(folder / f"{FILES}.md", markdown(found))
-    draw(found, folder / f"{FILES}.png")
+        write_atomically(folder / f"{FILES}.json", json.dumps(comparison.to_json(), indent=2, default=str) + "\n")
+        write_atomically(folder / f"{FILES}.md", markdown(comparison))
+    plot(comparison, folder / f"{FILES}.png")
 
 
-def _show(folder: Path, found: PolicyParity, as_json: bool) -> None:
+def _show(folder: Path, comparison: PolicyParity, as_json: bool) -> None:
     from eval.parity.ranking.table import COLUMNS, LEVEL_COLUMNS, heading, level_rows, rows
 
     if as_json:
-        typer.echo(json.dumps({"out": str(folder), **found.to_json()}, indent=2, default=str))
+        typer.echo(json.dumps({"out": str(folder), **comparison.to_json()}, indent=2, default=str))
         return
-    show_rows(heading(found), COLUMNS, rows(found))
-    show_rows("Mean of the cells by level", LEVEL_COLUMNS, level_rows(found))
-    for name, text in found.titles.items():
+    show_rows(heading(comparison), COLUMNS, rows(comparison))
+    show_rows("Mean of the cells by level", LEVEL_COLUMNS, level_rows(comparison))
+    for name, text in comparison.titles.items():
         typer.echo(f"{name}: {text}")
-    typer.echo(f"{len(found.flipped)} episodes end differently; they stand in {folder / FILES}.md")
+    typer.echo(f"{len(comparison.flipped)} episodes end differently; they stand in {folder / FILES}.md")
     typer.echo(folder / f"{FILES}.png")

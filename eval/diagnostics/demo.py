@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import Field
@@ -19,14 +19,14 @@ from pydantic import Field
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData
+from eval.records.options import RunOptions
 from eval.records.tables import TOTAL, markdown, summary, title
-from eval.rollout.run import default_out, run
+from eval.rollout.recorder import Listener
+from eval.rollout.run import Session, default_out, play
 from task_configs.schema.parsing import StrictModel, parse
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from eval.records.results import EpisodeRecord
 
 COLUMNS = ["policy", "task", "n", "successes", "rate", "low", "high", "errored"]
 
@@ -73,12 +73,23 @@ def run_demo(
     assets: str | None = None,
     workers: int | None = None,
     on_start: Callable[[DemoRow, Path, Sequence[EpisodeSpec]], None] | None = None,
-    listener: Callable[[EpisodeRecord], None] | None = None,
+    listener: Listener | None = None,
 ) -> Demo:
-    """Play the rows into subfolders of ``out`` (default: a new ``results/<date>-demo``), each with policy-view videos.
+    """Play the rows into subfolders of a folder, each with policy-view videos. Ctrl-C passes through.
 
-    A row whose modules are not installed is left out. ``on_start`` is told of each row before it begins, ``listener`` of
-    every finished episode. Ctrl-C passes through; the same ``out`` continues.
+    Args:
+        rows: what is played; a row whose modules are not installed is left out.
+        out: the folder, default: a new ``results/<date>-demo``; the same one continues.
+        assets: as ``--assets``.
+        workers: simulator processes, default: one a core.
+        on_start: called with each row, its folder and its plan before it begins.
+        listener: called with every finished episode.
+
+    Returns:
+        The runs and their common table.
+
+    Raises:
+        UserError: as of ``eval.run``.
     """
     path = out or default_out("demo")
     runs, left_out = [], {}
@@ -87,16 +98,19 @@ def run_demo(
             left_out[row.policy] = f"{', '.join(absent)} not installed; `make vla` brings what it needs"
             continue
         plan = make_plan(limit=row.limit)
+        folder = path / row.policy
         if on_start is not None:
-            on_start(row, path / row.policy, plan)
-        options: dict[str, Any] = {"assets": assets, "workers": workers, "video": "policy-view", "listener": listener}
-        runs.append(run(plan, row.policy, policy_args=row.policy_args, out=path / row.policy, **options))
+            on_start(row, folder, plan)
+        options = RunOptions(
+            policy=row.policy, policy_args=row.policy_args, assets=assets, workers=workers, video="policy-view"
+        )
+        runs.append(play(plan, options, session=Session(folder, listener=listener)))
     table = _combined(runs)
     path.mkdir(parents=True, exist_ok=True)
     heading = "\n".join(title(data.header, data.plan) for data in runs)
     (path / "summary.md").write_text(markdown(table, heading))
-    facts = {"runs": [data.path.name for data in runs], "left_out": left_out}
-    (path / "demo.json").write_text(json.dumps(facts, indent=2) + "\n")
+    summary_json = {"runs": [data.path.name for data in runs], "left_out": left_out}
+    (path / "demo.json").write_text(json.dumps(summary_json, indent=2) + "\n")
     return Demo(path, tuple(runs), left_out, table)
 
 
@@ -108,6 +122,6 @@ def _combined(runs: Sequence[RunData]) -> pd.DataFrame:
     for data in runs:
         table = summary(data.plan, data.records)
         table = table[table["variant"] == TOTAL].copy()
-        table.insert(0, "policy", data.header["identity"]["policy"])
+        table.insert(0, "policy", data.header.options.policy)
         tables.append(table[COLUMNS])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

@@ -18,14 +18,14 @@ from eval.rollout.run import run
 
 MAX_STEPS = 20
 SHOWN = 4.0
-"""Least spread of grey values in a picture that shows anything (a blank one has 0)."""
+"""Least spread of grey values in an image that shows anything (a blank one has 0)."""
 MOVED = 0.2
-"""Least mean change, of 255, between the first and the last picture of a robot that moves."""
+"""Least mean change, of 255, between the first and the last image of a robot that moves."""
 
 
 @dataclass(frozen=True)
 class SmokeCheck:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     passed: bool
@@ -51,7 +51,7 @@ def run_smoke(assets: str | None = None, out: Path | None = None, world: str = O
 
 
 def check_run(data: RunData) -> list[SmokeCheck]:
-    """Check records, table, videos and pictures of a run made with ``--video all``."""
+    """Check records, table, videos and images of a run made with ``--video all``."""
     import pandas as pd
 
     errors = [record.error for record in data.records.values() if record.error]
@@ -61,24 +61,24 @@ def check_run(data: RunData) -> list[SmokeCheck]:
     counted = int(table.loc[table["variant"] == "all", "n"].sum())
     checks.append(SmokeCheck("table", counted == len(data.plan), f"counts {counted} episodes"))
     for spec in data.plan:
-        record = data.records.get(spec.id)
+        record = data.record(spec.id)
         if record is None or record.video is None:
             checks.append(SmokeCheck(f"video {spec.task}", False, (record and record.video_error) or "not written"))
             continue
         frames = read_frames(data.path / record.video)
         whole = len(frames) == record.steps + 1
-        checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} pictures of {record.steps} steps"))
+        checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} images of {record.steps} steps"))
         if whole:
-            pictures = frames[:, :-BAR].astype(np.float64)
-            shown = float(pictures.std(axis=(1, 2, 3)).min())
-            moved = float(np.abs(pictures[-1] - pictures[0]).mean())
+            images = frames[:, :-BAR].astype(np.float64)
+            shown = float(images.std(axis=(1, 2, 3)).min())
+            moved = float(np.abs(images[-1] - images[0]).mean())
             detail = f"spread {shown:.1f}, change {moved:.2f} of 255"
-            checks.append(SmokeCheck(f"picture {spec.task}", shown >= SHOWN and moved >= MOVED, detail))
+            checks.append(SmokeCheck(f"image {spec.task}", shown >= SHOWN and moved >= MOVED, detail))
     return checks
 
 
 def read_frames(path: Path) -> np.ndarray:
-    """All pictures of a video, (T, H, W, 3) BGR; empty if it cannot be opened."""
+    """All images of a video, (T, H, W, 3) BGR; empty if it cannot be opened."""
     film, frames = cv2.VideoCapture(str(path)), []
     while (read := film.read())[0]:
         frames.append(read[1])

@@ -41,7 +41,7 @@ def write_page(report: ParityReport, file: Path, title: str) -> None:
         pairs=[(key, list(pairs)) for key, pairs in groupby(report.pictures, key=lambda pair: pair.key)],
         amplified=AMPLIFIED,
         origin=origin,
-        git=origin["git"],
+        git=origin.git,
     )
     try:
         file.write_text(page, encoding="utf-8")

@@ -30,9 +30,3 @@ def take_shard(plan: Sequence[EpisodeSpec], shard: str) -> list[EpisodeSpec]:
     if not part:
         raise UserError(f"shard {number}/{of} of {len(plan)} episodes is empty; make at most {len(plan)} shards.")
     return part
-
-
-def shard_record(plan: Sequence[EpisodeSpec], shard: str, plan_hash: str) -> dict[str, str | int]:
-    """What ``run.json`` says of a shard: which one, and of which plan, so that shards find each other again."""
-    number, of = parse_shard(shard)
-    return {"shard": f"{number}/{of}", "episodes": len(plan), "plan_hash": plan_hash}

@@ -1,73 +1,89 @@
-"""The shape of published tables: cells, the sub-cells they are means of, and the averages over them."""
+"""The shape of published numbers, their sources, and the disagreements about them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from task_configs.schema.parsing import StrictModel
 
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-class Source(StrictModel):
-    """Where the episodes of a sub-cell come from."""
+class Reference(StrictModel):
+    """Where numbers were read."""
 
-    tasks: Names
-    """All of them are needed."""
-    variants: str = "*"
-    """Name pattern, as in a shell."""
-
-
-class SubCell(StrictModel):
-    """The smallest number a published table holds: a mean over the variants of some tasks."""
-
-    title: str
-    sources: Annotated[tuple[Source, ...], Field(min_length=1, alias="from")]
-    """The same scenes by other task names; the first that a plan has is taken."""
+    what: str
+    where: str
+    trust: str
+    set: str = ""
+    """Name of this set of numbers where a model has several."""
+    note: str = ""
+    read_through: str = ""
+    """How they were read if not in the source itself."""
 
 
-class Cell(StrictModel):
-    """A column of a published table: the mean of its sub-cells."""
+class NumberRow(StrictModel):
+    """A row of a published table."""
 
-    title: str
-    sub_cells: Names
+    source: str
+    model: str
+    setting: Literal["visual_matching", "variant_aggregation", "real_robot"]
+    scores: dict[str, Percent]
+    """Success in percent by cell or sub-cell; ``.partial``: the source object was grasped."""
+    average: Percent | None = None
+    """As printed."""
+    average_over: str = ""
+    """Name of the convention by the tasks the table lists; some tables print the mean of something else."""
+    overall_of_both_settings: Percent | None = None
+    episodes: str = ""
+    note: str = ""
+    where: str = ""
+    secondary: bool = False
+    """Extracted by a machine from papers: a pointer to them, not a reference."""
 
 
-class Average(StrictModel):
-    """One of the conventions that go by the name of average."""
+class Disagreement(StrictModel):
+    """Where published numbers contradict each other or themselves."""
 
-    title: str
-    about: str
-    of: Names
-    """Cells or sub-cells."""
-    over_settings: tuple[str, ...] = ()
-    """Settings whose cells all enter; none given: one average for each setting."""
+    what: str
+    values: dict[str, str] = Field(default_factory=dict)
+    read: str = ""
+    """How to read it."""
+    about: Literal["cells", "averages"] = "cells"
+    models: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+
+    def concerns(self, cell: str, setting: str, models: set[str], sources: set[str]) -> bool:
+        """Whether it says something about one of these numbers; an empty list of its own concerns all."""
+        return (
+            self.about == "cells"
+            and (not self.cells or cell in self.cells)
+            and (not self.settings or setting in self.settings)
+            and (not self.models or bool(models & set(self.models)))
+            and (not self.sources or bool(sources & set(self.sources)))
+        )
 
 
-class Cells(StrictModel):
-    """All of ``cells.yaml``."""
+@dataclass(frozen=True)
+class Published:
+    """One published number, printed alike in one or several places."""
 
-    settings: Names
-    sub_cells: dict[str, SubCell]
-    cells: dict[str, Cell]
-    averages: dict[str, Average]
+    model: str
+    percent: float
+    sources: tuple[str, ...]
+    set: str
+    note: str
+    episodes: str
+    secondary: bool
 
-    @model_validator(mode="after")
-    def _names_exist(self) -> Cells:
-        for name, cell in self.cells.items():
-            if unknown := set(cell.sub_cells) - set(self.sub_cells):
-                raise ValueError(f"cell {name} names no sub-cell {', '.join(sorted(unknown))}")
-        for name, average in self.averages.items():
-            if unknown := set(average.of) - set(self.sub_cells) - set(self.cells):
-                raise ValueError(f"average {name} names no cell {', '.join(sorted(unknown))}")
-        return self
-
-    def sub_cells_of(self, name: str) -> tuple[str, ...]:
-        """Names of the sub-cells of a cell; of a sub-cell, itself."""
-        return self.cells[name].sub_cells if name in self.cells else (name,)
-
-    def title_of(self, name: str) -> str:
-        """How tables head a cell or sub-cell."""
-        return self.cells[name].title if name in self.cells else self.sub_cells[name].title
+    def fits(self, episodes: int) -> bool:
+        """Whether a whole number of successes in N episodes gives it, rounded or cut to its digits."""
+        near = round(self.percent * episodes / 100)
+        rates = [100 * k / episodes for k in (near - 1, near, near + 1)]
+        return any(self.percent in (round(rate, 1), math.floor(10 * rate + 1e-9) / 10, round(rate, 3)) for rate in rates)

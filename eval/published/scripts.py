@@ -8,8 +8,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from eval.published import cells
 from eval.published.numbers import policy_models, published_numbers
+from eval.records.cells import cells
 
 FOLDER = Path(str(resources.files("task_configs"))) / "reproduce"
 SETTINGS = ("visual_matching", "variant_aggregation")
@@ -17,13 +17,13 @@ SETTINGS = ("visual_matching", "variant_aggregation")
 
 def scripts() -> dict[str, str]:
     """Text of every script by its path inside the folder."""
-    found = {}
+    texts = {}
     for policy, models in policy_models().items():
         for cell, config in cells().cells.items():
             settings = [setting for setting in SETTINGS if published_numbers(cell, setting, models)]
             if settings:
-                found[f"{policy}/{cell}.sh"] = _script(policy, cell, config.title, settings)
-    return found
+                texts[f"{policy}/{cell}.sh"] = _script(policy, cell, config.title, settings)
+    return texts
 
 
 def _script(policy: str, cell: str, title: str, settings: list[str]) -> str:
@@ -37,11 +37,11 @@ def _script(policy: str, cell: str, title: str, settings: list[str]) -> str:
 
 def write() -> None:
     """Write all scripts, and remove those that no data asks for any more."""
-    wanted = scripts()
+    texts = scripts()
     for path in FOLDER.glob("*/*.sh"):
-        if str(path.relative_to(FOLDER)) not in wanted:
+        if str(path.relative_to(FOLDER)) not in texts:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in texts.items():
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from eval.episode import EpisodeSpec
-from eval.published import Average, Source, cells
-from eval.records.results import EpisodeRecord
+from eval.records.cells import Average, Source, cells
+from eval.records.results import EpisodeRecord, Records, by_episode
 from eval.records.stats import wilson
 from eval.tasks.loading import load_task, task_names
 
@@ -89,17 +89,17 @@ def grasped(record: EpisodeRecord) -> bool:
     return bool(record.episode_stats.get("is_src_obj_grasped", False))
 
 
-def tally_variants(
-    plan: Iterable[EpisodeSpec], records: Mapping[str, EpisodeRecord], judge: Judge = succeeded
-) -> dict[Key, Tally]:
-    """Counts of every variant, in the order of the plan."""
-    found: dict[Key, Tally] = {}
+def tally_variants(plan: Iterable[EpisodeSpec], records: Records, judge: Judge = succeeded) -> dict[Key, Tally]:
+    """Counts of every variant, in the order of the plan; every repeat of an episode counts as one."""
+    tallies: dict[Key, Tally] = {}
+    played = by_episode(records)
     for spec in plan:
-        key, record = (spec.task, spec.setting, spec.variant), records.get(spec.id)
-        judged = record is not None and record.status != "errored"
-        good = record is not None and judged and judge(record)
-        found[key] = found.get(key, NOTHING) + Tally(1, judged, good, record is not None and not judged)
-    return found
+        key = (spec.task, spec.setting, spec.variant)
+        for record in played.get(spec.id, (None,)):
+            judged = record is not None and record.status != "errored"
+            good = record is not None and judged and judge(record)
+            tallies[key] = tallies.get(key, NOTHING) + Tally(1, judged, good, record is not None and not judged)
+    return tallies
 
 
 def macro_mean(tallies: Iterable[Tally], partial: bool = False) -> float | None:
@@ -116,9 +116,9 @@ def macro_mean(tallies: Iterable[Tally], partial: bool = False) -> float | None:
 @cache
 def _variants(task: str, setting: str) -> Mapping[str, bool]:
     """Variants of a setting and whether they count; empty for what the configs do not know."""
-    if task not in task_names() or setting not in (found := load_task(task)).settings:
+    if task not in task_names() or setting not in (config := load_task(task)).settings:
         return {}
-    return {variant.name: variant.in_average for variant in found.variants(setting)}
+    return {variant.name: variant.in_average for variant in config.variants(setting)}
 
 
 def counts(key: Key) -> bool:
@@ -140,7 +140,7 @@ def full_size(source: Source, setting: str) -> int | None:
 
 def aggregate(
     plan: Sequence[EpisodeSpec],
-    records: Mapping[str, EpisodeRecord],
+    records: Records,
     partial: bool = False,
     counts: Callable[[Key], bool] = counts,
 ) -> list[Row]:
@@ -151,7 +151,7 @@ def aggregate(
     """
     verdicts = {key: tally for key, tally in tally_variants(plan, records).items() if counts(key)}
     grasps = {key: tally for key, tally in tally_variants(plan, records, grasped).items() if counts(key)}
-    told = {(r.task, r.setting) for r in records.values() if "is_src_obj_grasped" in r.episode_stats}
+    grasp_known = {(r.task, r.setting) for r in records.values() if "is_src_obj_grasped" in r.episode_stats}
     planned = {key[1] for key in verdicts}
     settings = [setting for setting in cells().settings if setting in planned]
     rows: dict[tuple[str, str], Row] = {}
@@ -159,7 +159,7 @@ def aggregate(
         for name in cells().cells:
             for row in _cell(name, setting, verdicts, partial):
                 rows[row.name, setting] = row
-            if (name, setting) in told:
+            if (name, setting) in grasp_known:
                 whole = _cell(name, setting, grasps, partial)[-1]
                 name += PARTIAL
                 title = f"{whole.title}: grasped"
@@ -184,8 +184,8 @@ def _cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool)
 
 def _sub_cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool) -> Row:
     config = cells().sub_cells[name]
-    found = [(source, _matching(source, setting, verdicts)) for source in config.sources]
-    source, mine = next((pair for pair in found if pair[1]), found[0])
+    candidates = [(source, _matching(source, setting, verdicts)) for source in config.sources]
+    source, mine = next((pair for pair in candidates if pair[1]), candidates[0])
     whole = {key[0] for key in mine} == set(source.tasks)
     rate = macro_mean(mine.values(), partial) if whole or partial else None
     return Row(setting, "sub-cell", name, config.title, sum(mine.values(), NOTHING), rate, full_size(source, setting))

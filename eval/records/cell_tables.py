@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
-from eval.published import cells
 from eval.records.aggregation import aggregate
-from eval.records.results import EpisodeRecord
+from eval.records.cells import cells
+from eval.records.results import Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$
                        "^": r"\^{}", "\\": r"\textbackslash{}"})  # fmt: skip
 
 
-def cell_table(plan: Sequence[EpisodeSpec], records: Mapping[str, EpisodeRecord], partial: bool = False) -> pd.DataFrame:
+def cell_table(plan: Sequence[EpisodeSpec], records: Records, partial: bool = False) -> pd.DataFrame:
     """One row a sub-cell, cell and average; columns as in ``CELL_COLUMNS``.
 
     ``rate`` in 0..1 is a mean of means (:mod:`eval.records.aggregation`); ``of`` are the episodes that the published
@@ -93,9 +93,9 @@ def _tabular(rows: Sequence[Mapping[str, Any]], robot: str) -> str:
         " & ".join(["Success (\\%)", *(head.translate(LATEX) for head in heads)]) + r" \\",
         r"\midrule",
     ]
-    found = {(row["name"], row["setting"]): row for row in rows}
+    by_place = {(row["name"], row["setting"]): row for row in rows}
     for setting in dict.fromkeys(row["setting"] for row in rows if _of(row, robot)):
-        here = [found.get((name, setting)) for name in (*names, *averages)]
+        here = [by_place.get((name, setting)) for name in (*names, *averages)]
         lines.append(" & ".join([SETTING_TITLES[setting], *map(_latex_rate, here)]) + r" \\")
         sizes = ["--" if row is None else str(row["n"]) for row in here]
         lines.append(" & ".join([r"\quad episodes", *sizes]) + r" \\")

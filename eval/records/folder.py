@@ -15,13 +15,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.records.results import EpisodeRecord
+from eval.records import older
+from eval.records.differences import refuse_another_identity
+from eval.records.header import SCHEMA_VERSION, RunHeader
+from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.tasks.user_tasks import add_user_task, user_tasks
 
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
@@ -34,10 +36,18 @@ class RunData:
     """A run as read from disk."""
 
     path: Path
-    header: dict[str, Any]
+    header: RunHeader
     plan: tuple[EpisodeSpec, ...]
-    records: dict[str, EpisodeRecord]
-    """By episode id; the last line of an id counts."""
+    records: dict[RecordKey, EpisodeRecord]
+    """The last line of a key counts."""
+
+    def record(self, episode: str, repeat: int = 0) -> EpisodeRecord | None:
+        """The result of an episode, or of one of its repeats; None if it was not played (yet)."""
+        return self.records.get(RecordKey(episode, repeat))
+
+    def records_of(self, episode: str) -> tuple[EpisodeRecord, ...]:
+        """All results of an episode, in the order of their repeats."""
+        return by_episode({key: record for key, record in self.records.items() if key.episode == episode}).get(episode, ())
 
 
 def plan_hash(plan: Sequence[EpisodeSpec]) -> str:
@@ -55,11 +65,13 @@ def load_run(path: Path) -> RunData:
     if not (path / RUN_FILE).is_file():
         raise UserError(f"{path} holds no {RUN_FILE}; give the folder of a run.")
     with disk_errors(path):
-        try:
-            header = json.loads((path / RUN_FILE).read_text())
-        except ValueError as error:
-            raise UserError(f"{path / RUN_FILE} is damaged ({error}); restore it or start a new run.") from error
-        plan = _read_plan(path / PLAN_FILE)
+        content = _read_header(path / RUN_FILE)
+        header = older.read_header(content) if older.is_older(content) else _parse_header(path / RUN_FILE, content)
+        if header.schema_version == SCHEMA_VERSION:
+            plan = _read_plan(path / PLAN_FILE)
+        else:
+            know_tasks(path)  # what an older plan does not say stands in the tasks' configs
+            plan = older.read_plan(path / PLAN_FILE)
         records, _ = _read_records(path / EPISODES_FILE)
     return RunData(path, header, plan, records)
 
@@ -74,16 +86,15 @@ def know_tasks(run: Path) -> None:
 class RunFolder:
     """A run that this process is writing. Use as a context manager; leaving it releases the lock."""
 
-    def __init__(self, path: Path, plan: Sequence[EpisodeSpec], header: dict[str, Any]) -> None:
+    def __init__(self, path: Path, plan: Sequence[EpisodeSpec], header: RunHeader) -> None:
         """Create the folder, or continue the run in it.
 
-        ``header`` is the content of ``run.json``; its ``identity`` (policy, assets) must agree with the run that is
-        continued. Raises ``UserError`` if the folder cannot be written, another process writes it, or it holds other
-        things than this run.
+        ``header`` is what ``run.json`` shall hold; its ``identity`` must be that of the run that is continued. Raises
+        ``UserError`` if the folder cannot be written, another process writes it, or it holds other things than this run.
         """
         self.path = path
         self.plan = tuple(plan)
-        self.records: dict[str, EpisodeRecord] = {}
+        self.records: dict[RecordKey, EpisodeRecord] = {}
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
@@ -106,35 +117,34 @@ class RunFolder:
                 f"Another process is writing {self.path}; wait for it, stop it, or choose another --out."
             ) from error
 
-    def _start(self, header: dict[str, Any]) -> dict[str, Any]:
-        header = {**header, "plan_hash": plan_hash(self.plan), "episodes": len(self.plan)}
+    def _start(self, header: RunHeader) -> RunHeader:
         run_file = self.path / RUN_FILE
         if run_file.exists():
-            found = load_run(self.path)
-            _refuse_another_run(self.path, found.header, header)
-            started = [*found.header.get("sessions", []), *header.get("sessions", [])]
-            header = {**found.header, "sessions": started}
+            before = load_run(self.path)
+            _refuse_another_run(self.path, before.header, header)
+            update = {"sessions": (*before.header.sessions, *header.sessions), "options": header.options}
+            header = before.header.model_copy(update=update)
         else:
             strangers = sorted(p.name for p in self.path.iterdir() if not p.name.startswith((".", PLAN_FILE)))
             if strangers:
-                raise UserError(f"{self.path} is not empty and holds no run (found {strangers[0]}); choose another --out.")
+                raise UserError(f"{self.path} is not empty and holds no run (but {strangers[0]}); choose another --out.")
             lines = "".join(spec.model_dump_json() + "\n" for spec in self.plan)
             write_atomically(self.path / PLAN_FILE, lines)
         self.write_header(header)
         return header
 
-    def _continue(self) -> dict[str, EpisodeRecord]:
+    def _continue(self) -> dict[RecordKey, EpisodeRecord]:
         records, good_bytes = _read_records(self.path / EPISODES_FILE)
         file = self.path / EPISODES_FILE
         if file.exists() and file.stat().st_size > good_bytes:
             os.truncate(file, good_bytes)
         return records
 
-    def write_header(self, header: dict[str, Any]) -> None:
+    def write_header(self, header: RunHeader) -> None:
         """Replace ``run.json``, all or nothing."""
         self.header = header
         with disk_errors(self.path):
-            write_atomically(self.path / RUN_FILE, json.dumps(header, indent=2, default=str) + "\n")
+            write_atomically(self.path / RUN_FILE, header.model_dump_json(indent=2) + "\n")
 
     def keep_tasks(self, texts: Mapping[str, str]) -> None:
         """Keep the user's own task files beside the plan that was made with them."""
@@ -150,13 +160,13 @@ class RunFolder:
             if os.write(self._episodes, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._episodes)
-        self.records[record.id] = record
+        self.records[record.key] = record
 
     def open_episodes(self, retry_errored: bool = False) -> list[EpisodeSpec]:
         """The episodes still to run, in plan order; ``errored`` ones only if asked for."""
 
         def is_open(spec: EpisodeSpec) -> bool:
-            record = self.records.get(spec.id)
+            record = self.records.get(RecordKey(spec.id))
             return record is None or (retry_errored and record.status == "errored")
 
         return [spec for spec in self.plan if is_open(spec)]
@@ -185,6 +195,26 @@ def write_atomically(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def _read_header(path: Path) -> dict[str, object]:
+    try:
+        content: object = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it or start a new run.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged (it is no JSON object); restore it or start a new run.")
+    return content
+
+
+def _parse_header(path: Path, content: Mapping[str, object]) -> RunHeader:
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(f"{path} is of another version of simpler-eval ({content.get('schema_version')}); install that one.")
+    try:
+        return RunHeader.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise UserError(f"{path} is damaged ({place}: {error.errors()[0]['msg']}); restore it or start a new run.") from error
+
+
 def _read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
     try:
         return tuple(EpisodeSpec.model_validate_json(line) for line in path.read_text().splitlines())
@@ -194,9 +224,9 @@ def _read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
         raise UserError(f"{path} is damaged or of another version; start a new run.") from error
 
 
-def _read_records(path: Path) -> tuple[dict[str, EpisodeRecord], int]:
-    """Records by id, and how many bytes hold whole lines (what follows was torn by a crash)."""
-    records: dict[str, EpisodeRecord] = {}
+def _read_records(path: Path) -> tuple[dict[RecordKey, EpisodeRecord], int]:
+    """Records by key, and how many bytes hold whole lines (what follows was torn by a crash)."""
+    records: dict[RecordKey, EpisodeRecord] = {}
     if not path.exists():
         return records, 0
     lines = path.read_bytes().split(b"\n")
@@ -208,23 +238,19 @@ def _read_records(path: Path) -> tuple[dict[str, EpisodeRecord], int]:
             if number == len(lines) - 1:  # a newline may reach the disk before the text it ends
                 break
             raise UserError(f"Line {number} of {path} is damaged; remove the line to run its episode again.") from error
-        records[record.id] = record
+        records[record.key] = record
         good += len(line) + 1
     return records, good
 
 
-def _refuse_another_run(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    if found.get("plan_hash") != wanted["plan_hash"]:
+def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:
+    older.refuse_continuing(before, path)
+    if before.plan_hash != now.plan_hash:
         raise UserError(
-            f"{path} holds a run of another plan ({found.get('episodes')} episodes, this one has "
-            f"{wanted['episodes']}); choose another --out, or continue that run with --resume {path}."
+            f"{path} holds a run of another plan ({before.episodes} episodes, this one has {now.episodes}); choose another "
+            f"--out, or continue that run with --resume {path}."
         )
-    before, now = found.get("identity", {}), wanted.get("identity", {})
-    for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            raise UserError(
-                f"{path} holds a run with {key} {before.get(key)!r}, this one has {now.get(key)!r}; choose another --out."
-            )
+    refuse_another_identity(path, before.identity, now.identity)
 
 
 @contextlib.contextmanager
@@ -236,5 +262,5 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "free some space, then continue with the same command"
         else:
-            hint = "choose another --out or mend its permissions"
+            hint = "choose another --out or fix its permissions"
         raise UserError(f"Cannot write the results folder {path}: {error.strerror or error}; {hint}.") from error

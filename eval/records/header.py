@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from eval.assets.record import AssetsRecord as AssetsRecord
+from eval.records.options import RunOptions
+from policies.base import PolicyDescription
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 2
 
 
 class RecordModel(BaseModel):
@@ -39,7 +41,7 @@ class WorldIdentity(RecordModel):
 
 
 class WorldRecord(RecordModel):
-    """What the workers told about the world they played in."""
+    """What the workers reported about the world they played in."""
 
     name: str
     """For titles, e.g. ``simpler-eval's world on SAPIEN 3``."""
@@ -49,3 +51,116 @@ class WorldRecord(RecordModel):
     rendering: RenderingRecord | None = None
     drivers: tuple[JsonValue, ...] = ()
     versions: dict[str, JsonValue] = {}
+
+
+class PolicyIdentity(RecordModel):
+    """What of a policy decides its numbers: all of its description but remarks and details."""
+
+    name: str
+    weights: str | None = None
+    tracker: str | None = None
+    tracker_weights: str | None = None
+    code: str | None = None
+    dtype: str | None = None
+    generation: str | None = None
+    inference: str | None = None
+    preset: str | None = None
+    unnorm_keys: dict[str, str] = {}
+    seed: int | None = None
+    settings: dict[str, JsonValue] = {}
+
+    @classmethod
+    def of(cls, policy: PolicyDescription) -> PolicyIdentity:
+        """The deciding part of a description."""
+        return cls.model_validate(policy.model_dump(include=set(cls.model_fields)))
+
+
+class RunIdentity(RecordModel):
+    """What decides the numbers of a run, and nothing else: no path, machine, card, worker, batch or video."""
+
+    world: WorldIdentity
+    assets: str | None = None
+    """Digest over the files that the run's episodes load: original, stand-in, or their other content. None: not known, for
+    worlds that are not ours."""
+    tasks: dict[str, str] = {}
+    """User task files: name -> digest."""
+    policy: PolicyIdentity
+
+
+class GitRecord(RecordModel):
+    """The checkout that the code ran from."""
+
+    commit: str
+    dirty: bool
+    """Whether tracked files were changed."""
+
+
+class MachineRecord(RecordModel):
+    """Where a session ran."""
+
+    system: str
+    cpu: str
+    cores: int
+    """That the process could use."""
+
+
+class Provenance(RecordModel):
+    """What made a file: command, commit, versions, machine."""
+
+    command: str
+    started: str
+    """UTC, ISO 8601."""
+    git: GitRecord | None = None
+    python: str
+    packages: dict[str, str]
+    """Name -> version."""
+    machine: MachineRecord
+
+
+class SessionRecord(Provenance):
+    """One call of the command; a run that was continued has several."""
+
+    options: RunOptions
+
+
+class ShardRecord(RecordModel):
+    """Which part of which plan a run is, so that shards recognise each other."""
+
+    shard: str
+    """Such as ``2/8``."""
+    episodes: int
+    """Of the whole plan."""
+    plan_hash: str
+    """Of the whole plan."""
+    assets: str | None = None
+    """As in :class:`RunIdentity`, over the whole plan."""
+
+
+Rendered = Literal["nothing", "filmed episodes", "all episodes"]
+"""Of which episodes images were rendered: a policy that needs none is played without, except for videos."""
+
+
+class RunHeader(RecordModel):
+    """``run.json``. A field that is added later gets a default; one that changes its meaning gets a new schema version."""
+
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
+    """1: read from a folder of version 0.1 (:mod:`eval.records.older`), never written."""
+    identity: RunIdentity
+    policy: PolicyDescription
+    """As the policy described itself last, with counters."""
+    options: RunOptions
+    """Of the newest session."""
+    sessions: tuple[SessionRecord, ...] = ()
+    world: WorldRecord | None = None
+    """None until a worker has reported."""
+    rendered: Rendered | None = None
+    """None: not recorded."""
+    shard: ShardRecord | None = None
+    plan_hash: str
+    """Over the ids of the plan's episodes in order."""
+    episodes: int
+    """Of the plan."""
+    seeds: tuple[int, ...] = ()
+    """Of the episodes, each once."""
+    merged: tuple[str, ...] = ()
+    """Of a union of runs: what its title must say."""

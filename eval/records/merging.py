@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.shards import parse_shard
-from eval.records.folder import RunData, load_run
-from eval.records.results import EpisodeRecord
+from eval.records.folder import RunData, load_run, plan_hash
+from eval.records.header import RunHeader, WorldRecord
+from eval.records.identity import place_of, refuse_another_episode, require_poolable
+from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.worlds import merge_worlds
-
-DECISIVE = ("name", "remarks", "checkpoint_sha256", "blake2b", "dtype", "generation", "trace_preset", "unnorm_keys", "seed")
-"""What a policy may say of itself that decides its numbers; other things, such as counters and devices, may differ."""
-PLACES = ("checkpoint", "tracker_checkpoint")
-"""Arguments that are paths: where the content has a hash, the hash decides."""
 
 
 def load_runs(paths: Sequence[Path], partial: bool = False) -> RunData:
@@ -35,44 +31,12 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False) -> RunData:
     """
     first = runs[0]
     for run in runs[1:]:
-        _same_policy(first, run)
-        _same_world(first, run)
-        _same_tasks(first, run)
+        require_poolable(first, run)
     plan = _union_of_plans(runs)
     missing = _missing_shards(runs)
     if missing and not partial:
         raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with --partial.")
-    return RunData(first.path, _header(runs, missing), plan, _union_of_records(runs))
-
-
-def _same_policy(a: RunData, b: RunData) -> None:
-    for what, ours, theirs in zip(("policy", "policy arguments", "policy description"), _policy(a), _policy(b), strict=True):
-        if ours != theirs:
-            raise UserError(f"{a.path} has {what} {ours!r}, {b.path} has {theirs!r}; report them apart.")
-
-
-def _policy(run: RunData) -> tuple[Any, Any, Any]:
-    """Name, arguments and description, without what depends on the host."""
-    identity, told = run.header.get("identity", {}), run.header.get("policy") or {}
-    ignored = ("device", *(PLACES if "checkpoint_sha256" in told else ()))
-    arguments = {key: value for key, value in identity.get("policy_args", {}).items() if key not in ignored}
-    described = {key: told[key] for key in DECISIVE if key in told}
-    if isinstance(tracker := told.get("tracker"), dict):
-        described["tracker"] = {key: tracker[key] for key in ("name", "sha256") if key in tracker}
-    return identity.get("policy"), arguments, described
-
-
-def _same_world(a: RunData, b: RunData) -> None:
-    ours, theirs = (run.header.get("world", {}).get("name") for run in (a, b))
-    if ours and theirs and ours != theirs:
-        raise UserError(f"{a.path} was played in {ours}, {b.path} in {theirs}; report them apart.")
-
-
-def _same_tasks(a: RunData, b: RunData) -> None:
-    ours, theirs = (run.header.get("identity", {}).get("tasks", {}) for run in (a, b))
-    for name in sorted({*ours} & {*theirs}):
-        if ours[name] != theirs[name]:
-            raise UserError(f"{a.path} and {b.path} were played with different files of the task {name}; report them apart.")
+    return RunData(first.path, _header(runs, plan, missing), plan, _union_of_records(runs))
 
 
 def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:
@@ -81,27 +45,20 @@ def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:
     places: dict[tuple[str, str, str, int], tuple[EpisodeSpec, Path]] = {}
     for run in runs:
         for spec in run.plan:
-            place = (spec.task, spec.setting, spec.variant, spec.index)
-            other, path = places.setdefault(place, (spec, run.path))
-            if other.id != spec.id:
-                fields = type(spec).model_fields
-                field = next(name for name in fields if getattr(spec, name) != getattr(other, name))
-                raise UserError(
-                    f"The plans of {path} and {run.path} contradict each other: {field} of {spec.task} {spec.variant} "
-                    f"number {spec.index} is {getattr(other, field)} in the one and {getattr(spec, field)} in the other."
-                )
+            other, path = places.setdefault(place_of(spec), (spec, run.path))
+            refuse_another_episode(other, spec, path, run.path)
             union.setdefault(spec.id, spec)
     return tuple(union.values())
 
 
-def _union_of_records(runs: Iterable[RunData]) -> dict[str, EpisodeRecord]:
+def _union_of_records(runs: Iterable[RunData]) -> dict[RecordKey, EpisodeRecord]:
     """A verdict counts more than an error; two different verdicts contradict each other."""
-    union: dict[str, tuple[EpisodeRecord, Path]] = {}
+    union: dict[RecordKey, tuple[EpisodeRecord, Path]] = {}
     for run in runs:
-        for record in run.records.values():
-            before, path = union.setdefault(record.id, (record, run.path))
+        for key, record in run.records.items():
+            before, path = union.setdefault(key, (record, run.path))
             if before.status == "errored":
-                union[record.id] = record, run.path
+                union[key] = record, run.path
             elif record.status not in (before.status, "errored"):
                 raise UserError(
                     f"Episode {record.id} ({record.task} {record.variant}) is a {before.status} in {path} and a "
@@ -115,10 +72,10 @@ def _missing_shards(runs: Iterable[RunData]) -> list[str]:
     seen: dict[tuple[str, int], set[int]] = {}
     sizes: dict[tuple[str, int], int] = {}
     for run in runs:
-        if shard := run.header.get("shard"):
-            number, of = parse_shard(shard["shard"])
-            seen.setdefault((shard["plan_hash"], of), set()).add(number)
-            sizes[shard["plan_hash"], of] = shard["episodes"]
+        if shard := run.header.shard:
+            number, of = parse_shard(shard.shard)
+            seen.setdefault((shard.plan_hash, of), set()).add(number)
+            sizes[shard.plan_hash, of] = shard.episodes
     return [
         f"Shard {number}/{of} of the plan of {sizes[key, of]} episodes"
         for (key, of), numbers in seen.items()
@@ -127,16 +84,30 @@ def _missing_shards(runs: Iterable[RunData]) -> list[str]:
     ]
 
 
-def _header(runs: Sequence[RunData], missing: Sequence[str]) -> dict[str, Any]:
+def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Sequence[str]) -> RunHeader:
     """``run.json`` of the union; ``merged`` is what its title must say."""
-    header = {key: value for key, value in runs[0].header.items() if key not in ("shard", "plan_hash", "world")}
-    world: dict[str, Any] | None = None
-    for run in runs:
-        if found := run.header.get("world"):
-            world = merge_worlds(world, found)
-    sessions = [session for run in runs for session in run.header.get("sessions", [])]
-    commits = {git["commit"][:7] for session in sessions if (git := session.get("git"))}
-    told = [f"{len(runs)} runs together", *missing]
+    sessions = tuple(session for run in runs for session in run.header.sessions)
+    commits = {session.git.commit[:7] for session in sessions if session.git}
+    merged = [f"{len(runs)} runs together", *missing]
     if len(commits) > 1:
-        told.append(f"of different versions {', '.join(sorted(commits))}")
-    return header | ({"world": world} if world else {}) | {"sessions": sessions, "merged": told}
+        merged.append(f"of different versions {', '.join(sorted(commits))}")
+    return runs[0].header.model_copy(
+        update={
+            "world": world_of(runs),
+            "sessions": sessions,
+            "merged": tuple(merged),
+            "shard": None,
+            "plan_hash": plan_hash(plan),
+            "episodes": len(plan),
+            "seeds": tuple(sorted({spec.seed for spec in plan})),
+        }
+    )
+
+
+def world_of(runs: Iterable[RunData]) -> WorldRecord | None:
+    """What the worlds of several runs used; None where none is recorded."""
+    world: WorldRecord | None = None
+    for run in runs:
+        if run.header.world is not None:
+            world = merge_worlds(world, run.header.world)
+    return world

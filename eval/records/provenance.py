@@ -10,7 +10,9 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from eval.records.header import GitRecord, MachineRecord, Provenance, SessionRecord
+from eval.records.options import RunOptions
 
 PACKAGES = ("simpler-eval", "sapien", "ruckig", "gymnasium", "numpy", "scipy", "opencv-python-headless", "torch",
             "transformers")  # fmt: skip
@@ -21,16 +23,21 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def provenance() -> dict[str, Any]:
-    """JSON values: ``command``, ``started``, ``git``, ``python``, ``packages`` and ``machine``."""
-    return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": now(),
-        "git": _git(),
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "machine": {"system": platform.platform(), "cpu": _cpu(), "cores": _cores()},
-    }
+def provenance() -> Provenance:
+    """Of what this process makes now."""
+    return Provenance(
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        started=now(),
+        git=_git(),
+        python=platform.python_version(),
+        packages={name: version for name in PACKAGES if (version := _version(name))},
+        machine=MachineRecord(system=platform.platform(), cpu=_cpu(), cores=_cores()),
+    )
+
+
+def new_session(options: RunOptions) -> SessionRecord:
+    """The session that this process begins now."""
+    return SessionRecord(**dict(provenance()), options=options)
 
 
 def _version(package: str) -> str | None:
@@ -40,7 +47,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git() -> dict[str, Any] | None:
+def _git() -> GitRecord | None:
     """Commit of the code that runs (not of the folder it is called from); None outside a checkout."""
 
     def git(*args: str) -> str:
@@ -49,7 +56,7 @@ def _git() -> dict[str, Any] | None:
         return done.stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+        return GitRecord(commit=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain", "-uno")))
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 Status = Literal["success", "failure", "errored"]
+
+
+class RecordKey(NamedTuple):
+    """What a run has at most one result of."""
+
+    episode: str
+    """Content id of the episode's spec."""
+    repeat: int = 0
+    """Number of the repetition; 0 for an episode that is played once."""
 
 
 class EpisodeRecord(BaseModel):
@@ -16,6 +26,8 @@ class EpisodeRecord(BaseModel):
 
     id: str
     """Content id of the episode's spec."""
+    repeat: int = 0
+    """Number of the repetition, for policies or worlds that do not repeat themselves; 0 for the first."""
     task: str
     setting: str
     variant: str
@@ -35,7 +47,7 @@ class EpisodeRecord(BaseModel):
     """2 if a worker died or hung in the first attempt."""
     instruction: str = ""
     """Instruction at the end."""
-    episode_stats: dict[str, Any] = {}
+    episode_stats: Mapping[str, JsonValue] = {}
     """The task's own statistics at the end (JSON scalars)."""
     video: str | None = None
     """Path inside the run folder."""
@@ -43,3 +55,20 @@ class EpisodeRecord(BaseModel):
     """Why there is no video although one was asked for."""
     error: str | None = None
     """One line: why there is no verdict."""
+
+    @property
+    def key(self) -> RecordKey:
+        """Under what a run keeps it."""
+        return RecordKey(self.id, self.repeat)
+
+
+Records = Mapping[RecordKey, EpisodeRecord]
+"""The results of a run."""
+
+
+def by_episode(records: Records) -> dict[str, tuple[EpisodeRecord, ...]]:
+    """Episode id -> its records, in the order of their repeats."""
+    grouped: dict[str, tuple[EpisodeRecord, ...]] = {}
+    for key in sorted(records, key=lambda key: key.repeat):
+        grouped[key.episode] = (*grouped.get(key.episode, ()), records[key])
+    return grouped

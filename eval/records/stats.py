@@ -46,9 +46,9 @@ def pearson(simulated: Sequence[float], real: Sequence[float]) -> float:
 def paired_difference_interval(only_first: int, only_second: int, n: int) -> tuple[float, float]:
     """95 % interval of the difference of two success rates (first minus second), each end in -1..1.
 
-    Of ``n`` episodes that both played, so many were solved by one alone. Wald's interval with half a trial added to each
-    of the four outcomes (Agresti and Min, Statistics in Medicine 24, 2005): it does not shrink to nothing where the two
-    never differ. (-1, 1) when nothing was tried.
+    ``only_first`` and ``only_second`` of the ``n`` episodes that both played were solved by one alone. Wald's interval with
+    half a trial added to each of the four outcomes (Agresti and Min, Statistics in Medicine 24, 2005): it does not shrink to
+    nothing where the two never differ. (-1, 1) when nothing was tried.
     """
     if n == 0:
         return -1.0, 1.0
@@ -79,5 +79,5 @@ def kruskal(simulated: float, real: float, trials: int) -> Kruskal | None:
     counts = [0 if np.isnan(rate) else round(trials * rate) for rate in (simulated, real)]
     if counts[0] == counts[1]:
         return None
-    found = stats.kruskal(*([1] * count + [0] * (trials - count) for count in counts))
-    return Kruskal(float(found.statistic), float(found.pvalue))
+    test = stats.kruskal(*([1] * count + [0] * (trials - count) for count in counts))
+    return Kruskal(float(test.statistic), float(test.pvalue))

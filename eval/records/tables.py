@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from eval.episode import EpisodeSpec
 from eval.records.aggregation import NOTHING, Key, Tally, counts, macro_mean, tally_variants
 from eval.records.cell_tables import cell_table, cells_latex, cells_markdown
 from eval.records.folder import RunData, disk_errors, write_atomically
-from eval.records.results import EpisodeRecord
+from eval.records.results import Records
 from eval.records.stats import wilson
 from eval.records.titles import title
 
@@ -23,7 +23,7 @@ TOTAL = "all"
 __all__ = ["COLUMNS", "TOTAL", "markdown", "summary", "title", "write_tables"]
 
 
-def summary(plan: Sequence[EpisodeSpec], records: Mapping[str, EpisodeRecord], partial: bool = False) -> pd.DataFrame:
+def summary(plan: Sequence[EpisodeSpec], records: Records, partial: bool = False) -> pd.DataFrame:
     """Count successes over the plan; columns as in ``COLUMNS``.
 
     ``n`` counts episodes with a verdict; ``rate`` is successes / n in 0..1, ``low`` and ``high`` its 95 % Wilson

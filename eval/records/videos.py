@@ -54,7 +54,7 @@ class VideoRule:
         )
 
     def film(self, plan: Sequence[EpisodeSpec]) -> set[str]:
-        """Ids of the episodes whose pictures must be kept until they end."""
+        """Ids of the episodes whose images must be kept until they end."""
         if self.kind == "none":
             return set()
         if self.kind != "first":
@@ -77,7 +77,7 @@ def video_path(spec: EpisodeSpec, record: EpisodeRecord) -> str:
 
 def caption(frame: NDArray[np.uint8], instruction: str, step: str, outcome: str, color: tuple[int, int, int],
             ) -> NDArray[np.uint8]:  # fmt: skip
-    """A picture (H, W, 3) with a bar of ``BAR`` rows under it; H and W are trimmed to even numbers for the codec."""
+    """An image (H, W, 3) with a bar of ``BAR`` rows under it; H and W are trimmed to even numbers for the codec."""
     height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
     canvas = np.zeros((height + BAR, width, 3), np.uint8)
     canvas[:height] = frame[:height, :width]
@@ -96,7 +96,7 @@ class Film:
     spec: EpisodeSpec
     record: EpisodeRecord
     frames: NDArray[np.uint8]
-    """(T, H, W, 3), the last T pictures of the episode; the last one belongs to its last step."""
+    """(T, H, W, 3), the last T images of the episode; the last one belongs to its last step."""
     flags: Sequence[bool]
     """Success flag after the reset and after each step."""
     notes: Sequence[Mapping[str, Any]] = ()
@@ -123,7 +123,7 @@ def write_video(path: Path, film: Film) -> None:
                 if step == last:
                     outcome, color = film.record.status.upper(), GREEN if success else RED
                 if film.notes:
-                    noted = step - (last - len(film.notes))  # the notes of step k belong to the picture before it
+                    noted = step - (last - len(film.notes))  # the notes of step k belong to the image before it
                     note = film.notes[noted] if 0 <= noted < len(film.notes) else {}
                     frame = np.hstack([frame, policy_panel(note, frame.shape[0])])
                 writer.add_image(caption(frame, film.record.instruction, f"step {step}/{last}", outcome, color))

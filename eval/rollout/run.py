@@ -8,77 +8,57 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
+from eval.backends.base import Backend
 from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.plan.shards import shard_record, take_shard
+from eval.plan.shards import parse_shard, take_shard
 from eval.records.folder import RunData, RunFolder, load_run, plan_hash
-from eval.records.header import WorldIdentity, WorldRecord
-from eval.records.provenance import provenance
+from eval.records.header import PolicyIdentity, Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
+from eval.records.options import RunOptions
+from eval.records.provenance import new_session
 from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
-from eval.records.videos import Film, VideoQueue, VideoRule
-from eval.records.worlds import merge_worlds
+from eval.records.videos import VideoRule
 from eval.rollout.loop import Rollout
-from eval.rollout.play import Finished
 from eval.rollout.pool import WorkerSettings
+from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
-from policies.registry import load_policy
+from policies.registry import PolicyDescriptionError, describe, load_policy
+from task_configs.schema.parsing import parse
 
-WATCHDOG_SECONDS = 300.0
-
-Listener = Callable[[EpisodeRecord], None]
-"""Called with every record as it becomes durable."""
+OnStart = Callable[[Path, list[EpisodeRecord]], None]
+"""Called with the folder and what is already done, once the input is known to be usable."""
 
 
-class FolderRecorder:
-    """Keeps what a rollout produces: records and world in the run folder, videos through the encoder."""
+class RunKeywords(TypedDict, total=False):
+    """Fields of :class:`RunOptions` as keywords of :func:`run`."""
 
-    def __init__(self, folder: RunFolder, videos: VideoRule, listener: Listener | None) -> None:
-        self.folder, self.rule, self.listener = folder, videos, listener
-        self.filmed = videos.film(folder.plan)
-        self.videos = VideoQueue(folder.path)
+    policy_args: Mapping[str, str]
+    assets: str | None
+    assets_fallback: bool
+    workers: int | None
+    video: str
+    watchdog: float
+    retry_errored: bool
+    partial: bool
+    rt: str
+    world: str
+    world_python: str | None
 
-    def wants_film(self, spec: EpisodeSpec) -> bool:
-        """Whether the pictures of this episode may be needed when it ends."""
-        return spec.id in self.filmed
 
-    def wants_policy_view(self) -> bool:
-        """Whether a film shows what the policy noted, too."""
-        return self.rule.policy_view
+class RunArguments(RunKeywords, total=False):
+    """All keywords of :func:`run`."""
 
-    def world(self, record: WorldRecord) -> None:
-        """Complete ``run.json`` with what only a worker knows; stand-ins of all scenes are gathered."""
-        before = self.folder.header.get("world")
-        merged = merge_worlds(before, _world_header(record))
-        if merged != before:
-            self.folder.write_header({**self.folder.header, "world": merged})
-
-    def finished(self, episode: Finished) -> None:
-        """Make the episode durable, after its video if it gets one."""
-        if episode.frames is not None and self.rule.keep(episode.record):
-            self.videos.submit(Film(episode.spec, episode.record, episode.frames, episode.flags, episode.notes))
-        else:
-            self._append(episode.record)
-
-    def tick(self) -> None:
-        """Take in the videos that are done."""
-        for record in self.videos.collect():
-            self._append(record)
-
-    def drain(self) -> None:
-        """Wait for the videos that are not."""
-        for record in self.videos.collect(wait=True):
-            self._append(record)
-
-    def _append(self, record: EpisodeRecord) -> None:
-        self.folder.append(record)
-        if self.listener is not None:
-            self.listener(record)
+    out: Path | None
+    shard: str | None
+    on_start: OnStart | None
+    listener: Listener | None
 
 
 def default_out(policy: str) -> Path:
@@ -100,120 +80,163 @@ def run(
     plan: Sequence[EpisodeSpec],
     policy: str | Policy = "oracle",
     *,
-    policy_args: Mapping[str, str] | None = None,
     out: Path | None = None,
-    assets: str | None = None,
-    workers: int | None = None,
-    video: str = "none",
-    watchdog: float = WATCHDOG_SECONDS,
-    retry_errored: bool = False,
-    partial: bool = False,
     shard: str | None = None,
-    rt: str = "auto",
-    world: str = OWN,
-    world_python: str | None = None,
-    on_start: Callable[[Path, list[EpisodeRecord]], None] | None = None,
+    on_start: OnStart | None = None,
     listener: Listener | None = None,
+    **options: Unpack[RunKeywords],
 ) -> RunData:
     """Play a plan, or what is left of it, and write its tables.
 
-    ``policy`` is a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes);
-    ``policy_args`` go to its constructor. ``assets`` are pack folders separated by commas, None for the built-in
-    stand-ins. ``out`` holding a part of the same run continues it. ``watchdog`` are the seconds a simulator process
-    may be silent. ``shard``, such as ``"2/8"``, plays only that part of the plan. ``rt`` says how the episodes are
-    drawn for which the original traces rays: ``trace``, ``raster``, or ``auto`` (trace where a GPU draws). ``on_start``
-    is told the folder and what is already done, once the input is known to be usable; ``listener`` every new record.
-    ``world`` is ``simpler-eval``, ``simpler-env`` (the original simulator, in the interpreter ``world_python``) or a module
-    as described in :mod:`eval.backends.base`.
+    Args:
+        plan: the episodes, as from ``eval.make_plan``.
+        policy: a name that :func:`policies.registry.load_policy` knows, or an object (which the caller closes).
+        out: folder of the run; one that holds a part of the same run continues it. Default: a new one under results/.
+        shard: such as ``"2/8"``, plays only that part of the plan.
+        on_start: called with the folder and what is already done, once the input is known to be usable.
+        listener: called with every new record.
+        options: the fields of :class:`eval.records.options.RunOptions` but ``policy``. ``world`` may also be a module as
+            described in :mod:`eval.backends.base`.
 
-    Raises ``UserError`` for what the caller can mend, and lets ``KeyboardInterrupt`` through; what was finished before
-    is on disk in both cases.
+    Returns:
+        The finished run as read from disk.
+
+    Raises:
+        UserError: what the caller can fix. ``KeyboardInterrupt`` passes through; what was finished before is on disk in
+            both cases.
     """
+    name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
+    given: dict[str, object] = {**options, "policy": name}
+    given["policy_args"] = {key: str(value) for key, value in options.get("policy_args", {}).items()}
+    checked = parse(RunOptions, given, "run")
+    return play(plan, checked, None if isinstance(policy, str) else policy, Session(out, shard, on_start, listener))
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one call adds to a plan and its options; see :func:`run`."""
+
+    out: Path | None = None
+    shard: str | None = None
+    on_start: OnStart | None = None
+    listener: Listener | None = None
+
+
+def play(
+    plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | None = None, session: Session | None = None
+) -> RunData:
+    """:func:`run` with its options as an object.
+
+    Args:
+        plan: the whole plan, whatever the shard.
+        options: how it is played.
+        player: the policy; None: it is made of ``options.policy`` and ``options.policy_args``, and closed afterwards.
+        session: folder, shard and listeners.
+
+    Returns:
+        The finished run as read from disk.
+
+    Raises:
+        UserError: as of :func:`run`.
+    """
+    session = session or Session()
     if not plan:
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers {workers} is not possible; give 1 or more.")
-    rule = VideoRule.parse(video)
-    whole = plan
-    if shard is not None:
-        plan = take_shard(whole, shard)
-    backend = find_backend(world, world_python, assets, rt, plan)  # before a model is loaded: that may take minutes
-    name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
-    player = load_policy(policy, policy_args or {}) if isinstance(policy, str) else policy
-    options = {"workers": workers, "video": video, "watchdog": watchdog, "rt": rt, "world_python": world_python}
-    own = {task: text for task in sorted({spec.task for spec in plan}) if (text := user_task_text(task)) is not None}
-    header = _header(plan, name, policy_args or {}, assets, player, options, own)
-    header["identity"] |= _world_identity(backend.identity)
-    header["drawn"] = _drawn(player, rule)
-    if shard is not None:
-        header["shard"] = shard_record(whole, shard, plan_hash(whole))
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f"--workers {options.workers} is not possible; give 1 or more.")
+    rule = VideoRule.parse(options.video)
+    part = take_shard(plan, session.shard) if session.shard else plan
+    backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
+    loaded = load_policy(options.policy, options.policy_args) if player is None else player
     try:
-        with RunFolder(out or default_out(name), plan, header) as folder:
-            folder.keep_tasks(own)
-            recorder = FolderRecorder(folder, rule, listener)
-            left = folder.open_episodes(retry_errored)
-            if on_start is not None:
-                on_start(folder.path, list(folder.records.values()))
-            settings = WorkerSettings(backend, workers or default_workers(len(left)), watchdog)
-            _play(Rollout(left, player, settings, recorder), recorder, partial)
+        shard = None if session.shard is None else _shard_record(plan, session.shard, options)
+        header = new_header(part, options, loaded, backend.identity).model_copy(update={"shard": shard})
+        with RunFolder(session.out or default_out(options.policy), part, header) as folder:
+            folder.keep_tasks(_user_tasks(part))
+            recorder = FolderRecorder(folder, rule, session.listener)
+            left = folder.open_episodes(options.retry_errored)
+            if session.on_start is not None:
+                session.on_start(folder.path, list(folder.records.values()))
+            settings = WorkerSettings(backend, options.workers or default_workers(len(left)), options.watchdog)
+            _play(Rollout(left, loaded, settings, recorder), recorder)
     finally:
-        if isinstance(policy, str):
-            player.close()
+        if player is None:
+            loaded.close()
     return load_run(folder.path)
 
 
-def _world_identity(identity: WorldIdentity) -> dict[str, Any]:
-    """As ``run.json`` of version 1 has it: nothing for our own world."""
-    return {} if identity.name == OWN else {"world": {"name": identity.name, **identity.versions}}
+def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:
+    """How the world of these options is reached. Raises UserError if it cannot play the plan here."""
+    return find_backend(options.world, options.world_python, options.packs, options.rt, plan)
 
 
-def _world_header(record: WorldRecord) -> dict[str, Any]:
-    """As ``run.json`` of version 1 has it."""
-    found = record.model_dump(mode="json", exclude_none=True)
-    if record.assets is not None:
-        assets = record.assets.model_dump(mode="json")
-        found["assets"] = {"standins" if key == "stand_ins" else key: value for key, value in assets.items()}
-    if "rendering" in found:
-        found["drawing"] = found.pop("rendering")
-    return found
+def new_header(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy, world: WorldIdentity) -> RunHeader:
+    """``run.json`` as a run of these episodes begins.
+
+    Args:
+        plan: what is played.
+        options: how.
+        player: by whom.
+        world: where.
+
+    Raises:
+        UserError: the policy does not describe itself properly, or the files of the plan cannot be read.
+    """
+    description = describe(player, options.policy, options.policy_args)
+    if not getattr(player, "needs_image", True):
+        world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
+    return RunHeader(
+        identity=RunIdentity(
+            world=world,
+            assets=_assets_identity(plan, options),
+            tasks={name: _digest(text) for name, text in _user_tasks(plan).items()},
+            policy=PolicyIdentity.of(description),
+        ),
+        policy=description,
+        options=options,
+        sessions=(new_session(options),),
+        rendered=_rendered(player, VideoRule.parse(options.video)),
+        plan_hash=plan_hash(plan),
+        episodes=len(plan),
+        seeds=tuple(sorted({spec.seed for spec in plan})),
+    )
 
 
-def _drawn(player: Policy, videos: VideoRule) -> str:
-    """Which episodes are drawn at all: a policy that needs no picture runs without."""
+def _assets_identity(plan: Sequence[EpisodeSpec], options: RunOptions) -> str | None:
+    """Digest of the files that our own world would load; other worlds read files of their own."""
+    if options.world != OWN:
+        return None
+    from eval.assets.identity import assets_identity
+
+    return assets_identity(plan, options.packs)
+
+
+def _shard_record(plan: Sequence[EpisodeSpec], shard: str, options: RunOptions) -> ShardRecord:
+    number, of = parse_shard(shard)
+    assets = _assets_identity(plan, options)
+    return ShardRecord(shard=f"{number}/{of}", episodes=len(plan), plan_hash=plan_hash(plan), assets=assets)
+
+
+def _user_tasks(plan: Sequence[EpisodeSpec]) -> dict[str, str]:
+    """Text of every task file of the user's that the plan was made with, by name."""
+    return {task: text for task in sorted({spec.task for spec in plan}) if (text := user_task_text(task)) is not None}
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _rendered(player: Policy, videos: VideoRule) -> Rendered:
+    """Of which episodes images are rendered: a policy that needs none is played without."""
     if getattr(player, "needs_image", True):
         return "all episodes"
     return "nothing" if videos.kind == "none" else "filmed episodes"
 
 
-def _header(
-    plan: Sequence[EpisodeSpec],
-    policy: str,
-    policy_args: Mapping[str, str],
-    assets: str | None,
-    player: Policy,
-    options: Mapping[str, Any],
-    own_tasks: Mapping[str, str],
-) -> dict[str, Any]:
-    """``run.json`` as the run begins. A run is not continued with another ``identity``."""
-    described = dict(player.describe())
-    identity = {"policy": policy, "policy_args": dict(policy_args), "assets": assets}
-    if "fingerprint" in described:
-        identity["fingerprint"] = described["fingerprint"]
-    if own_tasks:
-        digests = {name: hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for name, text in own_tasks.items()}
-        identity["tasks"] = digests
-    return {
-        "identity": identity,
-        "policy": described,
-        "seeds": sorted({spec.seed for spec in plan}),
-        "options": options,
-        "sessions": [provenance() | {"options": options}],
-    }
-
-
-def _play(rollout: Rollout, recorder: FolderRecorder, partial: bool) -> None:
+def _play(rollout: Rollout, recorder: FolderRecorder) -> None:
     """Play to the end, or until something stops it; videos, record and tables are completed in both cases."""
     folder = recorder.folder
+    options = folder.header.options
     try:
         rollout.play()
     finally:
@@ -221,8 +244,18 @@ def _play(rollout: Rollout, recorder: FolderRecorder, partial: bool) -> None:
         recorder.videos.close()
         stopped = sys.exception() is not None
         try:
-            folder.write_header({**folder.header, "policy": dict(rollout.policy.describe())})  # it may have counted things
-            write_tables(RunData(folder.path, folder.header, folder.plan, dict(folder.records)), partial)
+            _describe_again(rollout.policy, folder)
+            write_tables(RunData(folder.path, folder.header, folder.plan, dict(folder.records)), options.partial)
         except UserError:
             if not stopped:  # otherwise what stopped the run matters more
                 raise
+
+
+def _describe_again(policy: Policy, folder: RunFolder) -> None:
+    """Record what the policy counted meanwhile; one that can no longer describe itself keeps its first description."""
+    options = folder.header.options
+    try:
+        description = describe(policy, options.policy, options.policy_args)
+    except PolicyDescriptionError:
+        return
+    folder.write_header(folder.header.model_copy(update={"policy": description}))

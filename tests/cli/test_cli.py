@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from scripted_runs import scripted_run
 
 
 def refused(answer):
@@ -22,7 +23,7 @@ def test_plan_as_json_has_ids(cli):
     episodes = json.loads(out)["episodes"]
     assert code == 0
     assert len({e["id"] for e in episodes}) == 3
-    assert all(len(e["id"]) == 16 and e["task"] == "widowx_carrot_on_plate" for e in episodes)
+    assert all(e["id"].startswith("v2-") and e["task"] == "widowx_carrot_on_plate" for e in episodes)
 
 
 def test_list_names_what_can_be_chosen(cli):
@@ -92,7 +93,7 @@ def test_a_typo_in_a_suite_file_is_one_line(cli, tmp_path, monkeypatch, verb, ty
 
 
 def test_help_of_every_verb(cli):
-    for verb in ("run", "list", "plan", "report", "smoke", "doctor", "parity", "reproduce", "assets"):
+    for verb in ("run", "list", "plan", "report", "smoke", "doctor", "parity", "bench", "demo", "reproduce", "assets"):
         code, out, _ = cli(verb, "--help")
         assert code == 0
         assert len(out.splitlines()) > 5
@@ -105,13 +106,7 @@ def test_version_and_bare_command(cli):
 
 
 def test_report_of_a_run(cli, tmp_path, make_spec):
-    from eval.records.folder import RunFolder
-    from eval.records.results import EpisodeRecord
-
-    plan = [make_spec(i) for i in range(2)]
-    with RunFolder(tmp_path / "run", plan, {"identity": {"policy": "mine"}}) as run:
-        for spec in plan[:1]:
-            run.append(EpisodeRecord(id=spec.id, task="t", setting="s", variant="v", status="success"))
+    scripted_run(tmp_path / "run", [make_spec(i) for i in range(2)], "s-")
     rows = json.loads(cli("report", tmp_path / "run", "--json")[1])["rows"]
     assert [(r["variant"], r["n"], r["missing"], r["rate"]) for r in rows] == [("base", 1, 1, 1.0), ("all", 1, 1, None)]
     rows = json.loads(cli("report", tmp_path / "run", "--json", "--partial")[1])["rows"]

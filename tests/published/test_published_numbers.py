@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from recordings import golden
 
-from eval.published import cells
+from eval.published.cells import cell_names, published_settings
+from eval.published.models import Published
 from eval.published.numbers import (
-    Published,
     disagreements,
     known_disagreements,
     number_rows,
@@ -20,8 +20,9 @@ from eval.published.numbers import (
     published_numbers,
     references,
 )
-from eval.published.reproduce import cell_names, disagreement_line, published_settings, remarks, source_line
+from eval.published.reproduce import disagreement_line, remarks, source_line
 from eval.published.scripts import FOLDER, scripts
+from eval.records.cells import cells
 
 COKE, NEAR, DRAWER = "google_robot_pick_coke_can", "google_robot_move_near", "google_robot_open_close_drawer"
 VM, VA = "visual_matching", "variant_aggregation"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from fake_policies import Still
+from scripted_runs import scripted_run
 
 from eval.errors import UserError
 from eval.plan.suites import make_plan
-from eval.published.reproduce import cell_plan, compare_with_published, reproduce
+from eval.published.cells import cell_plan
+from eval.published.reproduce import compare_with_published, reproduce
 from eval.records.aggregation import counts
-from eval.records.folder import RunFolder
-from eval.records.results import EpisodeRecord
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 
@@ -66,12 +67,8 @@ def played(tmp_path):
     """A finished run of a cell: ``played(policy, plan)``."""
 
     def played(policy, plan, name="run"):
-        header = {"identity": {"policy": policy, "policy_args": {}}}
-        with RunFolder(tmp_path / name, plan, header) as run:
-            for s in plan:
-                status = "success" if s.index % 2 else "failure"
-                run.append(EpisodeRecord(id=s.id, task=s.task, setting=s.setting, variant=s.variant, status=status))
-        return tmp_path / name
+        ends = "".join("s" if spec.index % 2 else "f" for spec in plan)
+        return scripted_run(tmp_path / name, plan, ends, Still(), called=policy).path
 
     return played
 

@@ -18,7 +18,7 @@ from recordings import golden as recorded
 
 from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
 from eval.records.aggregation import PARTIAL, Row, aggregate, tally_variants
-from eval.records.results import EpisodeRecord
+from eval.records.results import EpisodeRecord, Records
 from eval.records.stats import kruskal, mean_maximum_rank_violation, pearson
 from task_configs.schema.world import LightSet
 
@@ -87,7 +87,7 @@ def paths(variant: dict[str, Any], checkpoint: str, tag: str = "") -> Iterator[s
 
 
 @cache
-def episodes(policy: str, suite: str) -> tuple[list[EpisodeSpec], dict[str, EpisodeRecord], set[tuple]]:
+def episodes(policy: str, suite: str) -> tuple[list[EpisodeSpec], Records, set[tuple]]:
     """Plan and records of a policy, and the variants that the sweeps mark as left out of the average."""
     family = "bridge" if suite.startswith("widowx") else "google"
     checkpoint = data("published_in_repo")["checkpoint_directory_names"][policy]
@@ -108,7 +108,7 @@ def episodes(policy: str, suite: str) -> tuple[list[EpisodeSpec], dict[str, Epis
                     episode_stats={"is_src_obj_grasped": crc(path + "#grasp") < 650} if family == "bridge" else {},
                 )  # fmt: skip
                 plan.append(spec)
-                records[spec.id] = record
+                records[record.key] = record
     return plan, records, left_out
 
 

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,13 @@ def _records(out: Path) -> int:
 def test_killed_at_ten_moments_and_resumed_gives_the_same_table(tmp_path, command):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(command(whole), check=True)
-    draw, kills = random.Random(0), 0
+    rng, kills = random.Random(0), 0
     for _ in range(10):  # moments by progress, not by the clock: a busy machine must not decide whether a kill strikes
-        wanted = _records(broken) + draw.randint(0, 4)
+        target = _records(broken) + rng.randint(0, 4)
         process = subprocess.Popen(command(broken), stderr=subprocess.DEVNULL)
-        while process.poll() is None and _records(broken) < wanted:
+        while process.poll() is None and _records(broken) < target:
             time.sleep(0.002)
-        time.sleep(draw.uniform(0.0, 0.05))
+        time.sleep(rng.uniform(0.0, 0.05))
         kills += int(process.poll() is None)
         process.kill()
         process.wait()
@@ -49,30 +50,31 @@ def test_killed_at_ten_moments_and_resumed_gives_the_same_table(tmp_path, comman
     lines = (broken / "episodes.jsonl").read_text().splitlines()
     assert len(lines) == len(load_run(broken).records) == EPISODES  # nothing twice, nothing lost
     assert kills >= 3
-    assert len(load_run(broken).header["sessions"]) >= 3
+    assert len(load_run(broken).header.sessions) >= 3
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, make_spec, monkeypatch, capsys):
-    import eval.cli.run as running
-    from eval.rollout.run import run
+    import eval.cli.progress as progress
+    from eval.plan.options import PlanOptions
+    from eval.rollout.run import play
 
     plan = [make_spec(i) for i in range(8)]
-    monkeypatch.setattr(running, "plan_of", lambda *_: plan)
+    monkeypatch.setattr(PlanOptions, "whole_plan", lambda _: plan)
 
-    def run_until_third(*args, listener, **options):
+    def play_until_third(plan, options, session):
         def listen(record):
-            listener(record)
+            session.listener(record)
             if len(load_run(tmp_path / "run").records) == 3:
                 raise KeyboardInterrupt
 
-        return run(*args, listener=listen, **{**options, "world": "fake_world"})
+        return play(plan, options.model_copy(update={"world": "fake_world"}), session=replace(session, listener=listen))
 
-    monkeypatch.setattr(running, "run", run_until_third)
+    monkeypatch.setattr(progress, "play", play_until_third)
     with pytest.raises(SystemExit) as end:
         main(["run", "--policy", "random", "--out", str(tmp_path / "run"), "--video", "none"])
     assert end.value.code == 130
     assert f"3 of 8 episodes are done. Continue with: simpler-eval run --resume {tmp_path}" in capsys.readouterr().err
-    monkeypatch.setattr(running, "run", run)  # the run knows which world it was played in
+    monkeypatch.setattr(progress, "play", play)  # the run knows which world it was played in
     with pytest.raises(SystemExit) as end:
         main(["run", "--resume", str(tmp_path / "run")])
     assert end.value.code == 0

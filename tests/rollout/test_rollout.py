@@ -12,7 +12,9 @@ import eval.rollout.loop
 from eval.diagnostics.smoke import check_run
 from eval.errors import UserError
 from eval.records.folder import load_run
+from eval.records.results import RecordKey
 from eval.rollout.run import run
+from policies.base import PolicyDescription
 
 
 @pytest.fixture
@@ -27,19 +29,19 @@ def play(tmp_path):
 
 
 def statuses(data):
-    return [data.records[spec.id].status for spec in data.plan]
+    return [data.record(spec.id).status for spec in data.plan]
 
 
 def test_pictures_states_and_results_belong_together(play, make_spec, tmp_path):
     plan = [make_spec(i) for i in range(6)]
     data = play(plan, Looks())
     assert statuses(data) == ["success", "failure"] * 3
-    record = data.records[plan[0].id]
+    record = data.record(plan[0].id)
     assert (record.steps, record.first_success_step, record.episode_stats) == (5, 1, {"moved": True, "steps": 5})
     built = (tmp_path / "marks/built").read_text().splitlines()
     assert len(built) == len(set(built)) <= 2  # one world a worker, reused
     assert "a fake world (STAND-INS for 1" in (tmp_path / "run/tables/summary.md").read_text()
-    assert data.header["sessions"][0]["python"]
+    assert data.header.sessions[0].python
 
 
 def test_without_need_of_pictures_nothing_is_rendered(play, make_spec, tmp_path):
@@ -49,7 +51,7 @@ def test_without_need_of_pictures_nothing_is_rendered(play, make_spec, tmp_path)
 
 def test_terminate_moves_on_and_ends_only_in_the_final_subtask(play, make_spec):
     spec = make_spec(1, variant="subtasks", max_steps=9)
-    record = play([spec], Terminates(), workers=1).records[spec.id]
+    record = play([spec], Terminates(), workers=1).record(spec.id)
     # done is said before steps 2 and 4; the step is made each time, and the flag of the last step (up at 3 only) counts
     assert (record.steps, record.status, record.success_any, record.first_success_step) == (4, "failure", True, 3)
 
@@ -59,22 +61,22 @@ def test_dying_hanging_and_raising_workers_cost_one_retry(play, make_spec):
     plan = [make_spec(2 * i, variant=v) for i, v in enumerate(variants)]
     data = play(plan, Still(), watchdog=1.0)
     assert statuses(data) == ["success", "errored", "success", "success", "errored", "success"]
-    assert [data.records[s.id].attempts for s in plan] == [2, 2, 2, 2, 2, 1]
-    assert "killed by signal 9" in data.records[plan[1].id].error
-    assert "RuntimeError: the world broke" in data.records[plan[4].id].error
+    assert [data.record(s.id).attempts for s in plan] == [2, 2, 2, 2, 2, 1]
+    assert "killed by signal 9" in data.record(plan[1].id).error
+    assert "RuntimeError: the world broke" in data.record(plan[4].id).error
 
 
 def test_hanging_twice_is_errored(play, make_spec):
     plan = [make_spec(0, variant="hang_always")]
     data = play(plan, Still(), watchdog=0.7, workers=1)
-    assert data.records[plan[0].id].error == "the worker was silent for 0.7 s (attempt 2)"
+    assert data.record(plan[0].id).error == "the worker was silent for 0.7 s (attempt 2)"
 
 
 def test_raising_policy_costs_its_episode_alone(play, make_spec):
     plan = [make_spec(2 * i) for i in range(5)]
     data = play(plan, Counts(plan[1].id))
     assert statuses(data) == ["success", "errored", "success", "success", "success"]
-    assert data.records[plan[1].id].error == "policy raised ZeroDivisionError: policy bug"
+    assert data.record(plan[1].id).error == "policy raised ZeroDivisionError: policy bug"
 
 
 @pytest.mark.parametrize(
@@ -84,14 +86,14 @@ def test_nonsense_actions_are_errored(play, make_spec, answer, words):
     plan = [make_spec(2 * i) for i in range(3)]
     data = play(plan, Answers(plan[0].id, answer))
     assert statuses(data) == ["errored", "success", "success"]
-    assert words in data.records[plan[0].id].error
+    assert words in data.record(plan[0].id).error
 
 
 def test_videos_show_every_step_in_order(play, make_spec, tmp_path):
     plan = [make_spec(i) for i in range(4)]
     data = play(plan, Still(), video="failures")
-    assert [data.records[s.id].video is not None for s in plan] == [False, True, False, True]
-    film = cv2.VideoCapture(str(tmp_path / "run" / data.records[plan[1].id].video))
+    assert [data.record(s.id).video is not None for s in plan] == [False, True, False, True]
+    film = cv2.VideoCapture(str(tmp_path / "run" / data.record(plan[1].id).video))
     frames = np.array([film.read()[1] for _ in range(int(film.get(cv2.CAP_PROP_FRAME_COUNT)))])
     assert frames.shape == (6, 32 + eval.records.videos.BAR, 48, 3)
     assert np.all(np.abs(frames[:, 4:28, 8:40].mean(axis=(1, 2, 3)) - np.arange(6)) < 2)
@@ -101,7 +103,7 @@ def test_videos_show_every_step_in_order(play, make_spec, tmp_path):
 def test_first_n_videos_are_of_each_task(play, make_spec):
     plan = [make_spec(i, task=task) for task in ("a", "b") for i in range(3)]
     data = play(plan, Still(), video="first:1")
-    assert [data.records[s.id].video is not None for s in plan] == [True, False, False] * 2
+    assert [data.record(s.id).video is not None for s in plan] == [True, False, False] * 2
 
 
 def test_failing_encoder_is_recorded_and_the_run_goes_on(play, make_spec, monkeypatch):
@@ -109,7 +111,7 @@ def test_failing_encoder_is_recorded_and_the_run_goes_on(play, make_spec, monkey
     plan = [make_spec(i) for i in range(2)]
     data = play(plan, Still(), video="all")
     assert statuses(data) == ["success", "failure"]
-    assert all(data.records[s.id].video is None and data.records[s.id].video_error for s in plan)
+    assert all(data.record(s.id).video is None and data.record(s.id).video_error for s in plan)
 
 
 def test_refusing_world_is_one_line(play, make_spec):
@@ -160,7 +162,7 @@ def test_workers_lost_one_after_the_other_end_the_run_and_nothing_is_lost(play, 
     with pytest.raises(UserError, match=r"8 simulator processes were lost .* killed by signal 9.*is kept"):
         play(plan, Still(), workers=1)
     records = load_run(tmp_path / "run").records
-    assert records[plan[0].id].status == "success"
+    assert records[RecordKey(plan[0].id)].status == "success"
     assert sum(record.status == "errored" for record in records.values()) == 4
 
 
@@ -168,37 +170,77 @@ def test_a_long_film_shows_its_last_steps(play, make_spec, monkeypatch):
     monkeypatch.setattr(eval.rollout.loop, "FILM_SLOTS", 4)
     spec = make_spec(0, max_steps=9)
     data = play([spec], Looks(), workers=1, video="all")
-    frames = read_video(data.path / data.records[spec.id].video)
+    frames = read_video(data.path / data.record(spec.id).video)
     assert [frame[:32].mean() for frame in frames] == pytest.approx([6, 7, 8, 9], abs=1.5)
 
 
 def test_policy_view_lies_beside_the_camera_picture(play, make_spec):
     spec = make_spec(0)
     data = play([spec], Notes(), workers=1, video="policy-view")
-    assert data.records[spec.id].video_error is None
-    frames = read_video(data.path / data.records[spec.id].video)
+    assert data.record(spec.id).video_error is None
+    frames = read_video(data.path / data.record(spec.id).video)
     assert frames.shape == (6, 32 + eval.records.videos.BAR, 48 + 16, 3)
 
 
+class Weights(Still):
+    """Says which weights it has, and counts."""
+
+    def __init__(self, weights, **more):
+        self.weights, self.more, self.asked = weights, more, 0
+
+    def describe(self):
+        self.asked += 1
+        details = {"checkpoint": f"/somewhere/{self.asked}", "asked": self.asked}
+        return PolicyDescription(name="net", weights=self.weights, remarks=("RANDOM WEIGHTS",), details=details, **self.more)
+
+
 def test_a_run_is_not_continued_with_other_weights(play, make_spec):
-    class Weights(Still):
-        fingerprint = "one"
-
-        def describe(self):
-            return {"fingerprint": self.fingerprint, "remarks": ["RANDOM WEIGHTS"]}
-
     plan = [make_spec(0), make_spec(1)]
-    data = play(plan, Weights())
-    assert (
-        "[RANDOM WEIGHTS]" in (data.path / "tables/summary.md").read_text()
-        or "(RANDOM WEIGHTS)" in (data.path / "tables/summary.md").read_text()
-    )
-    Weights.fingerprint = "two"
-    with pytest.raises(UserError, match=r"fingerprint 'one', this one has 'two'"):
-        play(plan, Weights())
+    data = play(plan, Weights("one"))
+    assert "(RANDOM WEIGHTS)" in (data.path / "tables/summary.md").read_text()
+    assert data.header.policy.details["asked"] == 2, "what it counted is recorded when the run ends"
+    play(plan, Weights("one"))  # from another place on another day
+    for other, name in (
+        (Weights("two"), r"policy.weights 'one', this one has 'two'"),
+        (Weights("one", seed=1), r"policy.seed None, this one has 1"),
+        (Weights("one", settings={"gain": 2}), r"policy.settings.gain None, this one has 2"),
+    ):
+        with pytest.raises(UserError, match=name):
+            play(plan, other)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, r"describe\(\) of .*test_rollout:.* gives None; return a policies.base.PolicyDescription"),
+        (["name"], "gives list; return"),
+        ({"remarks": 3}, "gives no JSON values: Input should be a valid tuple"),
+        ({"gain": object()}, "gives no JSON values"),
+    ],
+)
+def test_a_policy_that_does_not_describe_itself_is_one_line(play, make_spec, tmp_path, answer, words):
+    class Silent(Still):
+        def describe(self):
+            return answer
+
+    with pytest.raises(UserError, match=words) as caught:
+        play([make_spec(0)], Silent())
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_mapping_of_an_older_policy_is_sorted_into_the_description(play, make_spec):
+    class Older(Still):
+        def describe(self):
+            return {"fingerprint": "abc", "dtype": "float32", "gain": np.float32(2), "device": "cuda:1", "tokens": 7}
+
+    data = play([make_spec(0)], Older(), workers=1)
+    policy = data.header.identity.policy
+    assert (policy.weights, policy.dtype, policy.settings) == ("abc", "float32", {"gain": 2.0})
+    assert data.header.policy.details == {"device": "cuda:1", "tokens": 7}
 
 
 def test_the_smoke_check_notices_pictures_that_show_nothing(play, make_spec):
     data = play([make_spec(0)], Looks(), workers=1, video="all")
     checks = {check.name: check.passed for check in check_run(data)}
-    assert checks == {"episodes": True, "table": True, "video fake_task": True, "picture fake_task": False}
+    assert checks == {"episodes": True, "table": True, "video fake_task": True, "image fake_task": False}

@@ -7,14 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from eval.plan.suites import make_plan
 from eval.rollout.run import run
 from policies.base import Action, EpisodeInfo, Observation, Policy, PolicyDescription
-from policies.registry import describe, load_policy
+from policies.registry import load_policy
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 
@@ -40,8 +39,8 @@ class PolicySpeed:
     steps_per_second: float
     """Control steps of all episodes, from the first answer to the last."""
     errored: int
-    facts: dict[str, Any]
-    """``describe()`` after the run."""
+    description: PolicyDescription
+    """After the run."""
 
 
 class TimedPolicy:
@@ -82,7 +81,22 @@ def measure_policy(
     max_steps: int | None = None,
     assets: str | None = None,
 ) -> PolicySpeed:
-    """Load a policy and let it play ``episodes`` episodes of both robots, half of each, without videos."""
+    """Load a policy and let it play episodes of both robots, without videos.
+
+    Args:
+        name: as ``--policy``.
+        policy_args: its options.
+        episodes: half of each robot.
+        workers: simulator processes, default: one a core.
+        max_steps: step limit instead of the tasks' own.
+        assets: as ``--assets``.
+
+    Returns:
+        The measurements.
+
+    Raises:
+        UserError: as of ``eval.run``.
+    """
     begin = time.perf_counter()
     policy = TimedPolicy(load_policy(name, policy_args))
     load_seconds = time.perf_counter() - begin
@@ -90,7 +104,6 @@ def measure_policy(
         plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
         with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
             data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets)
-        facts = describe(policy).model_dump(mode="json")
     finally:
         policy.close()
     (start, first, _), *rest = policy.batches
@@ -110,5 +123,5 @@ def measure_policy(
         policy_share=float(seconds.sum() / whole),
         steps_per_second=float(sum(record.steps for record in data.records.values()) / whole),
         errored=sum(record.status == "errored" for record in data.records.values()),
-        facts=facts,
+        description=data.header.policy,
     )

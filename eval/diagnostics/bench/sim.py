@@ -33,7 +33,7 @@ class SimSpeed:
     task: str
     workers: int
     steps_per_second: float
-    """All workers together, with the policy picture."""
+    """All workers together, with the policy image."""
     inside_sapien: float
     """Share of a worker's time spent inside SAPIEN calls."""
 
@@ -46,9 +46,9 @@ def measure(workers: int | None = None, steps: int = 60, assets: str | None = No
     for task in TASKS:
         for count in counts:
             with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-                found = list(pool.map(_worker, [(task, steps, assets)] * count))
-            speed = sum(one[0] for one in found)
-            rows.append(SimSpeed(task, count, speed, float(np.mean([one[1] for one in found]))))
+                measured = list(pool.map(_worker, [(task, steps, assets)] * count))
+            speed = sum(one[0] for one in measured)
+            rows.append(SimSpeed(task, count, speed, float(np.mean([one[1] for one in measured]))))
     return rows
 
 
@@ -83,8 +83,10 @@ class _Clock:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
+    def timed(self, call: Callable[..., object]) -> Callable[..., object]:
+        """The same call, its time added up."""
+
+        def run(*args: object, **kwargs: object) -> object:
             start = time.perf_counter()
             try:
                 return call(*args, **kwargs)

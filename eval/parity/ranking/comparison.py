@@ -19,8 +19,10 @@ from eval.errors import UserError
 from eval.parity.ranking.paired import Cell, Episode, Paired, cell_of
 from eval.parity.report import Check, ParityReport
 from eval.records.folder import RUN_FILE, RunData, load_run
+from eval.records.header import SessionRecord, WorldRecord
+from eval.records.identity import require_comparable, require_same_policy
+from eval.records.merging import world_of
 from eval.records.titles import title
-from eval.records.worlds import merge_worlds
 
 OVERALL_LIMIT, CELL_LIMIT = 0.03, 0.10
 """Largest difference of the success rates of all episodes, and of those of a cell."""
@@ -29,8 +31,23 @@ PEARSON_LIMIT, MMRV_LIMIT = 0.95, 0.03
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the verdicts of one world came from."""
+
+    world: WorldRecord | None
+    sessions: tuple[tuple[str, SessionRecord], ...]
+    """(name of the run folder, session)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; of a session what says how the run was made."""
+        kept = {"command", "started", "git", "packages", "machine"}
+        sessions = [{"run": run, **session.model_dump(mode="json", include=kept)} for run, session in self.sessions]
+        return {"world": None if self.world is None else self.world.model_dump(mode="json"), "sessions": sessions}
+
+
+@dataclass(frozen=True)
 class PolicyParity:
-    """What a comparison of policies found."""
+    """The result of a comparison of policies."""
 
     cells: tuple[Cell, ...]
     overall: Cell
@@ -39,9 +56,9 @@ class PolicyParity:
     """Episodes that end differently."""
     titles: Mapping[str, str]
     """What a table of each world's runs would be called: world, stand-ins, departures from the protocol."""
-    standins: Mapping[str, bool]
+    stand_ins: Mapping[str, bool]
     """Whether stand-ins were used, by world."""
-    origin: Mapping[str, Any]
+    origin: Mapping[str, Origin]
     """By world: its record, and command, commit and packages of every session."""
 
     @property
@@ -66,23 +83,26 @@ class PolicyParity:
         """JSON values."""
         return {
             **ParityReport(self.checks).to_json(),
-            "titles": dict(self.titles), "standins": dict(self.standins), "levels": list(self.levels),
+            "titles": dict(self.titles), "stand_ins": dict(self.stand_ins),
+            "levels": list(self.levels),
             "overall": self.overall.to_json(), "cells": [cell.to_json() for cell in self.cells],
-            "flipped": [asdict(episode) for episode in self.flipped], "origin": dict(self.origin),
+            "flipped": [asdict(episode) for episode in self.flipped],
+            "origin": {world: origin.to_json() for world, origin in self.origin.items()},
         }  # fmt: skip
 
 
 def run_folders(folder: Path, world: str) -> dict[str, Path]:
     """The runs of a world in a comparison's folder, by name."""
-    found = sorted((folder / world).iterdir()) if (folder / world).is_dir() else []
-    return {path.name: path for path in found if (path / RUN_FILE).is_file()}
+    inside = sorted((folder / world).iterdir()) if (folder / world).is_dir() else []
+    return {path.name: path for path in inside if (path / RUN_FILE).is_file()}
 
 
 def compare_policies(folder: Path) -> PolicyParity:
     """Compare the runs in ``folder/simpler-eval`` with those of the same names in ``folder/simpler-env``.
 
     An episode without a verdict in one of them is left out and counted. Raises UserError if a world or a level is absent,
-    two runs of a name have another plan or policy, or no episode was played in both.
+    the runs of a world were made in different ones, two runs of a name have another plan or policy, or no episode was
+    played in both.
     """
     runs = {world: run_folders(folder, world) for world in (OWN, ORIGINAL)}
     for world, other in ((OWN, ORIGINAL), (ORIGINAL, OWN)):
@@ -94,13 +114,17 @@ def compare_policies(folder: Path) -> PolicyParity:
         for name in runs[other].keys() - runs[world].keys():
             raise UserError(f"{folder} holds {other}/{name} but no {world}/{name}; play it or copy it there.")
     pairs = [(load_run(runs[OWN][name]), load_run(runs[ORIGINAL][name])) for name in runs[OWN]]
+    for side in zip(*pairs, strict=True):
+        for run in side[1:]:
+            require_comparable(side[0], run)
     episodes: dict[str, list[Episode]] = {}
     for ours, original in pairs:
-        _refuse_unlike(ours, original)
+        require_same_policy(ours, original)
+        _refuse_another_plan(ours, original)
         for spec in ours.plan:
             episodes.setdefault(cell_of(spec), []).append(_episode(spec, ours, original))
-    cells = tuple(_cell(name, found) for name, found in episodes.items())
-    everything = [episode for found in episodes.values() for episode in found]
+    cells = tuple(_cell(name, group) for name, group in episodes.items())
+    everything = [episode for group in episodes.values() for episode in group]
     if not any(cell.levels for cell in cells):
         raise UserError(f"No episode in {folder} has a verdict in both worlds; play on with the same command.")
     levels = list(dict.fromkeys(level_of(ours) for ours, _ in pairs))
@@ -110,17 +134,13 @@ def compare_policies(folder: Path) -> PolicyParity:
     sides = {OWN: [ours for ours, _ in pairs], ORIGINAL: [original for _, original in pairs]}
     return PolicyParity(
         cells, overall, tuple(levels), flipped,
-        {world: _title(found) for world, found in sides.items()},
-        {world: any(_standins(run) for run in found) for world, found in sides.items()},
-        {world: _origin(found) for world, found in sides.items()},
+        {world: _title(side) for world, side in sides.items()},
+        {world: any(_stand_ins(run) for run in side) for world, side in sides.items()},
+        {world: _origin(side) for world, side in sides.items()},
     )  # fmt: skip
 
 
-def _refuse_unlike(ours: RunData, original: RunData) -> None:
-    for what in ("policy", "policy_args"):
-        mine, theirs = (run.header.get("identity", {}).get(what) for run in (ours, original))
-        if mine != theirs:
-            raise UserError(f"{ours.path} has {what} {mine!r}, {original.path} has {theirs!r}; compare the same policy.")
+def _refuse_another_plan(ours: RunData, original: RunData) -> None:
     if {spec.id for spec in ours.plan} != {spec.id for spec in original.plan}:
         raise UserError(
             f"{ours.path} and {original.path} have different plans ({len(ours.plan)} and {len(original.plan)} episodes); play "
@@ -130,13 +150,12 @@ def _refuse_unlike(ours: RunData, original: RunData) -> None:
 
 def level_of(run: RunData) -> str:
     """What a run's policy was given, apart from its seed: runs of other seeds are the same level."""
-    identity = run.header.get("identity", {})
-    options = [f"{key}={value}" for key, value in identity.get("policy_args", {}).items() if key != "seed"]
-    return ",".join(options) or str(identity.get("policy", "?"))
+    options = [f"{key}={value}" for key, value in run.header.options.policy_args.items() if key != "seed"]
+    return ",".join(options) or run.header.options.policy
 
 
 def _episode(spec: EpisodeSpec, ours: RunData, original: RunData) -> Episode:
-    a, b = (run.records.get(spec.id) for run in (ours, original))
+    a, b = (run.record(spec.id) for run in (ours, original))
     ends = (a.status if a else "missing", b.status if b else "missing")
     return Episode(level_of(ours), cell_of(spec), ours.path.name, spec.id, *ends)
 
@@ -145,8 +164,8 @@ def _cell(name: str, episodes: Sequence[Episode]) -> Cell:
     by_level: dict[str, list[Episode]] = {}
     for episode in episodes:
         by_level.setdefault(episode.level, []).append(episode)
-    counted = {level: Paired.of(found) for level, found in by_level.items()}
-    rates = {level: (found.ours, found.original) for level, found in counted.items() if found.n}
+    counted = {level: Paired.of(group) for level, group in by_level.items()}
+    rates = {level: (pairs.ours, pairs.original) for level, pairs in counted.items() if pairs.n}
     return Cell(name, Paired.of(episodes), rates, CELL_LIMIT)
 
 
@@ -163,24 +182,15 @@ def _means(levels: Sequence[str], cells: Sequence[Cell]) -> dict[str, tuple[floa
 
 def _title(runs: Sequence[RunData]) -> str:
     plan = {spec.id: spec for run in runs for spec in run.plan}
-    header = {"identity": runs[0].header.get("identity", {}), "world": _world(runs)}
+    policy = runs[0].header.policy.model_copy(update={"remarks": ()})  # the levels are rows of the table
+    header = runs[0].header.model_copy(update={"world": world_of(runs), "shard": None, "policy": policy})
     return title(header, list(plan.values()))
 
 
-def _world(runs: Sequence[RunData]) -> dict[str, Any]:
-    merged: dict[str, Any] | None = None
-    for run in runs:
-        if world := run.header.get("world"):
-            merged = merge_worlds(merged, world)
-    return merged or {}
+def _stand_ins(run: RunData) -> bool:
+    world = run.header.world
+    return bool(world and world.assets and world.assets.stand_ins)
 
 
-def _standins(run: RunData) -> bool:
-    assets = run.header.get("world", {}).get("assets") or {}
-    return bool(assets.get("stand_ins", assets.get("standins")))
-
-
-def _origin(runs: Sequence[RunData]) -> dict[str, Any]:
-    sessions = [{"run": run.path.name, **session} for run in runs for session in run.header.get("sessions", [])]
-    kept = ("run", "command", "started", "git", "packages", "machine")
-    return {"world": _world(runs), "sessions": [{key: s.get(key) for key in kept} for s in sessions]}
+def _origin(runs: Sequence[RunData]) -> Origin:
+    return Origin(world_of(runs), tuple((run.path.name, session) for run in runs for session in run.header.sessions))

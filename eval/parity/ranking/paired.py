@@ -61,8 +61,8 @@ class Paired:
         """Count episodes."""
         lacks = [episode.lacks for episode in episodes]
         pairs = [(episode.ours == "success", episode.original == "success") for episode in episodes if not episode.lacks]
-        found = (pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)))
-        return cls(len(pairs), *found, lacks.count("errored"), lacks.count("missing"))
+        counts = (pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)))
+        return cls(len(pairs), *counts, lacks.count("errored"), lacks.count("missing"))
 
     @property
     def ours(self) -> float:

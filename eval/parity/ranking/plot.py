@@ -27,12 +27,12 @@ def family_of(cell: str) -> tuple[str, str]:
     return next((look for part, look in FAMILIES.items() if part in cell), OTHER)
 
 
-def draw(found: PolicyParity, file: Path) -> None:
+def plot(comparison: PolicyParity, file: Path) -> None:
     """Write a PNG: one point a level and cell, one a level for the mean of the cells, and the diagonal.
 
     Raises UserError if the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import: only who draws pays
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import: only a plot pays
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 7), layout="constrained")
@@ -40,12 +40,12 @@ def draw(found: PolicyParity, file: Path) -> None:
     axes = figure.add_subplot()
     axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1, zorder=0)
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for cell in found.cells:
+    for cell in comparison.cells:
         points.setdefault(family_of(cell.name), []).extend(cell.levels.values())
     for (label, colour), rates in points.items():
         ours, original = ([100 * pair[side] for pair in rates] for side in (0, 1))
         axes.scatter(original, ours, s=40, color=colour, alpha=0.6, linewidths=0, label=label)
-    means = [found.overall.levels[level] for level in found.levels if level in found.overall.levels]
+    means = [comparison.overall.levels[level] for level in comparison.levels if level in comparison.overall.levels]
     axes.plot([100 * o for _, o in means], [100 * w for w, _ in means], "D-", color=MEAN[1], markersize=6, label=MEAN[0],
               linewidth=1, zorder=3)  # fmt: skip
     axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
@@ -54,9 +54,9 @@ def draw(found: PolicyParity, file: Path) -> None:
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
     axes.legend(frameon=False, loc="upper left")
-    marked = "\nwith STAND-INS for original asset files" if any(found.standins.values()) else ""
-    total = found.overall
-    counts = f"{len(means)} levels, {len(found.cells)} cells, {total.paired.n} episodes in each world"
+    marked = "\nwith STAND-INS for original asset files" if any(comparison.stand_ins.values()) else ""
+    total = comparison.overall
+    counts = f"{len(means)} levels, {len(comparison.cells)} cells, {total.paired.n} episodes in each world"
     axes.set_title(f"r = {total.pearson:.3f}, MMRV = {total.mmrv:.3f}\n{counts}{marked}", fontsize=11)
     with disk_errors(file.parent):
         figure.savefig(file, dpi=120)

@@ -14,7 +14,8 @@ from eval.parity.ranking.paired import cell_of
 from eval.plan.sampling import spread
 from eval.plan.suites import make_plan
 from eval.records.folder import RUN_FILE, load_run, plan_hash
-from policies.registry import load_policy
+from eval.records.header import PolicyIdentity
+from policies.registry import describe, load_policy
 
 POLICY = "oracle"
 LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1")
@@ -26,7 +27,7 @@ WORLDS = (OWN, ORIGINAL)
 
 @dataclass(frozen=True)
 class Round:
-    """One run, to be made in each world: a level, and the episodes that its disturbances are drawn for."""
+    """One run, to be made in each world: a level, and the episodes that its disturbances are sampled for."""
 
     name: str
     """Of its folder."""
@@ -44,7 +45,7 @@ def rounds_of(levels: Sequence[str], plan: Sequence[EpisodeSpec], episodes: int)
     """The runs that give every level ``episodes`` in every cell of the plan, spread evenly.
 
     Where a cell has fewer placements, a level with noise plays some of them again with its next seeds; a level without
-    draws nothing, and a repetition would tell nothing. Raises UserError for a level the policy does not take.
+    samples nothing, and a repetition would tell nothing. Raises UserError for a level the policy does not take.
     """
     cells: dict[str, list[EpisodeSpec]] = {}
     for spec in plan:
@@ -53,15 +54,15 @@ def rounds_of(levels: Sequence[str], plan: Sequence[EpisodeSpec], episodes: int)
     seen: set[tuple[tuple[str, str], ...]] = set()
     for text in levels:
         options = _options(text)
-        oracle = load_policy(POLICY, options).describe()
+        policy = PolicyIdentity.of(describe(load_policy(POLICY, options), POLICY, {}))
         key = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
         if key in seen:
             raise UserError(f'--level "{text}" is there twice (seeds do not count); give each level once.')
         seen.add(key)
-        for number in range(-(-episodes // min(map(len, cells.values()))) if oracle.settings["noise"] else 1):
+        for number in range(-(-episodes // min(map(len, cells.values()))) if policy.settings.get("noise") else 1):
             part = [s for cell in cells.values() for s in spread(cell, max(0, min(len(cell), episodes - number * len(cell))))]
             if number:
-                options = {**options, "seed": str((oracle.seed or 0) + number)}
+                options = {**options, "seed": str((policy.seed or 0) + number)}
             rounds.append(Round(",".join(f"{name}={value}" for name, value in options.items()), options, tuple(part)))
     return rounds
 
@@ -83,17 +84,17 @@ def worlds_of(name: str | None) -> tuple[str, ...]:
     return WORLDS if name is None else (name,)
 
 
-def is_played(folder: Path, wanted: Round) -> bool:
+def is_played(folder: Path, step: Round) -> bool:
     """Whether a folder holds the whole round. Raises UserError if it holds another plan."""
     if not (folder / RUN_FILE).is_file():
         return False
-    found = load_run(folder)
-    if found.header.get("plan_hash") != plan_hash(wanted.plan):
+    run = load_run(folder)
+    if run.header.plan_hash != plan_hash(step.plan):
         raise UserError(
-            f"{folder} holds a run of another plan ({len(found.plan)} episodes, this one has {len(wanted.plan)}); repeat the "
+            f"{folder} holds a run of another plan ({len(run.plan)} episodes, this one has {len(step.plan)}); repeat the "
             "options it was made with, choose another --out, or give --out alone to compare what is there."
         )
-    return all(spec.id in found.records for spec in wanted.plan)
+    return all(run.record(spec.id) for spec in step.plan)
 
 
 def is_complete(folder: Path) -> bool:
@@ -101,5 +102,5 @@ def is_complete(folder: Path) -> bool:
     runs = {world: run_folders(folder, world) for world in WORLDS}
     if not runs[OWN] or runs[OWN].keys() != runs[ORIGINAL].keys():
         return False
-    found = [load_run(path) for paths in runs.values() for path in paths.values()]
-    return all(spec.id in run.records for run in found for spec in run.plan)
+    loaded = [load_run(path) for paths in runs.values() for path in paths.values()]
+    return all(run.record(spec.id) for run in loaded for spec in run.plan)

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pydantic import JsonValue
+
 from eval.backends.selection import ORIGINAL, OWN
 from eval.parity.ranking.comparison import PolicyParity
 from eval.parity.ranking.paired import Cell
+from eval.records.header import GitRecord
 
 COLUMNS = ("cell", "n", "ours %", "original %", "difference", "95 % interval", "McNemar p", "r", "MMRV", "errored", "verdict")
 
 
-def heading(found: PolicyParity) -> str:
+def heading(comparison: PolicyParity) -> str:
     """One line: verdict, ranking, and whether stand-ins were used."""
-    verdict = "keeps its limits" if found.passed else "MISSES its limits"
-    text = f"Parity of policies {verdict}: r {found.overall.pearson:.3f}, MMRV {found.overall.mmrv:.3f}"
-    text += f" over {len(found.levels)} levels and {len(found.cells)} cells"
-    worlds = [world for world in (OWN, ORIGINAL) if found.standins[world]]
+    verdict = "keeps its limits" if comparison.passed else "MISSES its limits"
+    text = f"Parity of policies {verdict}: r {comparison.overall.pearson:.3f}, MMRV {comparison.overall.mmrv:.3f}"
+    text += f" over {len(comparison.levels)} levels and {len(comparison.cells)} cells"
+    worlds = [world for world in (OWN, ORIGINAL) if comparison.stand_ins[world]]
     if worlds:
         text += f"; STAND-INS in {' and '.join(worlds)}"
-    if found.overall.paired.missing:
-        text += f"; PARTIAL, {found.overall.paired.missing} episodes not played"
+    if comparison.overall.paired.missing:
+        text += f"; PARTIAL, {comparison.overall.paired.missing} episodes not played"
     return text
 
 
-def rows(found: PolicyParity) -> list[list[str]]:
+def rows(comparison: PolicyParity) -> list[list[str]]:
     """A row a cell and one for all; columns as in ``COLUMNS``, rates and differences in percent (points)."""
-    return [_row(cell, found) for cell in (*found.cells, found.overall)]
+    return [_row(cell, comparison) for cell in (*comparison.cells, comparison.overall)]
 
 
-def _row(cell: Cell, found: PolicyParity) -> list[str]:
+def _row(cell: Cell, comparison: PolicyParity) -> list[str]:
     content = cell.paired.to_json()
     rates = content["rates"]
-    name = cell.name + (" (stand-ins)" if any(found.standins.values()) else "")
-    failed = any(not check.passed for check in found.checks if check.key == cell.name)
+    name = cell.name + (" (stand-ins)" if any(comparison.stand_ins.values()) else "")
+    failed = any(not check.passed for check in comparison.checks if check.key == cell.name)
     verdict = "MISSED" if failed else "ok"
     if not cell.levels:
         return [name, "0", *[""] * 7, str(cell.paired.errored), verdict]
@@ -45,26 +48,26 @@ def _row(cell: Cell, found: PolicyParity) -> list[str]:
     ]  # fmt: skip
 
 
-def level_rows(found: PolicyParity) -> list[list[str]]:
+def level_rows(comparison: PolicyParity) -> list[list[str]]:
     """Level, and the mean of the cells' success rates in our world and in the original, in percent."""
-    means = found.overall.levels
-    return [[level, *(f"{100 * rate:.1f}" for rate in means[level])] for level in found.levels if level in means]
+    means = comparison.overall.levels
+    return [[level, *(f"{100 * rate:.1f}" for rate in means[level])] for level in comparison.levels if level in means]
 
 
 LEVEL_COLUMNS = ("level", "ours %", "original %")
 
 
-def markdown(found: PolicyParity) -> str:
+def markdown(comparison: PolicyParity) -> str:
     """Everything but the plot, with both worlds' records and the commands that made the runs."""
-    flipped = [[e.run, e.cell, e.id, e.ours, e.original] for e in found.flipped]
-    limits = [f"{c.key}: {c.check} {c.worst:.3f} (limit {c.limit:.3g})" for c in found.checks if not c.passed]
+    flipped = [[e.run, e.cell, e.id, e.ours, e.original] for e in comparison.flipped]
+    limits = [f"{c.key}: {c.check} {c.worst:.3f} (limit {c.limit:.3g})" for c in comparison.checks if not c.passed]
     parts = [
-        f"# {heading(found)}",
+        f"# {heading(comparison)}",
         "",
-        *(f"- {world}: {found.titles[world]}" for world in (OWN, ORIGINAL)),
+        *(f"- {world}: {comparison.titles[world]}" for world in (OWN, ORIGINAL)),
         *(f"- MISSED {line}" for line in limits),
         "",
-        *_table(COLUMNS, rows(found)),
+        *_table(COLUMNS, rows(comparison)),
         "",
         "Difference: ours minus the original, in points, of the same episodes of the same levels, all levels together; the "
         "interval is Wald's with half an episode added to each of the four outcomes (Agresti and Min 2005), p is McNemar's "
@@ -76,7 +79,7 @@ def markdown(found: PolicyParity) -> str:
         "",
         "Mean of the cells' success rates.",
         "",
-        *_table(LEVEL_COLUMNS, level_rows(found)),
+        *_table(LEVEL_COLUMNS, level_rows(comparison)),
         "",
         f"![ours against the original](parity_policies.png)\n\n## Episodes that end differently: {len(flipped)}",
         "",
@@ -84,33 +87,33 @@ def markdown(found: PolicyParity) -> str:
         "",
         "## How it was obtained",
         "",
-        *_origin(found),
+        *_origin(comparison),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _origin(found: PolicyParity) -> list[str]:
+def _origin(comparison: PolicyParity) -> list[str]:
     lines = []
     for world in (OWN, ORIGINAL):
-        record, sessions = found.origin[world]["world"], found.origin[world]["sessions"]
-        versions = ", ".join(f"{name} {_version(value)}" for name, value in (record.get("versions") or {}).items())
-        lines.append(f"- {world}: {record.get('name', 'not recorded')}{f' ({versions})' if versions else ''}")
-        commits = dict.fromkeys(_commit(session.get("git")) for session in sessions)
+        record, sessions = comparison.origin[world].world, [session for _, session in comparison.origin[world].sessions]
+        versions = ", ".join(f"{name} {_version(value)}" for name, value in (record.versions if record else {}).items())
+        lines.append(f"- {world}: {record.name if record else 'not recorded'}{f' ({versions})' if versions else ''}")
+        commits = dict.fromkeys(_commit(session.git) for session in sessions)
         lines.append(f"  - simpler-eval at {', '.join(commits) or 'an unrecorded commit'}")
-        lines += [f"  - `{command}`" for command in dict.fromkeys(s["command"] for s in sessions if s.get("command"))]
+        lines += [f"  - `{command}`" for command in dict.fromkeys(s.command for s in sessions if s.command)]
     return lines
 
 
-def _version(value: object) -> str:
+def _version(value: JsonValue) -> str:
     if isinstance(value, dict):
         return str(value.get("commit") or value.get("version") or "unknown")
     return str(value)
 
 
-def _commit(git: object) -> str:
-    if not isinstance(git, dict):
+def _commit(git: GitRecord | None) -> str:
+    if git is None:
         return "an unrecorded commit"
-    return f"{git.get('commit')}{' with changes' if git.get('dirty') else ''}"
+    return f"{git.commit}{' with changes' if git.dirty else ''}"
 
 
 def _table(columns: Iterable[str], lines: Sequence[Sequence[str]]) -> list[str]:

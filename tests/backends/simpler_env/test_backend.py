@@ -44,7 +44,7 @@ def test_episodes_of_the_plan_are_played_in_the_other_interpreter(tmp_path, plan
     data = run(
         plan, watcher, out=tmp_path / "run", world="simpler-env", world_python=interpreter(tmp_path), workers=2, video="all"
     )
-    records = [data.records[spec.id] for spec in plan]
+    records = [data.record(spec.id) for spec in plan]
     assert [r.status for r in records] == ["success", "failure", "success", "failure"]
     assert {r.instruction for r in records} == {"put the PutCarrotOnPlateInScene-v0"}
     assert records[0].episode_stats == {"n": True}
@@ -58,9 +58,9 @@ def test_episodes_of_the_plan_are_played_in_the_other_interpreter(tmp_path, plan
 
 def test_record_and_title_say_which_world_it_was(tmp_path, plan):
     data = run(plan, Blind(), out=tmp_path / "run", world="simpler-env", world_python=interpreter(tmp_path), workers=1)
-    assert data.header["world"]["name"] == "simpler_env on SAPIEN 2.2.2"
-    assert data.header["drawn"] == "nothing"
-    assert data.header["world"]["versions"]["simpler_env"]["path"] == str(FAKES / "simpler_env")
+    assert data.header.world.name == "simpler_env on SAPIEN 2.2.2"
+    assert data.header.rendered == "nothing"
+    assert data.header.world.versions["simpler_env"]["path"] == str(FAKES / "simpler_env")
     title = (data.path / "tables/summary.md").read_text().splitlines()[0]
     assert "simpler_env on SAPIEN 2.2.2 (STAND-INS for" in title  # the fake folder holds none of the original files
 
@@ -74,7 +74,7 @@ def test_run_is_not_continued_in_another_world(tmp_path, plan, capsys):
     with pytest.raises(SystemExit) as end:  # and goes on in its own without being told
         main(["run", "--resume", str(out), "--workers", "1"])
     assert end.value.code == 0
-    assert load_run(out).header["sessions"][-1]["options"]["world_python"] == python
+    assert load_run(out).header.options.world_python == python
 
 
 @pytest.mark.parametrize("trouble", ["die", "crash", "raise", "hang"])
@@ -83,8 +83,8 @@ def test_trouble_once_costs_one_retry(tmp_path, plan, trouble):
     python = interpreter(tmp_path, FAKE_TROUBLE=f"{trouble}:2:{tmp_path / 'once'}")
     watchdog = 3.0 if trouble == "hang" else 60.0
     data = run(plan, Blind(), out=tmp_path / "run", world="simpler-env", world_python=python, workers=2, watchdog=watchdog)
-    assert [data.records[s.id].attempts for s in plan] == [1, 1, 2, 1]
-    assert [data.records[s.id].status for s in plan] == ["success", "failure", "success", "failure"]
+    assert [data.record(s.id).attempts for s in plan] == [1, 1, 2, 1]
+    assert [data.record(s.id).status for s in plan] == ["success", "failure", "success", "failure"]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_trouble_every_time_is_recorded_and_the_run_goes_on(tmp_path, plan, trou
     (tmp_path / "always").mkdir()
     python = interpreter(tmp_path, FAKE_TROUBLE=f"{trouble}:2:{tmp_path / 'always'}")
     data = run(plan, Blind(), out=tmp_path / "run", world="simpler-env", world_python=python, workers=1)
-    assert [data.records[s.id].status for s in plan] == ["success", "failure", "errored", "failure"]
-    assert words in (data.records[plan[2].id].error or "")
+    assert [data.record(s.id).status for s in plan] == ["success", "failure", "errored", "failure"]
+    assert words in (data.record(plan[2].id).error or "")
 
 
 def _refusal(arguments, capsys) -> str:

@@ -1,61 +1,56 @@
-"""Policies of several strengths in two worlds: pairing, numbers, files, and what is refused. Run folders written by hand."""
+"""Policies of several strengths in two worlds: pairing, numbers, files, and what is refused. The runs are made by
+``eval.run``, with a script in the place of the simulators.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from scripted_runs import scripted_run
 
 import eval.cli.ranking
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.ranking.comparison import compare_policies
 from eval.parity.ranking.paired import cell_of
-from eval.parity.ranking.plot import draw, family_of
+from eval.parity.ranking.plot import family_of, plot
 from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, rounds_of
 from eval.parity.ranking.table import heading, markdown, rows
-from eval.records.folder import RunFolder
-from eval.records.results import EpisodeRecord
+from eval.records.folder import load_run
+from eval.records.header import AssetsRecord, WorldRecord
 from eval.records.stats import mcnemar_exact, paired_difference_interval
 
 OURS, ORIGINAL = "simpler-eval", "simpler-env"
 CUBE, CAN = "widowx_stack_cube", "google_robot_pick_coke_can"
-ENDS = {"s": "success", "f": "failure", "e": "errored"}
 
 
 @pytest.fixture
 def write(tmp_path: Path, make_spec: Callable[..., EpisodeSpec]) -> Callable[..., Path]:
-    """A run folder: letters are how its episodes end (s, f, e; - is not played), by cell."""
+    """A run of the oracle: letters are how its episodes end (s, f, e; - is not played), by cell."""
 
-    def write(world: str, name: str, standins: tuple[str, ...] = (), **cells: str) -> Path:
+    def write(world: str, name: str, stand_ins: tuple[str, ...] = (), options: str | None = None, **cells: str) -> Path:
         looks = {"cube": (CUBE, "default"), "can": (CAN, "standing/urdf=none"), "lying": (CAN, "horizontal/urdf=none")}
         plan, ends = [], ""
         for cell, letters in cells.items():
             plan += [make_spec(i, *looks[cell]) for i in range(len(letters))]
             ends += letters
-        options = dict(part.split("=") for part in name.split(","))
-        return write_run(tmp_path / "both" / world / name, plan, options, ends, standins)
+        return play(tmp_path / "both" / world / name, plan, ends, options or name, stand_ins)
 
     return write
 
 
-def write_run(path: Path, plan: Any, options: Mapping[str, str], ends: str, standins: tuple[str, ...] = ()) -> Path:
-    world = {"name": f"the world {path.parent.name}", "versions": {"sapien": "9.9"}, "assets": {"standins": list(standins)}}
-    session = {"command": f"simpler-eval run {path.name}", "git": {"commit": "abc123", "dirty": False}}
-    header = {"identity": {"policy": "oracle", "policy_args": dict(options)}, "sessions": [session], "world": world}
-    with RunFolder(path, plan, header) as folder:
-        for spec, end in zip(plan, ends, strict=True):
-            if end != "-":
-                status: Any = ENDS[end]
-                folder.append(EpisodeRecord(
-                    id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant, status=status,
-                ))  # fmt: skip
-    return path
+def play(path: Path, plan: Any, ends: str, level: str, stand_ins: tuple[str, ...] = (), **options: Any) -> Path:
+    world = WorldRecord(
+        name=f"the world {path.parent.name}", versions={"sapien": "9.9"}, assets=AssetsRecord(stand_ins=stand_ins)
+    )
+    args = dict(part.split("=") for part in level.split(","))
+    return scripted_run(path, plan, ends, "oracle", recorded=world, policy_args=args, **options).path
 
 
 def test_mcnemar_and_the_interval_are_those_computed_by_hand() -> None:
@@ -169,12 +164,21 @@ def test_a_level_in_one_world_alone_is_named(write: Any, tmp_path: Path) -> None
 
 def test_folders_of_one_name_must_hold_one_policy(write: Any, tmp_path: Path) -> None:
     write(OURS, "noise=0", cube="ss")
-    write(ORIGINAL, "noise=1", cube="ss").rename(tmp_path / "both" / ORIGINAL / "noise=0")
-    with pytest.raises(UserError, match=r"policy_args \{'noise': '0'\}.*\{'noise': '1'\}"):
+    write(ORIGINAL, "noise=0", options="noise=1", cube="ss")
+    with pytest.raises(UserError, match=r"has policy.settings.noise .*, .* has 1.0; compare the same policy"):
         compare_policies(tmp_path / "both")
 
 
-def test_stand_ins_are_told_in_title_rows_and_page(write: Any, tmp_path: Path) -> None:
+def test_the_levels_of_a_world_must_be_played_in_one_world(write: Any, tmp_path: Path) -> None:
+    plan = load_run(write(OURS, "noise=0", cube="ss")).plan
+    write(ORIGINAL, "noise=0", cube="ss")
+    write(ORIGINAL, "noise=1", cube="ss")
+    play(tmp_path / "both" / OURS / "noise=1", plan, "ss", "noise=1", world="shutil")
+    with pytest.raises(UserError, match=r"has world.name 'fake_world', .* has 'shutil'; compare runs of the same world"):
+        compare_policies(tmp_path / "both")
+
+
+def test_stand_ins_stand_in_title_rows_and_page(write: Any, tmp_path: Path) -> None:
     write(OURS, "noise=0", ("can.glb",), cube="ss")
     write(ORIGINAL, "noise=0", cube="ss")
     found = compare_policies(tmp_path / "both")
@@ -182,20 +186,22 @@ def test_stand_ins_are_told_in_title_rows_and_page(write: Any, tmp_path: Path) -
     assert [row[0] for row in rows(found)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
     page = markdown(found)
     assert "STAND-INS for 1 asset files" in page
-    for told in ("the world simpler-env (sapien 9.9)", "simpler-eval at abc123", "`simpler-eval run noise=0`"):
-        assert told in page
+    (session,) = found.origin[OURS].sessions[0][1:]
+    for text in ("the world simpler-env (sapien 9.9)", f"`{session.command}`"):
+        assert text in page
+    assert session.git is None or f"simpler-eval at {session.git.commit}" in page
 
 
 def test_the_plot_has_every_family_in_its_colour(write: Any, tmp_path: Path) -> None:
     for world in (OURS, ORIGINAL):
         write(world, "noise=0", cube="ss", can="sf")
-    draw(compare_policies(tmp_path / "both"), tmp_path / "plot.png")
-    picture = Image.open(tmp_path / "plot.png")
-    assert picture.width > 600
+    plot(compare_policies(tmp_path / "both"), tmp_path / "plot.png")
+    image = Image.open(tmp_path / "plot.png")
+    assert image.width > 600
     looks = {family_of(cell_of(spec)) for spec in default_plan()}
     assert len(looks) == len({colour for _, colour in looks}) == 6
     with pytest.raises(UserError, match="Cannot write"):
-        draw(compare_policies(tmp_path / "both"), tmp_path / "nowhere" / "plot.png")
+        plot(compare_policies(tmp_path / "both"), tmp_path / "nowhere" / "plot.png")
 
 
 def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
@@ -263,12 +269,12 @@ def test_complete_folders_are_compared_without_the_original(write: Any, verb: An
 def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[tuple[str, str, int]] = []
 
-    def play(path: Path, world: str, step: Any, *options: object) -> None:
-        played.append((world, step.name, len(step.plan)))
-        write_run(path, step.plan, step.options, "s" * len(step.plan))
+    def play_round(path: Path, step: Any, options: Any) -> None:
+        played.append((options.world, step.name, len(step.plan)))
+        play(path, step.plan, "s" * len(step.plan), step.name)
 
-    monkeypatch.setattr(eval.cli.ranking, "_run", play)
-    monkeypatch.setattr("eval.backends.selection.find_backend", lambda *arguments: None)
+    monkeypatch.setattr(eval.cli.ranking, "_run", play_round)
+    monkeypatch.setattr("eval.rollout.run.find_backend_of", lambda *_: None)
     options = ["--task", CUBE, "--episodes", 30, "--level", "noise=0", "--level", "noise=0.4", "--out", tmp_path / "out"]
     code, _, err = verb(*options, "--world", ORIGINAL)
     assert code == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from scripted_runs import scripted_run
 
 from eval.plan.suites import make_plan
 from eval.records.aggregation import Tally, aggregate, macro_mean
 from eval.records.cell_tables import cell_table, cells_latex, cells_markdown, conventions
-from eval.records.folder import RunData
-from eval.records.results import EpisodeRecord
-from eval.records.tables import summary, write_tables
+from eval.records.header import RenderingRecord, WorldRecord
+from eval.records.results import EpisodeRecord, RecordKey
+from eval.records.tables import summary
 from eval.records.titles import title
 
 CAN = "google_robot_pick_coke_can"
@@ -19,12 +20,18 @@ FOUR = [CAN, "google_robot_move_near", *DRAWERS, "google_robot_place_apple_in_cl
 
 def played(plan, success=lambda spec: True, stats=None):
     return {
-        spec.id: EpisodeRecord(
+        RecordKey(spec.id): EpisodeRecord(
             id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant,
             status="success" if success(spec) else "failure", episode_stats=stats or {},
         )
         for spec in plan
     }  # fmt: skip
+
+
+@pytest.fixture
+def headed(tmp_path, make_spec):
+    """A run's header, with the world that its workers tell of: ``headed(world)``."""
+    return lambda world=None: scripted_run(tmp_path / "run", [make_spec(0)], recorded=world).header
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def test_what_is_missing_or_errored_takes_the_rate_away(specs):
     plan = specs()
     records = played(plan)
     lost = next(spec for spec in plan if spec.task == DRAWERS[0])
-    records[lost.id] = records[lost.id].model_copy(update={"status": "errored"})
+    records[RecordKey(lost.id)] = records[RecordKey(lost.id)].model_copy(update={"status": "errored"})
     found = rates(aggregate(plan, records))
     assert found["google_robot_open_drawer"] is None
     assert found["google_robot_open_close_drawer"] is None
@@ -118,35 +125,39 @@ def test_the_grasp_of_the_widowx_tasks_is_a_cell_of_its_own(make_spec):
     assert rates(rows) == {"widowx_carrot_on_plate": 0.25, "widowx_carrot_on_plate.partial": 1.0}
 
 
-def test_a_sample_says_so():
+def test_a_sample_says_so(headed):
     plan = make_plan(tasks=[CAN], sample=0.1, max_steps=5)
-    said = title({"identity": {"policy": "mine"}}, plan)
-    assert "max_steps 5 instead of 80" in said
-    assert "30 of 300 episodes" in said
-    assert title({"identity": {"policy": "mine"}}, make_plan(tasks=[CAN])).endswith("(assets not recorded)")
+    text = title(headed(), plan)
+    assert "max_steps 5 instead of 80" in text
+    assert "30 of 300 episodes" in text
+    assert title(headed(), make_plan(tasks=[CAN])).endswith("(assets not recorded)")
     (cell,) = [row for row in aggregate(plan, played(plan)) if row.kind == "cell"]
     assert (cell.tally.n, cell.of) == (30, 300)
 
 
-def test_drawing_otherwise_than_the_task_says_so():
+def test_rendering_otherwise_than_the_task_says_so(headed):
     plan = [spec.model_copy(update={"shader": "rt"}) for spec in make_plan(tasks=[CAN])]
-    assert "drawn with rt instead of default" in title({}, plan)
+    assert "rendered with rt instead of default" in title(headed(), plan)
 
 
-def test_a_table_says_where_ray_tracing_is_missing():
-    plan = make_plan(tasks=["google_robot_open_drawer"])
-    raster = {"world": {"drawing": {"rt": "raster"}}}
-    traced = {"world": {"drawing": {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn"}}}
-    assert "RASTER pictures where the original traces rays" in title(raster, plan)
-    assert "rays traced with 32 samples, denoiser oidn" in title(traced, plan)
-    assert "rays" not in title({}, plan)  # nothing was drawn
-    assert "rays" not in title(raster, make_plan(tasks=[CAN]))
+@pytest.mark.parametrize(
+    ("rendering", "words"),
+    [
+        (RenderingRecord(rt="raster"), "RASTER images where the original traces rays"),
+        (RenderingRecord(rt="trace", samples=32, path_depth=8, denoiser="oidn"), "rays traced with 32 samples, denoiser oidn"),
+        (None, None),  # nothing was rendered
+    ],
+)
+def test_a_table_says_where_ray_tracing_is_missing(headed, rendering, words):
+    header = headed(WorldRecord(name="w", rendering=rendering))
+    text = title(header, make_plan(tasks=["google_robot_open_drawer"]))
+    assert words in text if words else "rays" not in text
+    assert "rays" not in title(header, make_plan(tasks=[CAN]))
 
 
 def test_the_files_of_a_run(tmp_path, specs):
     plan = specs()
-    run = RunData(tmp_path, {"identity": {"policy": "my_policy"}}, tuple(plan), played(plan, lambda s: s.index == 0))
-    write_tables(run)
+    scripted_run(tmp_path, plan, "".join("s" if spec.index == 0 else "f" for spec in plan))
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         "summary.csv", "summary.md", "cells.csv", "cells.md", "cells.tex",
     }  # fmt: skip
@@ -162,7 +173,7 @@ def test_the_files_of_a_run(tmp_path, specs):
 
 def test_a_run_without_published_cells_has_no_such_files(tmp_path, make_spec):
     plan = [make_spec(0)]
-    write_tables(RunData(tmp_path, {}, tuple(plan), played(plan)))
+    scripted_run(tmp_path, plan)
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {"summary.csv", "summary.md"}
     assert cells_markdown(cell_table(plan, {}), "x").startswith("# x")
     assert "tabular" not in cells_latex(cell_table(plan, {}), "x")
@@ -184,10 +195,10 @@ def test_drawers_may_be_one_task_or_three(make_spec):
         ("tracevla_table1", 756 + 1533),
     ],
 )
-def test_a_suite_is_all_of_its_cells(suite, counted):
+def test_a_suite_is_all_of_its_cells(headed, suite, counted):
     plan = make_plan(suite=suite)
     rows = aggregate(plan, played(plan))
     found = [row for row in rows if row.kind == "cell"]
     assert sum(row.tally.n for row in found) == sum(row.of for row in found) == counted
     assert {row.rate for row in rows} == {1.0}
-    assert title({}, plan).endswith("(assets not recorded)")  # nothing else departs from the protocol
+    assert title(headed(), plan).endswith("(assets not recorded)")  # nothing else departs from the protocol

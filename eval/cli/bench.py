@@ -1,0 +1,62 @@
+"""The verbs ``bench sim`` and ``bench policy``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from eval.cli.options import AssetsOption, Json, policy_args_of
+
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.add_typer(bench, name="bench")
+
+
+@bench.command("sim")
+def bench_sim_verb(
+    workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to N workers; default: the cores.", min=1)] = 0,
+    steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1)] = 60,
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Control steps a second with images, and the share of time spent inside SAPIEN."""
+    from eval.diagnostics.bench.sim import measure
+
+    rows = measure(workers or None, steps, assets)
+    if as_json:
+        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
+        )
+
+
+@bench.command("policy")
+def bench_policy_verb(
+    policy: Annotated[str, typer.Argument(help="As for run --policy.")],
+    policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
+    episodes: Annotated[int, typer.Option(help="Episodes, half of each robot.", min=2)] = 16,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1)] = None,
+    assets: AssetsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
+    from eval.diagnostics.bench.policy import measure_policy
+
+    speed = measure_policy(policy, policy_args_of(policy_arg or ()), episodes, workers, max_steps, assets)
+    if as_json:
+        content = {**asdict(speed), "description": speed.description.model_dump(mode="json")}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    typer.echo(f"{policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms")
+    typer.echo(f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
+               f"{speed.ms_per_observation:.1f} ms an observation")  # fmt: skip
+    typer.echo(f"{speed.steps_per_second:.1f} control steps/s, the policy busy {speed.policy_share:.0%} of the time")

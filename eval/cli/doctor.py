@@ -1,0 +1,31 @@
+"""The verb ``doctor``."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+from rich.console import Console
+
+from eval.cli.options import AssetsOption, Json
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("doctor")(doctor_verb)
+
+
+def doctor_verb(assets: AssetsOption = None, as_json: Json = False) -> None:
+    """Look at Python, packages, Vulkan, video encoder, assets and GPU; one line for each lack that says how to fix it.
+
+    Exit code 1 if something is lacking that every run needs.
+    """
+    from eval.diagnostics.doctor import doctor_table, passed, run_doctor
+
+    checks = run_doctor(assets)
+    fine = passed(checks)
+    if as_json:
+        typer.echo(json.dumps({"passed": fine, "checks": [check.model_dump() for check in checks]}, indent=2))
+    else:
+        Console().print(doctor_table(checks))
+    raise typer.Exit(0 if fine else 1)

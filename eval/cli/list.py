@@ -1,0 +1,35 @@
+"""The verb ``list``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from eval.cli.options import Json
+from eval.cli.tables import show_rows
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("list")(list_verb)
+
+
+def list_verb(as_json: Json = False) -> None:
+    """Show the tasks with their settings, the suites and the policies that are installed."""
+    from eval.plan.listing import describe_suites, describe_tasks
+    from policies.registry import policy_names
+
+    tasks, suites = describe_tasks(), describe_suites()
+    if as_json:
+        content = {
+            "tasks": [asdict(t) for t in tasks], "suites": [asdict(s) for s in suites], "policies": policy_names(),
+        }  # fmt: skip
+        typer.echo(json.dumps(content, indent=2))
+        return
+    show_rows("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
+        [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
+    ])  # fmt: skip
+    show_rows("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
+    typer.echo(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")
