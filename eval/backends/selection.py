@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
 
@@ -45,7 +46,9 @@ def find_backend(name: str, python: str | None, assets: str | None, rt: str, pla
             Assets.from_option(assets)  # a wrong folder is reported before anything starts
         rendering = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
         record = RenderingRecord.model_validate(ray_tracing.record(rendering)) if traced else None
-        return OwnBackend(WorldIdentity(name=OWN, rendering=record), OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering)))
+        versions = {"sapien": importlib.metadata.version("sapien")}
+        identity = WorldIdentity(name=OWN, versions=versions, rendering=record)
+        return OwnBackend(identity, OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering)))
     if not _is_module(name):
         raise UserError(f'There is no world "{name}".{did_you_mean(name, (OWN, ORIGINAL))}')
     return OwnBackend(WorldIdentity(name=name), OwnWorker(name, WorldOptions(assets)))
