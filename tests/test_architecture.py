@@ -37,8 +37,8 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
-BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation")
-"""How the registry finds and loads policies; nobody else's business."""
+BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description")
+"""How the registry finds, loads and describes policies; nobody else's business."""
 SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace")
 """Packages that several policies are made of; policies know no other policy."""
 

@@ -90,6 +90,7 @@ MAY_SKIP = {
     "tests/conftest.py": "the recordings' bulk",
     "tests/support/recordings.py": "the recordings' bulk",
     "tests/policies/phi3v": "torch (make vla), or a GPU that is there",
+    "tests/records/test_merging.py": "torch (make vla)",
     "tests/policies/trace": "torch (make vla), the user's own CoTracker, or a GPU that is there",
     "tests/rollout/test_killed.py": "rights to mount a small disk",
     "tests/sim/test_collision_hulls.py": "a collision file that the asset pack lacks",

@@ -208,7 +208,7 @@ def test_runs_without_a_common_way_of_rendering_are_refused(play, make_spec, mon
 
 def test_shards_of_a_network_are_pooled_by_its_weights(tmp_path, make_spec, capsys):
     """The whole way: two folders with equal weights, one with a single other number, ``report`` on the runs."""
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="torch is not installed (make vla)")
     from safetensors.torch import load_file, save_file
 
     from policies.phi3v.checkpoint import find_checkpoint
