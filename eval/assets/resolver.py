@@ -82,7 +82,7 @@ class Assets:
         return self._stand_in(name) if pack is None else self._take(pack, name)
 
     def visual(self, model: str) -> Path:
-        """Visual mesh of an object: per pack textured.obj before .dae before .glb (spec Q51)."""
+        """Visual mesh of an object: per pack textured.obj before .dae before .glb (docs/simpler.md Q51)."""
         name = f"data/custom/models/{model}/{VISUAL_NAMES[-1]}"
         place = self.locate(name)
         return self._stand_in(name) if place is None else self._take(*place)
@@ -104,7 +104,7 @@ class Assets:
     def robot_urdf(self, family: str, urdf_version: str = "") -> Path:
         """Robot file with absolute mesh paths, written to the cache.
 
-        family: ``google_robot`` or ``widowx``; urdf_version: colour variant (spec Q20), "" for the plain one.
+        family: ``google_robot`` or ``widowx``; urdf_version: colour variant (docs/simpler.md Q20), "" for the plain one.
         A link whose meshes are absent takes the shapes of our own robot.
         """
         return self.urdf(robot_name(family, urdf_version))
@@ -204,7 +204,7 @@ def alternatives(name: str) -> list[str]:
 
 
 def holds(pack: Path, name: str) -> bool:
-    """Whether the file itself is there; a Git LFS pointer that stands for it does not count (spec 12)."""
+    """Whether the file itself is there; a Git LFS pointer that stands for it does not count (docs/simpler.md 12)."""
     path = pack / name
     if not path.is_file():
         return False

@@ -42,7 +42,7 @@ class EpisodePlayer:
         return self._report(self.simulation.begin(spec, image), done=False)
 
     def step(self, step: protocol.Step, image: Image | None) -> protocol.State:
-        """Play a control step. A terminate before the final subtask only begins the next one (protocol 2)."""
+        """Play a control step. A terminate before the final subtask only begins the next one (docs/simpler.md, protocol 2)."""
         done = step.terminate and self._is_final
         if step.terminate and not self._is_final:
             self.simulation.advance_to_next_subtask()

@@ -1,4 +1,4 @@
-"""The cabinet of the drawer tasks: an articulation of three drawers on rails (spec 9.3)."""
+"""The cabinet of the drawer tasks: an articulation of three drawers on rails (docs/simpler.md 9.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POSE = sapien.Pose([-0.295, 0.0, 0.017])
 JOINT_DAMPING = 1.0
 """N s/m; the rails have no spring."""
 FLOOR_SHAPE = 2
-"""Number of the drawer's floor among its collision shapes (spec tasks 4)."""
+"""Number of the drawer's floor among its collision shapes (docs/simpler.md, tasks 4)."""
 
 
 class Cabinet:
@@ -56,7 +56,7 @@ class Cabinet:
 
 
 def load_cabinet(scene: sapien.Scene, urdf: Path, joint_friction: float, render: bool) -> Cabinet:
-    """Add the cabinet, all drawers closed. Masses follow from its boxes, as nothing else is given (spec Q6)."""
+    """Add the cabinet, all drawers closed. Masses follow from its boxes, as nothing else is given (docs/simpler.md Q6)."""
     builder = urdf_loader(scene, render).load_file_as_articulation_builder(str(urdf))
     articulation = builder.build(fix_root_link=True)
     articulation.set_name("cabinet")

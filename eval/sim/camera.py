@@ -1,4 +1,4 @@
-"""The policy's camera: where it is mounted, its photo overlay, its quantisation (spec 7, 8.1, 8.2)."""
+"""The policy's camera: where it is mounted, its photo overlay, its quantisation (docs/simpler.md 7, 8.1, 8.2)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mount_camera(entity: sapien.Entity, config: Camera) -> sapien.render.RenderC
 
 
 def set_robot_material(links: list[sapien.Entity]) -> None:
-    """The original makes every part of the robot glossy unless ``disable_bad_material`` (spec 8.4, Q55)."""
+    """The original makes every part of the robot glossy unless ``disable_bad_material`` (docs/simpler.md 8.4, Q55)."""
     for entity in links:
         body = entity.find_component_by_type(sapien.render.RenderBodyComponent)
         for shape in body.render_shapes if body is not None else ():
@@ -39,7 +39,8 @@ def set_robot_material(links: list[sapien.Entity]) -> None:
 def load_photo(path: Path, height: int, width: int) -> NDArray[np.uint8]:
     """(H, W, 3) RGB of an overlay photo as it ends up in the policy's image.
 
-    Resized in float64 and truncated, as the original does (spec 8.2); the alpha channel is dropped, not applied (Q61).
+    Resized in float64 and truncated, as the original does (docs/simpler.md 8.2); the alpha channel is
+    dropped, not applied (docs/simpler.md Q61).
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
@@ -71,7 +72,8 @@ class PolicyCamera:
         self.scene.update_render()
         self.component.take_picture()
         # All four channels: contiguous memory is several times faster than every fourth number left out.
-        np.multiply(self.component.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")  # truncates (Q52)
+        # Truncated, not rounded (docs/simpler.md Q52).
+        np.multiply(self.component.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")
         cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
         if self._photo is not None:
             actor = self.component.get_picture("Segmentation")[..., 1]

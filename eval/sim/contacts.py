@@ -1,4 +1,4 @@
-"""Contacts of the last substep, asked the way the success rules ask (spec 3.5, 4, Q10, Q11)."""
+"""Contacts of the last substep, asked the way the success rules ask (docs/simpler.md 3.5, 4, Q10, Q11)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IMPULSE_THRESHOLD = 1e-6
 
 
 def presses_on_shape(contacts: Iterable[sapien.physx.PhysxContact], name: str, shape: sapien.physx.PhysxCollisionShape) -> bool:
-    """Whether the named body presses on this very shape of another; the pair's order does not matter (spec tasks 5)."""
+    """Whether the named body presses on this very shape of another (docs/simpler.md, tasks 5); the order does not matter."""
     total = np.zeros(3)
     for contact in contacts:
         for mine, other in ((0, 1), (1, 0)):

@@ -1,6 +1,7 @@
 """Convex hulls of collision files, vertex for vertex those that the original's engine makes.
 
-SAPIEN 2.2.2 joins equal vertices, splits every mesh of a file into connected components and cooks a hull of each (spec Q4).
+SAPIEN 2.2.2 joins equal vertices, splits every mesh of a file into connected components and cooks a hull of each
+(docs/simpler.md Q4).
 Which vertices a hull keeps depends on the order they are given in and on their last bit, so both are reproduced here.
 """
 

@@ -88,7 +88,7 @@ def build_object(
 
 
 def render_body(visual: Path, pose: sapien.Pose | None = None) -> sapien.render.RenderBodyComponent:
-    """What is seen of a mesh file; emissive textures shine as in the original (spec Q9)."""
+    """What is seen of a mesh file; emissive textures shine as in the original (docs/simpler.md Q9)."""
     component = sapien.render.RenderBodyComponent()
     shape = sapien.render.RenderShapeTriangleMesh(str(visual))
     if pose is not None:
@@ -107,7 +107,7 @@ def light_emissive_textures(component: sapien.render.RenderBodyComponent) -> Non
 
 
 def make_matte(entity: sapien.Entity) -> None:
-    """Neither gloss nor metal, whatever the model's file says (spec 8.4)."""
+    """Neither gloss nor metal, whatever the model's file says (docs/simpler.md 8.4)."""
     for shape in entity.find_component_by_type(sapien.render.RenderBodyComponent).render_shapes:
         for part in shape.parts:
             part.material.roughness, part.material.metallic, part.material.specular = 1.0, 0.0, 0.0

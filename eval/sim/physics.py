@@ -41,13 +41,13 @@ miss there."""
 
 ORIGINAL_POSITION_ITERATIONS = 25
 STAGE_CONTACT_OFFSET = 0.002
-"""Triangle meshes keep PhysX's own default in the original, whatever the scene says (spec Q1)."""
+"""Triangle meshes keep PhysX's own default in the original, whatever the scene says (docs/simpler.md Q1)."""
 SLEEP_THRESHOLD = 0.005
 SMALLEST_SCALE = 1e-4
 
 
 def new_system(timestep: float, solver: Solver, contact_offset: float) -> physx.PhysxCpuSystem:
-    """A physics system with the original's scene settings (spec 2).
+    """A physics system with the original's scene settings (docs/simpler.md 2).
 
     timestep: s; contact_offset: m, for convex and primitive shapes. SAPIEN 3 keeps these settings in process globals that
     are read when systems, bodies and shapes are made: build everything that goes into a system right after this call.

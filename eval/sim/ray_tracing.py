@@ -1,4 +1,4 @@
-"""Ray traced or raster: how the episodes are rendered for which the original traces rays (spec 8.3).
+"""Ray traced or raster: how the episodes are rendered for which the original traces rays (docs/simpler.md 8.3).
 
 What is chosen once for a run is a short text: ``raster``, or ``trace:`` and a denoiser (``trace:optix``, ``trace:oidn``,
 ``trace:none``). It is decided in a child process, by rendering and looking: a denoiser that the driver does not support may

@@ -118,7 +118,7 @@ class EpisodeScene:
             body.linear_velocity, body.angular_velocity = state.velocity[:3], state.velocity[3:]
         self.robot.set_root(AWAY)
         self.robot.set_state(spec.robot_qpos)
-        self.controller.reset()  # while the robot is away, as in the original (spec Q17)
+        self.controller.reset()  # while the robot is away, as in the original (docs/simpler.md Q17)
         self.robot.set_root(sapien.Pose([*spec.robot_xy, spec.robot_height], spec.robot_quat))
         if self.cabinet is not None and spec.cabinet is not None:
             self.cabinet.set_state(spec.cabinet.qpos)
@@ -127,7 +127,7 @@ class EpisodeScene:
                 body_of(entity).put_to_sleep()
 
     def control_step(self, action: NDArray[np.float64]) -> None:
-        """One action: plan, then the substeps with gravity compensation in each (spec 10.2)."""
+        """One action: plan, then the substeps with gravity compensation in each (docs/simpler.md 10.2)."""
         self.controller.set_action(action)
         articulation, system, controller = self.robot.articulation, self.system, self.controller
         for k in range(self.substeps):
@@ -195,7 +195,7 @@ def _set_drives(robot: Robot, config: RobotConfig, timestep: float) -> None:
 
 
 def _separate_widowx_fingers(robot: Robot) -> None:
-    """The gripper bar never touches the fingers, the fingers do touch each other (spec 4)."""
+    """The gripper bar never touches the fingers, the fingers do touch each other (docs/simpler.md 4)."""
     for name, group in (("gripper_bar_link", 0b11), ("left_finger_link", 0b01), ("right_finger_link", 0b10)):
         for shape in robot.links[name].collision_shapes:
             shape.set_collision_groups([1, 1, group, 0])

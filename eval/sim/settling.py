@@ -1,4 +1,4 @@
-"""Dropping objects onto the stage before an episode (spec 9.4).
+"""Dropping objects onto the stage before an episode (docs/simpler.md 9.4).
 
 Settling runs in a scene of its own under TGS, with the stage and the objects only (the original sends the robot ten metres
 away meanwhile). It always starts from a fresh scene, so the result depends on its arguments alone and can be kept
@@ -83,7 +83,8 @@ def settle(
     """Drop the objects and let them come to rest.
 
     build: puts the stage and the objects (in the order of ``objects``) into a scene without renderer; contact_offset: m.
-    Distractors fall one after another once the others lie still; those wait where they were created (spec Q21). Fixtures
+    Distractors fall one after another once the others lie still; those wait where they were created
+    (docs/simpler.md Q21). Fixtures
     stand where they stand.
     """
     if not objects:

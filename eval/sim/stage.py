@@ -1,4 +1,4 @@
-"""What stands around the robot: stage and lights (spec 8.5, 9.1)."""
+"""What stands around the robot: stage and lights (docs/simpler.md 8.5, 9.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_stage(scene: sapien.Scene, file: Path | None, config: Scene, render: b
     """The room as a static body: triangle mesh for contact if it ``collides``, and with ``render`` the same to be seen.
 
     The rotation of the original is not quite a unit quaternion. PhysX normalises it, the renderer does not, and both see
-    the number as it stands (spec Q59).
+    the number as it stands (docs/simpler.md Q59).
     """
     entity = sapien.Entity()
     entity.name = STAGE_NAME

@@ -50,7 +50,7 @@ def spec_from_reset(
         env_id: registered name, e.g. ``GraspSingleOpenedCokeCanInScene-v0``.
         kwargs: constructor keywords; ``rgb_overlay_path`` is relative to the pack's ``data`` folder.
         seed: None continues the chain of the environment's earlier resets.
-        options: ``robot_init_options``, ``obj_init_options``, ... (spec tasks 0.2, 1, 6); is not changed.
+        options: ``robot_init_options``, ``obj_init_options``, ... (docs/simpler.md, tasks 0.2, 1, 6); is not changed.
         chain: seeds of this environment; one per environment object, moved on by this call.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The original's chain of seeds from reset to reset (spec tasks 0.1)."""
+"""The original's chain of seeds from reset to reset (docs/simpler.md, tasks 0.1)."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ class TaskBase(StrictModel):
     instruction: str
     max_steps: Count
     contact_offset: float
-    """m, of convex and primitive shapes (spec 2)."""
+    """m, of convex and primitive shapes (docs/simpler.md 2)."""
     stage_collides: bool = True
-    """Whether the stage is more than something to be seen (spec 9.1)."""
+    """Whether the stage is more than something to be seen (docs/simpler.md 9.1)."""
     hidden: tuple[str, ...] = ()
-    """Objects that the photo shows and the render must not cover (spec 8.2)."""
+    """Objects that the photo shows and the render must not cover (docs/simpler.md 8.2)."""
     lights: str
     """Family of ``lights.yaml``."""
     setup: Setup
@@ -134,7 +134,8 @@ class TaskObservation:
     centers: Mapping[str, Array]
     """(3,) centre of mass of every object, world, m, by name."""
     is_grasped: Callable[[str, float], bool]
-    """Object name and greatest angle [degrees] between impulse and opening direction -> grasp check (spec 3.5, 4)."""
+    """Object name and greatest angle [degrees] between impulse and opening direction -> grasp check
+    (docs/simpler.md 3.5, 4)."""
     foreign_contact: Callable[[str, frozenset[str]], bool]
     """Object name and allowed others -> whether anything but robot links and the allowed presses on the object."""
     reference_heights: Mapping[str, float] | None = None
@@ -143,7 +144,7 @@ class TaskObservation:
     drawers: Mapping[str, float] = field(default_factory=dict)
     """m, how far every drawer of the cabinet is open, by name; single precision, as the original reads it."""
     lies_in_drawer: Callable[[str, str], bool] = lambda name, drawer: False
-    """Object name and drawer -> whether the two press on each other at the drawer's floor (spec tasks 5)."""
+    """Object name and drawer -> whether the two press on each other at the drawer's floor (docs/simpler.md, tasks 5)."""
 
     def reference_height(self, name: str) -> float:
         """Height [m] that later heights of this object are compared with."""
@@ -227,7 +228,7 @@ def turned_boxes(
     seen: TaskObservation, sizes: Mapping[str, tuple[float, float, float]], names: Sequence[str]
 ) -> dict[str, Array]:
     """(3,) m, boxes turned as the objects lie. Turned as vectors, without absolute values: entries may become negative,
-    and only their lengths and differences mean something (spec tasks 2).
+    and only their lengths and differences mean something (docs/simpler.md, tasks 2).
     """
     return {name: rotated(seen.poses[name][3:], sizes[name]) for name in names}
 

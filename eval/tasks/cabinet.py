@@ -1,4 +1,4 @@
-"""What the families with a cabinet share: opening drawers, and placing into them (spec tasks 3 to 5)."""
+"""What the families with a cabinet share: opening drawers, and placing into them (docs/simpler.md, tasks 3 to 5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPEN, CLOSED = 0.15, 0.05
 """m, from and up to which a drawer counts as open and as closed."""
 JOINT_FRICTION = 0.05
 STATIONS = ("mk_station", "mk_station2", "mk_station3", "mk_station4", "mk_station_recolor")
-"""Cabinet files (spec tasks 4); they differ in colours alone."""
+"""Cabinet files (docs/simpler.md, tasks 4); they differ in colours alone."""
 KEYWORDS: Mapping[str, str] = {
     "station_name": "station",
     "light_mode": "lighting",
@@ -31,7 +31,7 @@ KEYWORDS: Mapping[str, str] = {
 
 
 class CabinetTask(TaskBase):
-    """A task with a cabinet (spec tasks 3 and 4); nothing collides with the stage."""
+    """A task with a cabinet (docs/simpler.md, tasks 3 and 4); nothing collides with the stage."""
 
     stage_collides: bool = False
     drawers: Annotated[tuple[Literal["top", "middle", "bottom"], ...], Field(min_length=1)]
@@ -57,7 +57,10 @@ class CabinetTask(TaskBase):
 
 
 def cabinet_spec(setup: Setup, drawer: str, opening: float, options: ResetOptions) -> CabinetSpec:
-    """The cabinet with one drawer ``opening`` [m] open; the options may say otherwise (spec Q46). Raises UserError."""
+    """The cabinet with one drawer ``opening`` [m] open; the options may say otherwise (docs/simpler.md Q46).
+
+    Raises UserError.
+    """
     given = options.obj_init_options.cabinet_init_qpos
     if isinstance(given, tuple):
         if len(given) != len(DRAWERS):

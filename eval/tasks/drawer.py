@@ -1,4 +1,4 @@
-"""Open or close a drawer (spec tasks 3)."""
+"""Open or close a drawer (docs/simpler.md, tasks 3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from task_configs.schema.tasks import Setup
 
 
 class DrawerTask(CabinetTask):
-    """Open or close a drawer (spec tasks 3)."""
+    """Open or close a drawer (docs/simpler.md, tasks 3)."""
 
     family: Literal["drawer"]
     contact_offset: float = 0.02

@@ -1,4 +1,4 @@
-"""Grasp the target and lift it (spec tasks 1)."""
+"""Grasp the target and lift it (docs/simpler.md, tasks 1)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DISTRACTOR_CLEARANCE = 0.25
 
 
 class GraspTask(TaskBase):
-    """Grasp the one target and lift it (spec tasks 1)."""
+    """Grasp the one target and lift it (docs/simpler.md, tasks 1)."""
 
     family: Literal["grasp"]
     contact_offset: float = 0.02

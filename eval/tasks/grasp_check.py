@@ -1,4 +1,4 @@
-"""Is an object held between the fingers? The original's test on impulses and directions (spec 3.5 and 4)."""
+"""Is an object held between the fingers? The original's test on impulses and directions (docs/simpler.md 3.5 and 4)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _presses(
     y_axes: Mapping[str, Array],
     max_angle: float,
 ) -> bool:
-    """The strongest link must press, while any link's direction may do (spec 3.5)."""
+    """The strongest link must press, while any link's direction may do (docs/simpler.md 3.5)."""
     impulses = [impulse_on(link) for link, _ in side]
     angles = [
         angle_between(impulse, sign * np.asarray(y_axes[link])) for impulse, (link, sign) in zip(impulses, side, strict=True)

@@ -1,4 +1,4 @@
-"""Move the source near the target, away from a third object (spec tasks 2)."""
+"""Move the source near the target, away from a third object (docs/simpler.md, tasks 2)."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Triplets(StrictModel):
     object_table: str
     triplets: Annotated[tuple[tuple[str, str, str], ...], Field(min_length=1)]
     matte: bool = False
-    """The objects lose gloss and metal of their files (spec 8.4)."""
+    """The objects lose gloss and metal of their files (docs/simpler.md 8.4)."""
 
 
 class MoveNearTask(TaskBase):
-    """Move the source near the target, away from a third object (spec tasks 2)."""
+    """Move the source near the target, away from a third object (docs/simpler.md, tasks 2)."""
 
     family: Literal["move_near"]
     contact_offset: float = 0.005

@@ -1,4 +1,4 @@
-"""Open a drawer, then put the target into it: two subtasks (spec tasks 5)."""
+"""Open a drawer, then put the target into it: two subtasks (docs/simpler.md, tasks 5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORCED_STEP = 100
 
 
 class PlaceTask(CabinetTask):
-    """Open a drawer, then put the target into it (spec tasks 5)."""
+    """Open a drawer, then put the target into it (docs/simpler.md, tasks 5)."""
 
     family: Literal["place"]
     contact_offset: float = 0.005
@@ -113,7 +113,7 @@ class PlaceRule:
         return {"qpos": 0.0, "is_drawer_open": False, "has_contact": 0}
 
     def evaluate(self, seen: TaskObservation) -> TaskResult:
-        """Verdict on a step; counts it. A step after the hundredth belongs to the second subtask (spec Q48)."""
+        """Verdict on a step; counts it. A step after the hundredth belongs to the second subtask (docs/simpler.md Q48)."""
         if self._steps >= FORCED_STEP:
             self.advance()
         self._steps += 1

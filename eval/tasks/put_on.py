@@ -1,4 +1,4 @@
-"""Put the source on the goal (spec tasks 6)."""
+"""Put the source on the goal (docs/simpler.md, tasks 6)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SourceAndGoal(StrictModel):
 
 
 class Fixture(StrictModel):
-    """An object that stands where it is put; it is a body of its own mass all the same (spec Q19)."""
+    """An object that stands where it is put; it is a body of its own mass all the same (docs/simpler.md Q19)."""
 
     model: str
     xy: Vec2
@@ -66,7 +66,7 @@ class Fixture(StrictModel):
 
 
 class PutOnTask(TaskBase):
-    """Put the source on the goal (spec tasks 6)."""
+    """Put the source on the goal (docs/simpler.md, tasks 6)."""
 
     family: Literal["put_on"]
     contact_offset: float = 0.005

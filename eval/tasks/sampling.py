@@ -1,4 +1,4 @@
-"""What a reset fixes, and the parts of it that all task families sample alike (spec tasks 0).
+"""What a reset fixes, and the parts of it that all task families sample alike (docs/simpler.md, tasks 0).
 
 Every level of a reset makes its generator anew from the episode's seed, so the first numbers of all levels are the same:
 which generator a value is sampled from, and after what, is as much a part of the original as the range.
@@ -54,7 +54,7 @@ def choose(items: Sequence[Item], rng: np.random.RandomState) -> Item:
 
 
 def instruction_name(model: str) -> str:
-    """Name of an object in instructions: ``baked_opened_7up_can_v2`` -> ``7up can`` (spec tasks 0.4)."""
+    """Name of an object in instructions: ``baked_opened_7up_can_v2`` -> ``7up can`` (docs/simpler.md, tasks 0.4)."""
     return " ".join(word for word in model.split("_") if word not in DROPPED_WORDS and not word.endswith("cm"))
 
 

@@ -148,7 +148,8 @@ def ranked(simulated: list[float], real: list[float], trials: int) -> list[Any]:
 
 
 def arms(policy: str, tasks: list[str], prefix: str, urdfs: list[str], stride: int) -> list[float]:
-    """What the original prints for each arm; its stride is wrong for drawers (protocol, trap 4), which our cells show."""
+    """What the original prints for each arm; its stride is wrong for drawers, which our cells show
+    (docs/simpler.md, protocol trap 4)."""
     found = tables(policy, VM)[1]
     listed = [
         next(r for (t, name), r in found.items() if t == task and name.startswith(prefix) and f"urdf_version_{urdf}" in name)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from eval.tasks.rules import make_rule
 from recordings import GOLDEN
 
 from eval.cli import main
@@ -17,6 +16,7 @@ from eval.records.folder import RunFolder, load_run, plan_hash
 from eval.records.identity import require_comparable
 from eval.records.merging import load_runs
 from eval.records.tables import summary, title
+from eval.tasks.families import make_rule
 
 FOLDERS = GOLDEN / "run_folders_v1"
 CARROT = "widowx_carrot_on_plate"

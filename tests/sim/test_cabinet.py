@@ -43,7 +43,7 @@ def test_drawers_begin_as_the_episode_says_and_stay() -> None:
 
 @pytest.mark.parametrize(("force", "least", "most"), [(5.0, 0.0, 0.001), (7.0, 0.005, 0.1)])
 def test_friction_holds_a_drawer_up_to_between_five_and_seven_newtons(force: float, least: float, most: float) -> None:
-    """The original's begins to move at about 5.6 N (spec 9.3)."""
+    """The original's begins to move at about 5.6 N (docs/simpler.md 9.3)."""
     world = begun(spec_of("google_robot_open_top_drawer"))
     cabinet, system = world.scene.cabinet, world.scene.system
     assert cabinet is not None
@@ -77,7 +77,7 @@ def test_only_what_lies_in_the_drawer_of_the_task_counts() -> None:
 
 
 def test_nothing_of_the_room_is_in_the_way_of_a_falling_object() -> None:
-    """Rooms are only pictures in these tasks (spec 9.1): what misses the cabinet falls for ever."""
+    """Rooms are only pictures in these tasks (docs/simpler.md 9.1): what misses the cabinet falls for ever."""
     spec = spec_of("google_robot_place_apple_in_closed_top_drawer")
     world = World(Assets([]), render=False)
     (rest,) = settled_objects(spec, Assets([]))

@@ -27,7 +27,7 @@ def recorded(sweeps, suite):
     """What each run of the original's scripts builds and resets."""
     for variant in sweeps["suites"][suite]["variants"]:
         kwargs = dict(variant["additional_env_build_kwargs"])
-        if kwargs.get("urdf_version") == "None":  # the same as none at all (protocol trap 11)
+        if kwargs.get("urdf_version") == "None":  # the same as none at all (docs/simpler.md, protocol trap 11)
             del kwargs["urdf_version"]
         env = [variant[key] for key in ("env_name", "scene_name", "robot", "control_freq", "sim_freq", "max_episode_steps")]
         for part in variant["runs"]:

@@ -11,7 +11,7 @@ PLAIN = robots()["google_robot_static"]
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_worse_control_changes_the_arm_but_neither_fingers_nor_head(number: int) -> None:
-    """The original's ablation lists are for 9 arm and head joints; the fingers stand between them (spec 3.4)."""
+    """The original's ablation lists are for 9 arm and head joints; the fingers stand between them (docs/simpler.md 3.4)."""
     worse = robots()[f"google_robot_static_worse_control{number}"]
     for joint, k, d, worse_k, worse_d in zip(
         PLAIN.joints, PLAIN.stiffness, PLAIN.damping, worse.stiffness, worse.damping, strict=True

@@ -1,4 +1,4 @@
-"""The cabinets of the drawer tasks: true joint frames and boxes, coloured as the original's stations (spec 9.3)."""
+"""The cabinets of the drawer tasks: true joint frames and boxes, coloured as the original's stations (docs/simpler.md 9.3)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _BODY = (
     ("body_left", (0.0, -0.2975, 0.4225), (0.59, 0.02, 0.845)),
     ("body_right", (0.0, 0.2975, 0.4225), (0.59, 0.02, 0.845)),
 )
-# the order is part of the rule: a task looks at the contacts of the third shape (spec 9.3)
+# the order is part of the rule: a task looks at the contacts of the third shape (docs/simpler.md 9.3)
 _DRAWER = (
     ("drawer_front", (0.305, 0.0, 0.0), (0.015, 0.615, 0.14)),
     ("drawer_back", (-0.285, 0.0, -0.02), (0.02, 0.515, 0.1)),

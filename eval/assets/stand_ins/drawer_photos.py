@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 TABLE, LAB, SINK = "google_pick_coke_can_1_v4", "lab", "bridge_table_1_v2"
 Floats = NDArray[np.float32]
 
-# world -> camera at the robots' start (spec 3.4b, 4)
+# world -> camera at the robots' start (docs/simpler.md 3.4b, 4)
 _GOOGLE = np.array(
     [
         [0.0028596, 0.9999961, -1e-7, -0.2010000],
@@ -106,7 +106,7 @@ def _as_block(item: StageBox) -> Block:
 
 
 def _sink_blocks() -> list[Block]:
-    """The toy sink where the simulated one stands (spec 9.4), with its basket and tap."""
+    """The toy sink where the simulated one stands (docs/simpler.md 9.4), with its basket and tap."""
     at = np.array(_SINK_AT)
     blue, yellow, grey = ("plain", "#8fc7d6"), ("plain", "#efcf55"), ("plain", "#8b9298")
 

@@ -37,7 +37,7 @@ class PhotoCamera:
 
 
 def google_camera() -> PhotoCamera:
-    """Overhead camera at the coke-can start (spec 3.4b), at half its 640 x 512 pixels."""
+    """Overhead camera at the coke-can start (docs/simpler.md 3.4b), at half its 640 x 512 pixels."""
     extrinsic = np.array(
         [
             [0.0028596, 0.9999961, -1e-7, -0.2010000],
@@ -50,7 +50,7 @@ def google_camera() -> PhotoCamera:
 
 
 def widowx_camera() -> PhotoCamera:
-    """Third-person camera of the carrot task (spec 4, 7): mounted on the base, which is turned by half a turn."""
+    """Third-person camera of the carrot task (docs/simpler.md 4, 7): mounted on the base, which is turned by half a turn."""
     base = Rotation.from_quat([0.0, 0.0, 1.0, 0.0])
     mount = Rotation.from_quat([0.89929167, -0.09263245, 0.35892477, 0.23209206], scalar_first=True)
     position = np.array([0.147, 0.028, 0.87]) + base.apply([0.0, -0.16, 0.36])

@@ -154,7 +154,7 @@ GOOGLE_RECOLORS: dict[str, dict[str, Rgb]] = {
     "recolor_cabinet_visual_matching_gripper_only": {"finger": (0.36, 0.28, 0.16), "tip": (0.4, 0.31, 0.18)},
     "recolor_sim": {"arm": (0.6, 0.62, 0.66), "finger": (0.55, 0.48, 0.36), "tip": (0.6, 0.53, 0.4)},
 }
-"""Colours of the original's URDF versions, which exchange the arm's and fingers' textures only (spec Q20)."""
+"""Colours of the original's URDF versions, which exchange the arm's and fingers' textures only (docs/simpler.md Q20)."""
 
 WIDOWX_COLORS: dict[str, Rgb] = {
     "body": (0.022, 0.022, 0.024),

@@ -123,7 +123,7 @@ ROOMS: dict[str, Callable[[], list[Block]]] = {
 
 
 def _world_from_file(name: str) -> Matrix:
-    """(4, 4) where the world puts a stage file (spec 9.1)."""
+    """(4, 4) where the world puts a stage file (docs/simpler.md 9.1)."""
     matrix = np.eye(4)
     matrix[:3, 3] = [1.6616, 3.0337, 0.0]
     upright = Rotation.from_quat([0.707, 0.707, 0, 0], scalar_first=True)

@@ -9,7 +9,7 @@ import numpy as np
 from eval.assets.stand_ins.meshes import Rgb, Vec3, box, glb, painted
 
 GOOGLE_ORIGIN = (1.6616, 3.0337, 0.0)
-"""Where the stage file's origin lies: the file is turned by 90 degrees about x and put there (spec 9.1)."""
+"""Where the stage file's origin lies: the file is turned by 90 degrees about x and put there (docs/simpler.md 9.1)."""
 BRIDGE_ORIGIN = (2.0634, 2.8313, 0.0)
 
 

@@ -119,7 +119,8 @@ class Replayer:
     def _later_steps(self, spec: EpisodeSpec, state: list[Settled], arrays: Arrays, preceding: bool) -> float:
         """Arm targets of steps 2, 3, ... when the recorded joints are put in before each, ``preceding``: targets too.
 
-        Both robots go on from what they asked for last (spec Q25, Q28), so float32 noise of the sensed tool pose, which
+        Both robots go on from what they asked for last (docs/simpler.md Q25, Q28),
+        so float32 noise of the sensed tool pose, which
         two PhysX versions round differently, adds up; near a singular pose the IK enlarges it. Putting in the preceding
         target judges each step by itself.
         """

@@ -1,6 +1,6 @@
 """A robot in the simulator, addressed in the original's joint order.
 
-SAPIEN 2.2.2 numbers joints depth first, SAPIEN 3 breadth first (spec Q2): every qpos of ours is depth first and is
+SAPIEN 2.2.2 numbers joints depth first, SAPIEN 3 breadth first (docs/simpler.md Q2): every qpos of ours is depth first and is
 permuted by joint name here, and only here.
 """
 
@@ -110,7 +110,7 @@ def load_robot(
         loader.set_link_patch_radius(link, material.patch_radius)
         loader.set_link_min_patch_radius(link, material.patch_radius)
     builder = loader.load_file_as_articulation_builder(str(urdf))
-    builder.mimic_joint_records = []  # ignored by 2.2.2, a stiff tendon in 3.0.3 (spec Q5)
+    builder.mimic_joint_records = []  # ignored by 2.2.2, a stiff tendon in 3.0.3 (docs/simpler.md Q5)
     sapien.set_log_level("error")  # else a warning a mesh: STL files in several pieces, which we mean to load so
     try:
         return Robot(builder.build(), geometry)

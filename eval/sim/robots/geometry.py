@@ -44,7 +44,7 @@ class JointData:
 
 @dataclass(frozen=True)
 class RobotGeometry:
-    """A robot's tree. Links and joints are listed depth first, as SAPIEN 2.2.2 numbers them (spec Q2)."""
+    """A robot's tree. Links and joints are listed depth first, as SAPIEN 2.2.2 numbers them (docs/simpler.md Q2)."""
 
     links: tuple[str, ...]
     link_data: tuple[LinkData, ...]

@@ -1,4 +1,4 @@
-"""Controllers of the Google Robot (spec 5.2, 6.1)."""
+"""Controllers of the Google Robot (docs/simpler.md 5.2, 6.1)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class GoogleRobotController:
         self._plan_gripper(float(action[6]), qpos[self._fingers])
         self._sent_position = np.clip(
             np.hstack([arm.position, self._sent_fingers]), self._lower, self._upper
-        ).tolist()  # PhysX 4 clamps drive targets to the joint limits, PhysX 5 does not (spec Q71)
+        ).tolist()  # PhysX 4 clamps drive targets to the joint limits, PhysX 5 does not (docs/simpler.md Q71)
         self._sent_velocity = self._sent_finger_velocity.tolist()
 
     def _plan_arm(self, motion: Array, qpos: Array) -> JointPath:
@@ -73,19 +73,19 @@ class GoogleRobotController:
         target = np.concatenate([(sensed[:3] + motion[:3]).astype(np.float32), turned.q]).astype(np.float64)
         result = self._kinematics.inverse(target, qpos)
         self.ik_success = result.success
-        self.arm_target = (result.qpos if result.success else qpos)[self._arm]  # spec Q27
+        self.arm_target = (result.qpos if result.success else qpos)[self._arm]  # docs/simpler.md Q27
         if self.arm_path is None:
             start = qpos[self._arm]
             velocity = np.clip(self._robot.qvel[self._arm].astype(float), -1.5, 1.5)
         else:
-            start, velocity = self.arm_path.position[-1], self.arm_path.velocity[-1]  # spec Q25
+            start, velocity = self.arm_path.position[-1], self.arm_path.velocity[-1]  # docs/simpler.md Q25
         self.arm_path = self._arm_planner.plan(start, velocity, self.arm_target, self._timestep, self._substeps)
         return self.arm_path
 
     def _plan_gripper(self, command: float, angles: Array) -> None:
         change = GRIPPER_REACH * float(np.clip(command, -1.0, 1.0))
         last = self.gripper_path
-        if abs(change) >= SMALL_GRIPPER_ACTION:  # otherwise the last goal is repeated (spec Q31)
+        if abs(change) >= SMALL_GRIPPER_ACTION:  # otherwise the last goal is repeated (docs/simpler.md Q31)
             sent = self.gripper_target if last is None else last.position[-1]
             lower, upper = self._lower[-2:] - 0.01, self._upper[-2:] + 0.01
             self.gripper_target = np.clip(sent + change, lower, upper)

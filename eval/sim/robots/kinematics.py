@@ -1,4 +1,4 @@
-"""Kinematic model and inverse kinematics of the original controllers (spec 5.4).
+"""Kinematic model and inverse kinematics of the original controllers (docs/simpler.md 5.4).
 
 SAPIEN 2.2.2 does not solve on the URDF: it exports the loaded articulation with six significant digits and gives that to
 Pinocchio. The joint frames in ``task_configs/robots`` are these rounded numbers, so that joints agree to a few 1e-6 rad.
@@ -143,7 +143,7 @@ class KinematicModel:
         return [r0, r1, r2, r3, r4, r5, r6, r7, r8], [x, y, z], axes, positions
 
     def inverse(self, target: Array, start: Array) -> IkResult:
-        """Closed-loop IK of the original (spec 5.4; limits are ignored, Q30).
+        """Closed-loop IK of the original (docs/simpler.md 5.4; limits are ignored, Q30).
 
         target: (7,) tool pose in the base frame; start: (n,) rad, sensed joints.
         Success always ends with an error between 9e-5 and 1e-4: the result is never exact.

@@ -1,4 +1,4 @@
-"""Jerk-limited joint paths of the Google Robot's controllers (spec 5.5)."""
+"""Jerk-limited joint paths of the Google Robot's controllers (docs/simpler.md 5.5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JointPath:
     """A path sampled at the substeps; S = substeps, d = joints."""
 
     position: Array
-    """(S + 1, d) rad; row 0 is the start and is never commanded (spec Q36)."""
+    """(S + 1, d) rad; row 0 is the start and is never commanded (docs/simpler.md Q36)."""
     velocity: Array
     """(S + 1, d) rad/s."""
     duration: float
@@ -31,7 +31,7 @@ class PathPlanner:
         self._limits = velocity, acceleration, jerk
 
     def plan(self, start: Array, start_velocity: Array, target: Array, timestep: float, substeps: int) -> JointPath:
-        """(d,) start, start velocity and target; start acceleration is always 0 (spec Q26)."""
+        """(d,) start, start velocity and target; start acceleration is always 0 (docs/simpler.md Q26)."""
         n = self._joints
         v, a, j = self._limits
         request = InputParameter(n)
@@ -49,6 +49,6 @@ class PathPlanner:
             at, speed, _ = trajectory.at_time(min(k * timestep, duration))
             position[k], velocity[k] = at, speed
             if k * timestep >= duration:
-                position[k:], velocity[k:] = at, speed  # spec Q37
+                position[k:], velocity[k:] = at, speed  # docs/simpler.md Q37
                 break
         return JointPath(position, velocity, duration)

@@ -1,4 +1,4 @@
-"""Controllers of the WidowX 250s (spec 5.3, 6.2)."""
+"""Controllers of the WidowX 250s (docs/simpler.md 5.3, 6.2)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class WidowXController:
     def set_action(self, action: Array) -> None:
         """Move the target pose, solve for the joints and send the drives at once; nothing happens in the substeps."""
         qpos = self._robot.qpos.astype(np.float64)
-        pivot = self._kinematics.tool_pose(qpos)[:3]  # sensed position; the translation acts on the target (spec Q28)
+        # The sensed position; the translation acts on the target (docs/simpler.md Q28).
+        pivot = self._kinematics.tool_pose(qpos)[:3]
         motion = sapien.Pose(action[:3], rotation_quaternion(action[3:6]))
         self.target_pose = sapien.Pose(pivot) * motion * sapien.Pose(-pivot) * self.target_pose
         target = np.concatenate([self.target_pose.p, self.target_pose.q]).astype(np.float64)
@@ -47,7 +48,7 @@ class WidowXController:
         self.arm_target = (result.qpos if result.success else qpos)[self._arm]
         middle, half = (FINGER_UPPER + FINGER_LOWER) / 2, (FINGER_UPPER - FINGER_LOWER) / 2
         self.gripper_target = np.full(2, middle + half * float(np.clip(action[6], -1.0, 1.0)))
-        sent = np.clip(np.concatenate([self.arm_target, self.gripper_target]), self._lower, self._upper)  # spec Q71
+        sent = np.clip(np.concatenate([self.arm_target, self.gripper_target]), self._lower, self._upper)  # docs/simpler.md Q71
         for joint, value in zip(self._driven, sent.tolist(), strict=True):
             joint.set_drive_target(value)
 

@@ -62,5 +62,5 @@ def test_the_arm_at_its_start_is_not_jammed_by_its_own_links(uid):
         for contact in scene.get_contacts()
         if any(np.linalg.norm(point.impulse) > 0 for point in contact.points)
     ]
-    # the WidowX's fingers run in the bar; the world switches contact between them off (spec 4)
+    # the WidowX's fingers run in the bar; the world switches contact between them off (docs/simpler.md 4)
     assert [pair for pair in touching if "gripper_bar_link" not in pair] == []

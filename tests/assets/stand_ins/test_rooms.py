@@ -14,7 +14,7 @@ ASSETS = Assets([])
 @pytest.mark.parametrize("name", sorted(rooms.ROOMS))
 def test_rooms_stand_upright_and_leave_room_for_cabinet_and_robot(name):
     mesh = trimesh.load(ASSETS.path(f"data/hab2_bench_assets/stages/{name}.glb"), force="mesh")
-    # the placement of spec 9.1, written out independently of the generator
+    # the placement of docs/simpler.md 9.1, written out independently of the generator
     if "bedroom" in name:
         turn, shift = sapien.Pose([0.178, -2.235, 1.669], [0.007, 0, 0, -1]), [1.6616, 3.0337, 0]
     elif "office" in name:
