@@ -41,7 +41,7 @@ USER_PREFIX = "simpler_eval.user_"
 USER_FOLDERS = "SIMPLER_EVAL_USER_FOLDERS"
 """Environment variable with those folders, for processes that a policy starts."""
 FINDERS = ("OurFinder", "LastFinder")
-"""Names of the import hooks below; told apart by name, since a spawned process may execute this file twice."""
+"""Names of the import hooks below; distinguished by name, since a spawned process may execute this file twice."""
 _FROM_REGISTRY = ("describe", "load_policy")
 
 __path__: list[str] = []  # a package, so that users' modules can be named below it

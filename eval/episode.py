@@ -86,7 +86,7 @@ class SimplerReset(BaseModel):
 
     env_id: str
     kwargs: dict[str, JsonValue]
-    """Without ``obs_mode`` and ``camera_cfgs``, which depend on whether an image is wanted; ``rgb_overlay_path``
+    """Without ``obs_mode`` and ``camera_cfgs``, which depend on whether images are rendered; ``rgb_overlay_path``
     is relative to the asset folder."""
     seed: int
     options: dict[str, JsonValue]

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: shown as one line, exit code 2, no traceback."""
+"""Errors that the user can fix: shown as one line, exit code 2, no traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user gave cannot be used; the message says what is wrong and how to mend it."""
+    """Something the user gave cannot be used; the message says what is wrong and how to fix it."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -106,7 +106,7 @@ class Action:
     terminate: bool = False
     """The policy considers the (sub)task done."""
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """The policy's input and output; read by the policy-view video alone (``eval/records/policy_view.py``): ``pictures``,
+    """The policy's input and output; read by the policy-view video alone (``eval/records/policy_view.py``): ``images``,
     ``labels``, ``values``."""
 
     def __init__(
@@ -140,12 +140,8 @@ class Action:
         return self.command
 
 
-class PolicyDescription(BaseModel):
-    """What the run record carries about a policy.
-
-    Everything but ``remarks`` and ``details`` decides its numbers: two runs are pooled, or one continued, only where all of
-    it is equal. Paths, devices and counters belong into ``details``.
-    """
+class PolicyIdentity(BaseModel):
+    """What of a policy decides its numbers: two runs are pooled, or one continued, only where all of it is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -171,10 +167,20 @@ class PolicyDescription(BaseModel):
     """The policy's own."""
     settings: dict[str, JsonValue] = {}
     """Whatever else decides its numbers."""
+
+
+class PolicyDescription(PolicyIdentity):
+    """What the run record carries about a policy. Paths, devices and counters belong into ``details``."""
+
     remarks: tuple[str, ...] = ()
     """Short texts for the title of every table: whatever makes the numbers another thing than a reader expects."""
     details: dict[str, JsonValue] = {}
     """What decides nothing: where the checkpoint lies, the device, counters."""
+
+    @property
+    def identity(self) -> PolicyIdentity:
+        """The deciding part."""
+        return PolicyIdentity.model_validate(self.model_dump(include=set(PolicyIdentity.model_fields)))
 
 
 @runtime_checkable

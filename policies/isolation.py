@@ -94,9 +94,9 @@ def user_folder_of(folder: Path, beside: Path, name: str) -> Path | None:
     if holds_regular(folder, top):
         return folder
     shadowing = (other for other in shadowing_folders() if other != folder and holds(other, top))
-    found = next((other for other in shadowing if not _is_importable_outside(other, top)), None)
-    if found is not None:
-        return found
+    shadow = next((other for other in shadowing if not _is_importable_outside(other, top)), None)
+    if shadow is not None:
+        return shadow
     last = [folder] if holds(folder, top) else []  # as in Python: a folder without __init__.py is the last choice
     last += [place for place in (beside, Path.cwd()) if holds_regular(place, top) and not is_ours(place)]
     return last[0] if last and not _is_importable(top) else None
@@ -198,15 +198,15 @@ def find_private(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None
         spec = ModuleSpec(fullname, None, is_package=True)
         spec.submodule_search_locations = [str(folder)]
         return spec
-    found = PathFinder.find_spec(fullname, path)
-    if found is None:
+    plain = PathFinder.find_spec(fullname, path)
+    if plain is None:
         top, dot, _ = rest.partition(".")
         if dot and top in NAMES and importlib.util.find_spec(rest) is not None:
             return ModuleSpec(fullname, _AliasLoader(rest))
         return None
-    if type(found.loader) is SourceFileLoader:
-        found.loader = UserLoader(fullname, found.loader.path)
-    return found
+    if type(plain.loader) is SourceFileLoader:
+        plain.loader = UserLoader(fullname, plain.loader.path)
+    return plain
 
 
 def find_plain(fullname: str) -> ModuleSpec | None:

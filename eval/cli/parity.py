@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import Field
 
 from eval.cli import ranking
-from eval.cli.options import AssetsOption, Json
+from eval.cli.options import AssetsOption, Json, Only, expand_options
 from eval.errors import UserError
+from task_configs.schema.parsing import StrictModel
 
 if TYPE_CHECKING:
     from eval.parity.report import ParityReport
 
-Html = Annotated[
-    Path | None, typer.Option("--html", help="Also write a page: checks, notes and, for images, ours beside the originals.")
-]
+HTML = "Also write a page: checks, notes and, for images, ours beside the originals."
 
 parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
 
@@ -30,76 +30,92 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(parity, name="parity")
 
 
+class ReportOptions(StrictModel):
+    """Which recordings are compared, and what is written besides."""
+
+    only: str = Field(default="", description="Comma list of key patterns, such as 'coke_*,carrot_*'.")
+    html: str | None = Field(default=None, description=HTML)
+
+    @property
+    def patterns(self) -> list[str]:
+        """The parts of ``only``."""
+        return [pattern.strip() for pattern in self.only.split(",") if pattern.strip()]
+
+
+def _like(example: str, kind: str = "key") -> Only:
+    return Only(("only", "html"), {"only": f"Comma list of {kind} patterns, such as '{example}'."})
+
+
 @parity.command("world")
+@expand_options
 def parity_world_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key).")],
-    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'coke_*,carrot_*'.")] = "",
+    report: Annotated[ReportOptions, _like("coke_*,carrot_*")],
     assets: AssetsOption = None,
-    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Kinematics, controllers, resets and replays against recordings; exit 1 if a check misses its limit."""
     from eval.parity.recordings.world import compare_world
 
-    _show("world", lambda: compare_world(folder, _patterns(only), assets), as_json, html)
+    _show("world", lambda: compare_world(folder, report.patterns, assets), as_json, report)
 
 
 @parity.command("images")
+@expand_options
 def parity_images_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded images (with frames/).")],
-    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as '*coke*,*carrot*'.")] = "",
+    report: Annotated[ReportOptions, _like("*coke*,*carrot*")],
     assets: AssetsOption = None,
-    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Render recorded states again and compare images; exit 1 if a check misses its limit."""
     from eval.parity.recordings.images import compare_images
 
-    _show("images", lambda: compare_images(folder, _patterns(only), assets), as_json, html)
+    _show("images", lambda: compare_images(folder, report.patterns, assets), as_json, report)
 
 
 @parity.command("original")
+@expand_options
 def parity_original_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key), as for `parity world`.")],
+    report: Annotated[ReportOptions, _like("coke_*,vm_*")],
     images: Annotated[Path | None, typer.Option(help="Folder of recorded images, as for `parity images`.")] = None,
     world_python: Annotated[
         str | None, typer.Option(help="Interpreter of the original; default: of SIMPLER_ENV_PYTHON, else our own.")
     ] = None,
-    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'coke_*,vm_*'.")] = "",
     sequences: Annotated[int, typer.Option(help="N sequences a key.", min=1)] = 3,
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
-    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """The original simulator behind our runner against recordings; exit 1 if a check misses its limit."""
     from eval.parity.recordings.original import compare_original
 
     def compare() -> ParityReport:
-        return compare_original(folder, images, world_python, _patterns(only), sequences, workers)
+        return compare_original(folder, images, world_python, report.patterns, sequences, workers)
 
-    _show("original", compare, as_json, html)
+    _show("original", compare, as_json, report)
 
 
 @parity.command("model")
+@expand_options
 def parity_model_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
-    only: Annotated[str, typer.Option(help="Comma list of key patterns, such as 'A/*,rotary/*'.")] = "",
-    html: Html = None,
+    report: Annotated[ReportOptions, _like("A/*,rotary/*")],
     as_json: Json = False,
 ) -> None:
     """The VLA model's tokens, images, logits and actions against recordings; exit 1 if a check misses its limit."""
-    _show("model", lambda: _comparison("model")(folder, _patterns(only)), as_json, html)
+    _show("model", lambda: _comparison("model")(folder, report.patterns), as_json, report)
 
 
 @parity.command("trace")
+@expand_options
 def parity_trace_verb(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
-    only: Annotated[str, typer.Option(help="Comma list of run patterns, such as 'stub_*,real_*'.")] = "",
-    html: Html = None,
+    report: Annotated[ReportOptions, _like("stub_*,real_*", "run")],
     as_json: Json = False,
 ) -> None:
     """Trace processor, overlay and tracker against recorded runs; exit 1 if a check misses its limit."""
-    _show("trace", lambda: _comparison("trace")(folder, _patterns(only)), as_json, html)
+    _show("trace", lambda: _comparison("trace")(folder, report.patterns), as_json, report)
 
 
 def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
@@ -114,12 +130,9 @@ def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
     return compare
 
 
-def _patterns(text: str) -> list[str]:
-    return [pattern.strip() for pattern in text.split(",") if pattern.strip()]
-
-
-def _show(what: str, compare: Callable[[], ParityReport], as_json: bool, html: Path | None) -> None:
+def _show(what: str, compare: Callable[[], ParityReport], as_json: bool, options: ReportOptions) -> None:
     """Compare, print the report, write its page if asked for, and exit with the verdict."""
+    html = None if options.html is None else Path(options.html)
     if html is None:
         report = compare()
     else:

@@ -7,15 +7,13 @@ device.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from eval.backends.vulkan import NO_DEVICE, VulkanDevice, vulkan_devices
+from eval.sim.probe import last_json, render_box, run_module
 
 if TYPE_CHECKING:
     import sapien
@@ -45,18 +43,11 @@ def probe_vulkan(timeout: float = FIRST_IMAGE_SECONDS) -> VulkanReport:
 
     timeout: seconds after which the child is ended and the device counts as unusable.
     """
-    # The child must import this very package wherever it is started, and nothing that lies in the working directory.
-    command = [sys.executable, "-P", "-m", "eval.diagnostics.vulkan", "--json"]
-    path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")) if part)
-    try:
-        child = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env={**os.environ, "PYTHONPATH": path}, check=False
-        )
-    except subprocess.TimeoutExpired:
+    child = run_module("eval.diagnostics.vulkan", ["--json"], timeout)
+    if child is None:
         return VulkanReport(error=f"no image within {timeout:g} s")
-    lines = [line for line in child.stdout.splitlines() if line.startswith("{")]
-    if lines:
-        return VulkanReport.model_validate_json(lines[-1])
+    if line := last_json(child):
+        return VulkanReport.model_validate_json(line)
     last = (child.stderr.strip().splitlines() or ["nothing"])[-1]
     return VulkanReport(error=f"the rendering process ended with code {child.returncode}; its last line: {last}")
 
@@ -83,19 +74,7 @@ def render_test_image() -> VulkanReport:
 
 def _red_box(renderer: sapien.render.RenderSystem) -> tuple[Rgba, Rgba]:
     """The colours in the middle of a red box and beside it, where the lit background is."""
-    import sapien
-
-    scene = sapien.Scene([sapien.physx.PhysxCpuSystem(), renderer])
-    scene.set_ambient_light([0.5, 0.5, 0.5])
-    scene.add_directional_light([1, 0, -1], [1, 1, 1])
-    builder = scene.create_actor_builder()
-    builder.add_box_visual(half_size=[0.3, 0.3, 0.3], material=[1, 0, 0])
-    builder.build_kinematic()
-    camera = scene.add_camera("probe", 64, 48, fovy=1.0, near=0.01, far=10.0)
-    camera.entity.set_pose(sapien.Pose([-2, 0, 0]))
-    scene.update_render()
-    camera.take_picture()
-    image = camera.get_picture("Color")
+    image = render_box(renderer, (1, 0, 0), light=0.5)
     box, background = (tuple(image[row, column].tolist()) for row, column in ((24, 32), (2, 2)))
     return box, background
 

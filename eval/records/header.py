@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from eval.assets.record import AssetsRecord as AssetsRecord
 from eval.records.options import RunOptions
-from policies.base import PolicyDescription
+from policies.base import PolicyDescription, PolicyIdentity
 
 SCHEMA_VERSION: Final = 2
 
@@ -51,28 +51,6 @@ class WorldRecord(RecordModel):
     rendering: RenderingRecord | None = None
     drivers: tuple[JsonValue, ...] = ()
     versions: dict[str, JsonValue] = {}
-
-
-class PolicyIdentity(RecordModel):
-    """What of a policy decides its numbers: all of its description but remarks and details."""
-
-    name: str
-    weights: str | None = None
-    tracker: str | None = None
-    tracker_weights: str | None = None
-    code: str | None = None
-    dtype: str | None = None
-    generation: str | None = None
-    inference: str | None = None
-    preset: str | None = None
-    unnorm_keys: dict[str, str] = {}
-    seed: int | None = None
-    settings: dict[str, JsonValue] = {}
-
-    @classmethod
-    def of(cls, policy: PolicyDescription) -> PolicyIdentity:
-        """The deciding part of a description."""
-        return cls.model_validate(policy.model_dump(include=set(cls.model_fields)))
 
 
 class RunIdentity(RecordModel):

@@ -19,7 +19,6 @@ from eval.records.header import (
     AssetsRecord,
     GitRecord,
     MachineRecord,
-    PolicyIdentity,
     Rendered,
     RenderingRecord,
     RunHeader,
@@ -70,7 +69,7 @@ def read_header(content: Mapping[str, object]) -> RunHeader:
         identity=RunIdentity(
             world=_world_identity(identity),
             tasks={key: str(value) for key, value in _part(identity, "tasks").items()},
-            policy=PolicyIdentity.of(policy),
+            policy=policy.identity,
         ),
         policy=policy,
         options=options,

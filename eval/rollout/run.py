@@ -18,7 +18,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.shards import parse_shard, take_shard
 from eval.records.folder import RunData, RunFolder, load_run, plan_hash
-from eval.records.header import PolicyIdentity, Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
+from eval.records.header import Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
 from eval.records.options import RunOptions
 from eval.records.provenance import new_session
 from eval.records.results import EpisodeRecord
@@ -190,7 +190,7 @@ def new_header(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy,
             world=world,
             assets=_assets_identity(plan, options),
             tasks={name: _digest(text) for name, text in _user_tasks(plan).items()},
-            policy=PolicyIdentity.of(description),
+            policy=description.identity,
         ),
         policy=description,
         options=options,

@@ -10,13 +10,12 @@ from __future__ import annotations
 import functools
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from eval.errors import UserError, did_you_mean
+from eval.sim.probe import last_json, render_box, run_module
 
 SAMPLES, PATH_DEPTH = 32, 8
 """Rays a pixel and bounces of the original."""
@@ -86,16 +85,9 @@ def _denoiser(device: str) -> str:
 
 def _probe(what: str) -> dict[str, Any] | None:
     """What a child process saw; None if it failed, died or hung."""
-    path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")) if part)
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-m", "eval.sim.ray_tracing", what],
-            capture_output=True, text=True, timeout=PROBE_SECONDS, env={**os.environ, "PYTHONPATH": path}, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return None
-    lines = [line for line in child.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines and child.returncode == 0 else None
+    child = run_module("eval.sim.ray_tracing", [what], PROBE_SECONDS)
+    line = last_json(child) if child is not None and child.returncode == 0 else None
+    return None if line is None else json.loads(line)
 
 
 def _look(what: str) -> dict[str, Any]:
@@ -112,17 +104,8 @@ def _brightness(denoiser: str) -> float:
     import sapien
 
     apply(f"{TRACE}:{denoiser}")
-    scene = sapien.Scene([sapien.physx.PhysxCpuSystem(), sapien.render.RenderSystem()])
-    scene.set_ambient_light([0.4, 0.4, 0.4])
-    scene.add_directional_light([1, 0.5, -1], [1, 1, 1])
-    builder = scene.create_actor_builder()
-    builder.add_box_visual(half_size=[0.3, 0.3, 0.3], material=[0.8, 0.3, 0.2])
-    builder.build_kinematic()
-    camera = scene.add_camera("probe", 128, 96, fovy=1.0, near=0.01, far=10.0)
-    camera.entity.set_pose(sapien.Pose([-2, 0, 0]))
-    scene.update_render()
-    camera.take_picture()
-    return float(np.nan_to_num(camera.get_picture("Color")[..., :3]).mean())
+    image = render_box(sapien.render.RenderSystem(), (0.8, 0.3, 0.2), light=0.4, size=(128, 96))
+    return float(np.nan_to_num(image[..., :3]).mean())
 
 
 if __name__ == "__main__":

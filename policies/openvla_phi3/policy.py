@@ -15,22 +15,6 @@ class OpenVLAPhi3(Phi3VPolicy):
     name = "openvla_phi3"
     released = "furonghuang-lab/openvla_phi3v"
 
-    def __init__(
-        self, checkpoint: str | None = None, device: str = "auto", dtype: str = "auto", generation: str = "restricted"
-    ) -> None:
-        """Load a checkpoint.
-
-        Args:
-            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
-            device: auto, cpu, cuda or cuda:N.
-            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
-            generation: restricted (the likeliest action id) or full (the likeliest id of all).
-
-        Raises:
-            UserError: the checkpoint or an option cannot be used.
-        """
-        super().__init__(checkpoint, device, dtype, generation)
-
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         from policies.openvla_phi3.images import model_images
         from policies.phi3v.processor import Prompt

@@ -58,7 +58,9 @@ class Phi3VPolicy(ABC):
     released: ClassVar[str]
     """Where the trained checkpoint is on the hub."""
 
-    def __init__(self, checkpoint: str | None, device: str, dtype: str, generation: str) -> None:
+    def __init__(
+        self, checkpoint: str | None = None, device: str = "auto", dtype: str = "auto", generation: str = "restricted"
+    ) -> None:
         """Load a checkpoint.
 
         Args:
@@ -110,7 +112,7 @@ class Phi3VPolicy(ABC):
             episode.over = observation.step + 1 >= episode.info.max_steps
             self._episodes[observation.episode] = self._episodes.pop(observation.episode)
             notes = {
-                "pictures": list(given.prompt.images),
+                "images": list(given.prompt.images),
                 "labels": given.labels,
                 "trace": given.trace,
                 "values": predicted.values,

@@ -37,17 +37,7 @@ class VLA:
     """Checkpoint, tokenizer, ranges and model. Options are texts as a user writes them."""
 
     def __init__(self, checkpoint: str, device: str = "auto", dtype: str = "auto", generation: str = "restricted") -> None:
-        """Load a checkpoint.
-
-        Args:
-            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
-            device: auto, cpu, cuda or cuda:N.
-            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
-            generation: restricted (the likeliest action id) or full (the likeliest id of all).
-
-        Raises:
-            UserError: the checkpoint or an option cannot be used.
-        """
+        """Load a checkpoint. Arguments and errors: as of :class:`policies.phi3v.policy.Phi3VPolicy`."""
         if generation not in get_args(Rule):
             raise UserError(f'--generation "{generation}" is unknown.{did_you_mean(generation, get_args(Rule))}')
         self.rule: Rule = "full" if generation == "full" else "restricted"

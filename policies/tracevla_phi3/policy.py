@@ -36,10 +36,7 @@ class TraceVLAPhi3(Phi3VPolicy):
         """Load a checkpoint.
 
         Args:
-            checkpoint: folder, ``owner/name[@revision]`` on the hub, or ``tiny-random``.
-            device: auto, cpu, cuda or cuda:N.
-            dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
-            generation: restricted (the likeliest action id) or full (the likeliest id of all).
+            checkpoint, device, dtype, generation: as of :class:`policies.phi3v.policy.Phi3VPolicy`.
             trace_preset: released or paper.
             tracker: auto (CoTracker where it is installed and ``tracker_checkpoint`` is given, else optical flow), cotracker or
                 lucas_kanade.

@@ -84,5 +84,5 @@ class Notes(Still):
     def act(self, observations):
         red, blue = np.zeros((2, 40, 40, 3), np.uint8)
         red[..., 0] = blue[..., 2] = 255
-        notes = {"pictures": (red, blue), "labels": ("plain", "trace"), "values": np.arange(7) / 10}
+        notes = {"images": (red, blue), "labels": ("plain", "trace"), "values": np.arange(7) / 10}
         return [Action(np.zeros(7), notes=notes) for _ in observations]

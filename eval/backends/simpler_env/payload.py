@@ -21,7 +21,7 @@ def episode_payload(spec: EpisodeSpec, rendering: ray_tracing.Choice | None = No
         if spec.task not in ENVIRONMENT_MAP:
             raise UserError(f"The original simulator has no task {spec.task}; play it in our own world, without --world.")
         raise UserError(
-            f"The original simulator cannot be told to play {spec.task} {spec.setting} {spec.variant} #{spec.index}; "
+            f"The original simulator has no way to play {spec.task} {spec.setting} {spec.variant} #{spec.index}; "
             "play it in our own world, without --world."
         )
     kwargs = dict(reset.kwargs)

@@ -14,7 +14,6 @@ from eval.parity.ranking.paired import cell_of
 from eval.plan.sampling import spread
 from eval.plan.suites import make_plan
 from eval.records.folder import RUN_FILE, load_run, plan_hash
-from eval.records.header import PolicyIdentity
 from policies.registry import describe, load_policy
 
 POLICY = "oracle"
@@ -54,7 +53,7 @@ def rounds_of(levels: Sequence[str], plan: Sequence[EpisodeSpec], episodes: int)
     seen: set[tuple[tuple[str, str], ...]] = set()
     for text in levels:
         options = _options(text)
-        policy = PolicyIdentity.of(describe(load_policy(POLICY, options), POLICY, {}))
+        policy = describe(load_policy(POLICY, options), POLICY, {}).identity
         key = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
         if key in seen:
             raise UserError(f'--level "{text}" is there twice (seeds do not count); give each level once.')

@@ -27,7 +27,7 @@ from policies.phi3v.weights import load_model, model_of
 
 CPU = torch.device("cpu")
 LOGIT_STRIDES = (97, 193)
-"""Every so many ids were recorded of some logits."""
+"""Of some logits, every N-th id was recorded."""
 
 
 class ModelFile:

@@ -37,10 +37,10 @@ def test_an_episode_of_each_robot(policy: Policy, make_info, make_seen) -> None:
             assert action.command.shape == (7,)
             assert np.isfinite(action.command).all()
             assert (np.abs(action.notes["values"][:3]) <= 0.07).all()
-            assert [p.shape for p in action.notes["pictures"]] == [(336, 336, 3)] * (1 + (policy.name == "tracevla_phi3"))
+            assert [p.shape for p in action.notes["images"]] == [(336, 336, 3)] * (1 + (policy.name == "tracevla_phi3"))
             traced += action.notes["trace"]
             assert action.notes["trace"] == ("historial traces" in action.notes["prompt"])
-            assert len(action.notes["labels"]) == len(action.notes["pictures"])
+            assert len(action.notes["labels"]) == len(action.notes["images"])
             if robot == "widowx":
                 assert action.command[6] in (-1.0, 1.0)
         assert (time.perf_counter() - start) / 14 < 2  # 0.05 s where nothing else runs
