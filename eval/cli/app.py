@@ -47,7 +47,8 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit code: 0 fine, 1 a check or an episode failed, 2 unusable input."""
     try:
-        code = app([*(sys.argv[1:] if arguments is None else arguments)], standalone_mode=False)
+        given = [*(sys.argv[1:] if arguments is None else arguments)]
+        code = app(given, prog_name="simpler-eval", standalone_mode=False)
     except UserError as error:
         code = _complain(str(error))
     except _UsageProblem as error:

@@ -135,7 +135,7 @@ def _option(name: str, info: FieldInfo, text: str | None) -> inspect.Parameter:
     """One option; what is not given is None (or no value, or False), so that it differs from a default that was given."""
     default = info.default
     text = text or info.description or ""
-    if isinstance(default, str) and "default" not in text:
+    if isinstance(default, str) and default and "default" not in text:
         text += f"  [default: {default}]"
     option = typer.Option(help=text, envvar=ENVIRONMENT.get(name))
     kind: object = bool if default is False else list[str] | None if isinstance(default, tuple) else _scalar(info) | None

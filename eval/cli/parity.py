@@ -42,18 +42,28 @@ class ReportOptions(StrictModel):
         return [pattern.strip() for pattern in self.only.split(",") if pattern.strip()]
 
 
+def _folder(content: str) -> object:
+    return typer.Argument(help=f"Folder of {content}.")
+
+
 def _like(example: str, kind: str = "key") -> Only:
     return Only(("only", "html"), {"only": f"Comma list of {kind} patterns, such as '{example}'."})
 
 
+Recordings = Annotated[Path, _folder("recordings (one folder a key)")]
+RecordedImages = Annotated[Path, _folder("recorded images (with frames/)")]
+ModelRecordings = Annotated[Path, _folder("recordings of the model (model_*.json, processor.npz, ...)")]
+TraceRecordings = Annotated[Path, _folder("recorded trace runs (with runs/)")]
+WorldReport = Annotated[ReportOptions, _like("coke_*,carrot_*")]
+ImagesReport = Annotated[ReportOptions, _like("*coke*,*carrot*")]
+OriginalReport = Annotated[ReportOptions, _like("coke_*,vm_*")]
+ModelReport = Annotated[ReportOptions, _like("A/*,rotary/*")]
+TraceReport = Annotated[ReportOptions, _like("stub_*,real_*", "run")]
+
+
 @parity.command("world")
 @expand_options
-def parity_world_verb(
-    folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key).")],
-    report: Annotated[ReportOptions, _like("coke_*,carrot_*")],
-    assets: AssetsOption = None,
-    as_json: Json = False,
-) -> None:
+def parity_world_verb(folder: Recordings, report: WorldReport, assets: AssetsOption = None, as_json: Json = False) -> None:
     """Kinematics, controllers, resets and replays against recordings; exit 1 if a check misses its limit."""
     from eval.parity.recordings.world import compare_world
 
@@ -63,10 +73,7 @@ def parity_world_verb(
 @parity.command("images")
 @expand_options
 def parity_images_verb(
-    folder: Annotated[Path, typer.Argument(help="Folder of recorded images (with frames/).")],
-    report: Annotated[ReportOptions, _like("*coke*,*carrot*")],
-    assets: AssetsOption = None,
-    as_json: Json = False,
+    folder: RecordedImages, report: ImagesReport, assets: AssetsOption = None, as_json: Json = False
 ) -> None:
     """Render recorded states again and compare images; exit 1 if a check misses its limit."""
     from eval.parity.recordings.images import compare_images
@@ -77,8 +84,8 @@ def parity_images_verb(
 @parity.command("original")
 @expand_options
 def parity_original_verb(
-    folder: Annotated[Path, typer.Argument(help="Folder of recordings (one folder a key), as for `parity world`.")],
-    report: Annotated[ReportOptions, _like("coke_*,vm_*")],
+    folder: Recordings,
+    report: OriginalReport,
     images: Annotated[Path | None, typer.Option(help="Folder of recorded images, as for `parity images`.")] = None,
     world_python: Annotated[
         str | None, typer.Option(help="Interpreter of the original; default: of SIMPLER_ENV_PYTHON, else our own.")
@@ -98,22 +105,14 @@ def parity_original_verb(
 
 @parity.command("model")
 @expand_options
-def parity_model_verb(
-    folder: Annotated[Path, typer.Argument(help="Folder of recordings of the model (model_*.json, processor.npz, ...).")],
-    report: Annotated[ReportOptions, _like("A/*,rotary/*")],
-    as_json: Json = False,
-) -> None:
+def parity_model_verb(folder: ModelRecordings, report: ModelReport, as_json: Json = False) -> None:
     """The VLA model's tokens, images, logits and actions against recordings; exit 1 if a check misses its limit."""
     _show("model", lambda: _comparison("model")(folder, report.patterns), as_json, report)
 
 
 @parity.command("trace")
 @expand_options
-def parity_trace_verb(
-    folder: Annotated[Path, typer.Argument(help="Folder of recorded trace runs (with runs/).")],
-    report: Annotated[ReportOptions, _like("stub_*,real_*", "run")],
-    as_json: Json = False,
-) -> None:
+def parity_trace_verb(folder: TraceRecordings, report: TraceReport, as_json: Json = False) -> None:
     """Trace processor, overlay and tracker against recorded runs; exit 1 if a check misses its limit."""
     _show("trace", lambda: _comparison("trace")(folder, report.patterns), as_json, report)
 
