@@ -40,7 +40,7 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, str]) -> PolicyDe
     Raises:
         PolicyDescriptionError: ``describe()`` raises, or gives something that cannot be recorded.
     """
-    kind = f"{type(policy).__module__}:{type(policy).__qualname__}"
+    kind = f"the policy {type(policy).__qualname__}"
     try:
         answer: object = policy.describe()
     except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
@@ -58,7 +58,8 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, str]) -> PolicyDe
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {where}: {first['msg']}.") from error
+        problem = f"{where}: {first['msg']}" if where else first["msg"]
+        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {problem}.") from error
     except (TypeError, ValueError) as error:
         raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {error}.") from error
 

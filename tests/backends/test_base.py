@@ -34,7 +34,8 @@ def test_the_documented_example_is_a_world(module, make_spec, tmp_path):
     data = run([make_spec(0)], Still(), world=name, out=tmp_path / "run", workers=1, video="all")
     (record,) = data.records.values()
     assert (record.status, record.steps, record.video_error) == ("failure", 5, None)
-    assert data.header["world"]["name"] == "a world in which nothing happens"
+    assert data.header.world is not None
+    assert data.header.world.name == "a world in which nothing happens"
     assert play_episode(load_simulation(name)(WorldOptions()), Still(), make_spec(0)).record.steps == 5
 
 

@@ -100,7 +100,7 @@ def test_an_old_mapping_becomes_a_description() -> None:
         )
     )
     assert described == PolicyDescription(
-        name="x", seed=3, remarks=("half trained",), settings={"checkpoint": "a/b", "gain": 0.5}
+        name="x", seed=3, remarks=("half trained",), settings={"gain": 0.5}, details={"checkpoint": "a/b"}
     )
     assert describe(Described({"settings": {"a": 1}, "b": 2})) == PolicyDescription(name="Described", settings={"a": 1, "b": 2})
 
@@ -113,10 +113,10 @@ def test_a_description_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        (None, "policy Described returned None"),
-        ("x", "policy Described returned a str"),
-        ({"weights": 3}, "policy Described: weights"),
-        ({"network": object()}, "policy Described cannot be recorded: a object is no JSON value"),
+        (None, "policy Described gives None"),
+        ("x", "policy Described gives a str"),
+        ({"weights": 3}, "policy Described cannot be recorded: weights"),
+        ({"network": object()}, "policy Described cannot be recorded: input was not a valid JSON"),
     ],
 )
 def test_what_is_no_description_is_one_line(description: object, message: str) -> None:

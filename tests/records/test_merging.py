@@ -10,6 +10,7 @@ import pytest
 from fake_policies import Notes, Still
 from scripted_runs import scripted_run
 
+from eval.backends.base import OwnBackend, OwnWorker, WorldOptions
 from eval.cli import main
 from eval.errors import UserError
 from eval.plan.suites import make_plan
@@ -195,10 +196,12 @@ def test_runs_without_a_common_way_of_rendering_are_refused(play, make_spec, mon
     traced = [make_spec(i).model_copy(update={"shader": "rt"}) for i in range(4)]
     records = {rt: RenderingRecord(rt=rt) for rt in ("raster", "trace")}
 
-    def world_of(options, plan):
-        return None, WorldIdentity(name="fake_world", rendering=records[options.rt])
+    worker = OwnWorker("fake_world", WorldOptions())
 
-    monkeypatch.setattr("eval.rollout.run.find_world_of", world_of)
+    def world_of(options, plan):
+        return OwnBackend(WorldIdentity(name="fake_world", rendering=records[options.rt]), worker)
+
+    monkeypatch.setattr("eval.rollout.run.find_backend_of", world_of)
     seen = [play(f"s{k}", traced, shard=f"{k + 1}/2", rt=rt, policy=Notes()) for k, rt in enumerate(records)]
     with pytest.raises(UserError, match=r"has world.rendering"):
         load_runs(seen)

@@ -15,6 +15,7 @@ from PIL import Image
 from scripted_runs import scripted_run
 
 import eval.cli.ranking
+from eval.backends.base import OwnBackend, OwnWorker, WorldOptions
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.ranking.comparison import compare_policies
@@ -23,7 +24,7 @@ from eval.parity.ranking.plot import family_of, plot
 from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, rounds_of
 from eval.parity.ranking.table import heading, markdown, rows
 from eval.records.folder import load_run
-from eval.records.header import AssetsRecord, WorldRecord
+from eval.records.header import AssetsRecord, WorldIdentity, WorldRecord
 from eval.records.stats import mcnemar_exact, paired_difference_interval
 
 OURS, ORIGINAL = "simpler-eval", "simpler-env"
@@ -274,7 +275,8 @@ def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatc
         play(path, step.plan, "s" * len(step.plan), step.name)
 
     monkeypatch.setattr(eval.cli.ranking, "_run", play_round)
-    monkeypatch.setattr("eval.rollout.run.find_backend_of", lambda *_: None)
+    backend = OwnBackend(WorldIdentity(name="fake_world"), OwnWorker("fake_world", WorldOptions()))
+    monkeypatch.setattr("eval.rollout.run.find_backend_of", lambda *_: backend)
     options = ["--task", CUBE, "--episodes", 30, "--level", "noise=0", "--level", "noise=0.4", "--out", tmp_path / "out"]
     code, _, err = verb(*options, "--world", ORIGINAL)
     assert code == 0

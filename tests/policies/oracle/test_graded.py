@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scripted_runs import scripted_run
 
+from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.titles import title
 from policies.base import Action, EpisodeInfo, Observation, Privileged, Proprio, RobotName
@@ -119,12 +122,14 @@ def test_the_policy_view_shows_what_the_robot_got() -> None:
         assert (action.notes["values"] == action.command).all()
 
 
-def test_record_and_table_say_what_it_was_given() -> None:
+def test_record_and_table_say_what_it_was_given(tmp_path: Path, make_spec: Callable[[int], EpisodeSpec]) -> None:
     policy = OraclePolicy(noise="0.3", delay="2", seed="1")
     described = policy.describe()
     assert described.settings == {"noise": 0.3, "delay": 2}
     assert described.seed == 1
-    heading = title({"identity": {"policy": "oracle"}, "policy": described.model_dump()})
+    options = {"noise": "0.3", "delay": "2", "seed": "1"}
+    data = scripted_run(tmp_path / "run", [make_spec(0)], policy="oracle", policy_args=options)
+    heading = title(data.header)
     assert heading.startswith("oracle (noise 0.3, delay 2, seed 1) in ")
     assert OraclePolicy(noise=0.5).describe().remarks == ("noise 0.5",)
 
