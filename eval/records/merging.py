@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,14 +30,13 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False) -> RunData:
     Raises UserError if policies, worlds or plans contradict each other, if two runs have different verdicts for an
     episode, or, unless ``partial``, if a shard of a plan is not among them.
     """
-    first = runs[0]
-    for run in runs[1:]:
-        require_poolable(first, run)
+    for pair in itertools.combinations(runs, 2):  # two runs may share what the first lacks
+        require_poolable(*pair)
     plan = _union_of_plans(runs)
     missing = _missing_shards(runs)
     if missing and not partial:
         raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with --partial.")
-    return RunData(first.path, _header(runs, plan, missing), plan, _union_of_records(runs))
+    return RunData(runs[0].path, _header(runs, plan, missing), plan, _union_of_records(runs))
 
 
 def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:
