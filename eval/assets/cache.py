@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+@dataclass(frozen=True)
 class GeneratedFiles:
     """Files of the cache that deterministic code generates, each with its checksum in a folder of its own.
 
@@ -46,19 +48,23 @@ class GeneratedFiles:
     that race write the same bytes.
     """
 
-    def __init__(self, kind: str, version: str) -> None:
-        """kind: a name for what is generated; version: of the code that generates it."""
-        folder = cache_folder() / kind / version
-        self._files, self._checksums = folder / "files", folder / "checksums"
+    kind: str
+    """A name for what is generated."""
+    version: str
+    """Of the code that generates it."""
+    root: Path = field(default_factory=lambda: cache_folder())
 
     def path(self, name: str) -> Path:
         """Where a file lies, or will lie."""
-        return self._files / name
+        return self.root / self.kind / self.version / "files" / name
+
+    def _list(self, name: str) -> Path:
+        return self.root / self.kind / self.version / "checksums" / name
 
     def is_intact(self, name: str) -> bool:
         """Whether a file, and those that it was written ``beside``, are there with the content that was written."""
         try:
-            listed = [line.split(" ", 1) for line in (self._checksums / name).read_text().splitlines()]
+            listed = [line.split(" ", 1) for line in self._list(name).read_text().splitlines()]
             return bool(listed) and all(file_checksum(self.path(file)) == expected for expected, file in listed)
         except (OSError, ValueError):  # never written, lost, or a list that is damaged itself
             return False
@@ -67,4 +73,4 @@ class GeneratedFiles:
         """Write a file; ``beside``: names of files, written before, without which it is of no use."""
         write_whole(self.path(name), content)
         listed = {name: checksum(content)} | {other: file_checksum(self.path(other)) for other in beside}
-        write_whole(self._checksums / name, "".join(f"{value} {file}\n" for file, value in listed.items()).encode())
+        write_whole(self._list(name), "".join(f"{value} {file}\n" for file, value in listed.items()).encode())

@@ -56,6 +56,7 @@ class Assets:
         self._stand_ins: set[str] = set()
         self._broken: dict[str, str] = {}
         self._checksums: dict[str, str] = {}
+        self._urdfs: dict[str, Path] = {}
 
     @classmethod
     def from_option(cls, text: str | None, inspect: Inspect = inspect) -> Assets:
@@ -112,6 +113,11 @@ class Assets:
     def urdf(self, name: str) -> Path:
         """Any URDF (a robot, a cabinet) with absolute mesh paths, written to the cache."""
         name = _canonical(name)
+        if name not in self._urdfs:
+            self._urdfs[name] = self._with_absolute_paths(name)
+        return self._urdfs[name]
+
+    def _with_absolute_paths(self, name: str) -> Path:
         source = self.path(name)
         if not any(source.is_relative_to(pack) for pack in self.packs):
             return source  # the meshes of our own lie beside it

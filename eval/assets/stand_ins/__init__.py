@@ -32,9 +32,14 @@ def has_stand_in(name: str) -> bool:
 def stand_in_path(name: str) -> Path | None:
     """The stand-in for a file (name relative to a pack), generated if need be, or None if there is none.
 
-    Any number of processes may ask at once. What is damaged or lost in the cache is generated again.
+    Any number of processes may ask at once. What is damaged or lost in the cache is generated again; a process checks a file
+    once, since every episode asks for all of its files.
     """
-    files = GeneratedFiles("stand_ins", generator_version())
+    return _checked_path(name, GeneratedFiles("stand_ins", generator_version()))
+
+
+@cache
+def _checked_path(name: str, files: GeneratedFiles) -> Path | None:
     if files.is_intact(name):
         return files.path(name)
     from eval.assets.stand_ins.table import TABLE
@@ -43,6 +48,6 @@ def stand_in_path(name: str) -> Path | None:
         return None
     stand_in = TABLE[name]
     for mesh in stand_in.meshes:
-        stand_in_path(mesh)
+        _checked_path(mesh, files)
     files.write(name, stand_in.generate(), stand_in.meshes)
     return files.path(name)
