@@ -1,6 +1,6 @@
 # Everything sets itself up in .venv (tools/setup.sh); git, make and python3 are all that must be there.
 #   make demo PYTHON=python3.12     chooses the interpreter
-#   make demo ARGS='--workers 1'    hands options on to simpler-eval demo
+#   make demo ARGS='--workers 1'    passes options to simpler-eval demo
 PY := .venv/bin/python
 export PYTHON
 
@@ -10,7 +10,7 @@ help:
 	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
 	@echo "make test    lint, check the types, run the tests (without those marked slow)"
 	@echo "make coverage  run all tests and say which lines they reach, also in processes that they start"
-	@echo "make doctor  say what works on this machine, and how to fix what does not"
+	@echo "make doctor  check this machine, and say how to fix what is missing"
 	@echo "make setup   only the set-up"
 	@echo "make vla     add torch and transformers, for policies that are neural networks"
 

@@ -1,4 +1,4 @@
-"""Tasks, suites, tables and published numbers as data, and what is common to reading them (``schema``)."""
+"""Tasks, suites, tables and published numbers as data, and their common parsing (``schema``)."""
 
 from task_configs.schema.tables import lights, objects, robot_places, robots, scenes
 

@@ -45,7 +45,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 @pytest.fixture(scope="session")
 def bulk() -> Path:
-    """Folder of all recordings; a test that asks for it is skipped where there is none."""
+    """Folder of all recordings; a test that needs it is skipped where there is none."""
     if needs_bulk.args[0]:
         pytest.skip(NEEDS_BULK)
     return SHARED

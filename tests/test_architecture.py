@@ -38,14 +38,14 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
 BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description")
-"""How the registry finds, loads and describes policies; nobody else's business."""
+"""How the registry finds, loads and describes policies; private to it."""
 SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace")
 """Packages that several policies are made of; policies know no other policy."""
 
 SAPIEN_ROOMS = ("eval.sim", "eval.backends.sapien3")
 SAPIEN_EXCEPTIONS = {
     "eval.backends.simpler_env.worker": "runs in the interpreter of the original, on its SAPIEN",
-    "eval.diagnostics.vulkan": "asks SAPIEN whether it can render here, before anything else is installed",
+    "eval.diagnostics.vulkan": "checks whether SAPIEN can render here, before anything else is installed",
     "eval.parity.recordings.controller": "puts recorded joints into a robot without a world around it",
     "eval.parity.recordings.images": "puts recorded poses into a scene and renders it",
     "eval.parity.recordings.sequences": "puts recorded targets into a controller between two steps",
@@ -83,11 +83,11 @@ def imported(nodes: Iterable[ast.AST], module: str) -> Iterator[Import]:
 @cache
 def imports() -> tuple[Import, ...]:
     """Those of every file."""
-    found: list[Import] = []
+    entries: list[Import] = []
     for path in sorted(path for package in PACKAGES for path in (REPO / package).rglob("*.py")):
         module = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
-        found += imported([ast.parse(path.read_text(encoding="utf-8"))], module)
-    return tuple(found)
+        entries += imported([ast.parse(path.read_text(encoding="utf-8"))], module)
+    return tuple(entries)
 
 
 def within(module: str, *packages: str) -> bool:
@@ -181,15 +181,15 @@ def test_task_configs_know_only_the_errors() -> None:
 
 
 def test_only_the_world_imports_sapien() -> None:
-    found = {entry.importer for entry in imports() if within(entry.target, "sapien")}
-    outside = {module for module in found if not within(module, *SAPIEN_ROOMS)}
+    importers = {entry.importer for entry in imports() if within(entry.target, "sapien")}
+    outside = {module for module in importers if not within(module, *SAPIEN_ROOMS)}
     assert sorted(outside - SAPIEN_EXCEPTIONS.keys()) == []
     assert sorted(SAPIEN_EXCEPTIONS.keys() - outside) == [], "no longer an exception: delete the line"
 
 
 def test_only_the_networks_import_torch() -> None:
-    found = {entry.importer for entry in imports() if within(entry.target, "torch", "transformers")}
-    assert sorted(module for module in found if not within(module, *TORCH_ROOMS)) == []
+    importers = {entry.importer for entry in imports() if within(entry.target, "torch", "transformers")}
+    assert sorted(module for module in importers if not within(module, *TORCH_ROOMS)) == []
 
 
 def test_the_worker_of_the_original_needs_nothing_of_ours() -> None:
@@ -201,7 +201,7 @@ def test_the_worker_of_the_original_needs_nothing_of_ours() -> None:
 
 
 HEAVY_ON_PURPOSE = {
-    "eval.simpler_env": "stands in for a package that is a simulator: who imports it asks for SAPIEN",
+    "eval.simpler_env": "replaces a package that is a simulator: who imports it needs SAPIEN",
     "policies.phi3v.parity": "compares networks: its entry point is loaded by `parity model` alone",
 }
 """Packages that load something heavy, with what is below them."""

@@ -43,8 +43,8 @@ def test_a_link_in_the_readme_leads_somewhere(link: str) -> None:
 
 def test_every_package_that_the_project_asks_for_is_pinned() -> None:
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
-    names = {re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0].lower().replace("_", "-") for line in asked}
+    required = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    names = {re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0].lower().replace("_", "-") for line in required}
     pins = re.findall(r"^([A-Za-z0-9_.-]+)==", (REPO / "constraints.txt").read_text(), re.MULTILINE)
     assert names - {pin.lower().replace("_", "-") for pin in pins} == set()
 

@@ -232,7 +232,7 @@ def thin_reset(reset: Facts) -> Facts:
 
 
 def choose(sequences: list[Facts], first: int, successful: int) -> list[int]:
-    """The first one if any is wanted, then those asked for."""
+    """Numbers of the first ``first`` sequences and of ``successful`` more that end in success; the first one always."""
     if not first and not successful:
         return []
     chosen = list(range(min(max(first, 1), len(sequences))))
@@ -244,20 +244,20 @@ def choose(sequences: list[Facts], first: int, successful: int) -> list[int]:
 
 
 def write_images(recordings: Path, target: Path) -> None:
-    """Of the first frame of every rasterised key: how it was asked for, its camera, and where robot and objects are seen."""
+    """Of the first frame of every rasterised key: its specification and camera, and where robot and objects are seen."""
     frames: Facts = {}
     for path in sorted((recordings / "images/frames").glob("*/f0.json")):
         state = read_json(path)
         if nested(state["renderer"])["shader_dir"] == "rt":
             continue
         ids = np.asarray(Image.open(path.with_name("f0.seg.png")))
-        asked, camera = nested(state["spec"]), nested(state["camera"])
+        requested, camera = nested(state["spec"]), nested(state["camera"])
         groups = {str(actor["name"]): ids_of([actor]) for actor in listed(state["actors"]) if actor["foreground"]}
         for articulation in listed(state["articulations"]):
             name = "robot" if articulation["is_robot"] else "cabinet"
             groups[name] = ids_of(listed(articulation["links"]))
         frame: Facts = {name: state[name] for name in FRAME}
-        frame["spec"] = {name: asked[name] for name in FRAME_SPEC if name in asked}
+        frame["spec"] = {name: requested[name] for name in FRAME_SPEC if name in requested}
         frame["camera"] = {name: value for name, value in camera.items() if "trinsic" in name}
         frame["seen"] = {name: place for name, numbers in groups.items() if (place := place_of(np.isin(ids, numbers)))}
         frames[path.parent.name] = frame

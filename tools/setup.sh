@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv ready: a virtual environment with pinned packages, and a Vulkan device that SAPIEN can draw with.
+# Makes .venv ready: a virtual environment with pinned packages, and a Vulkan device that SAPIEN can render with.
 #
 #   tools/setup.sh          the simulator, with a scripted policy
 #   tools/setup.sh test     and what the tests need
@@ -17,8 +17,8 @@ fail() { echo "set-up: $*" >&2; exit 1; }
 
 extra=${1:-core}
 case $extra in
-    core) wanted=. ;;
-    test | vla) wanted=".[$extra]" ;;
+    core) requirement=. ;;
+    test | vla) requirement=".[$extra]" ;;
     demo | all)
         if [ "$extra" = all ]; then "$0" test; else "$0" core; fi
         "$0" vla || say "going on without the neural policies; \`make vla\` tries again"
@@ -57,12 +57,12 @@ run_quietly() { "$@" >"$log" 2>&1 || { tail -n 15 "$log" >&2; return 1; }; }
 apt_install() {
     say "installing system packages: ${*}"
     run_quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" \
-        || fail "apt-get could not install ${*}; mend what it says above and run this again"
+        || fail "apt-get could not install ${*}; fix what it says above and run this again"
 }
 
 apt_update() {
     say "reading the system's package lists"
-    run_quietly as_root apt-get update -q || fail "apt-get update failed; mend what it says above and run this again"
+    run_quietly as_root apt-get update -q || fail "apt-get update failed; fix what it says above and run this again"
 }
 
 # ---- the interpreter and the virtual environment ---------------------------------------------------------------------
@@ -119,11 +119,11 @@ install_packages() {
     source=()
     if [ "$extra" = vla ]; then torch_source; fi
     say "installing the pinned packages into .venv (the first time downloads some hundred megabytes)"
-    .venv/bin/python -m pip install --no-input --disable-pip-version-check "${source[@]}" -c constraints.txt -e "$wanted" \
+    .venv/bin/python -m pip install --no-input --disable-pip-version-check "${source[@]}" -c constraints.txt -e "$requirement" \
         | sed -u -n -E 's/^ *(Downloading|Using cached) ([^ ]+) \((.*[MG]B)\).*/set-up:   \2 (\3)/p; /^(Installing|Successfully)/p' \
         | cut -c 1-120 \
-        || fail "pip could not install the packages; mend what it says above and run this again"
-    # SAPIEN asks for opencv-python and this project for its build without a window system. Both fill the folder cv2, and
+        || fail "pip could not install the packages; fix what it says above and run this again"
+    # SAPIEN requires opencv-python and this project for its build without a window system. Both fill the folder cv2, and
     # the first one needs X libraries that a server has not.
     if ! .venv/bin/python -c 'import cv2' 2>/dev/null; then
         say "putting back OpenCV's build without a window system"
@@ -134,7 +134,7 @@ install_packages() {
 
 # ---- the Vulkan device -----------------------------------------------------------------------------------------------
 # The log then ends with the device, or with what is missing.
-can_draw() { timeout -k 5 300 .venv/bin/python -m eval.diagnostics.vulkan >"$log" 2>&1; }
+can_render() { timeout -k 5 300 .venv/bin/python -m eval.diagnostics.vulkan >"$log" 2>&1; }
 
 # Debian 12's own Mesa is older than what this project is tested with; its backports have the right one.
 suite_of_mesa() {
@@ -154,20 +154,20 @@ add_source() {
     apt_update
 }
 
-# SAPIEN itself needs the X client library even where there is no screen; Mesa draws on the CPU.
+# SAPIEN itself needs the X client library even where there is no screen; Mesa renders on the CPU.
 ensure_vulkan() {
     local suite packages="mesa-vulkan-drivers libvulkan1 libx11-6"
-    say "looking for a Vulkan device that SAPIEN can draw with"
-    if ! can_draw; then
+    say "looking for a Vulkan device that SAPIEN can render with"
+    if ! can_render; then
         suite=$(suite_of_mesa)
-        may_install || fail "SAPIEN has no Vulkan device to draw with; ask the administrator for:" \
+        may_install || fail "SAPIEN has no Vulkan device to render with; ask the administrator for:" \
             "apt-get install ${suite:+-t $suite }$packages"
         say "none found: Mesa's software renderer will do"
         apt_update
         if [ -n "$suite" ]; then add_source "$suite"; fi
         # shellcheck disable=SC2086
         apt_install ${suite:+-t "$suite"} $packages
-        can_draw || fail "Mesa is installed, but SAPIEN still cannot draw: $(tail -n 1 "$log")"
+        can_render || fail "Mesa is installed, but SAPIEN still cannot render: $(tail -n 1 "$log")"
     fi
     say "$(tail -n 1 "$log")"
 }

@@ -42,9 +42,11 @@ def table(settings: Iterable[SettingInfo]) -> str:
     for info in settings:
         by_task.setdefault(info.task, {})[info.setting] = info
     lines = ["| task | " + " | ".join(", ".join(column) for column in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for task, found in by_task.items():
-        cells = ["<br>".join(_cell(found[name], len(column) > 1) for name in column if name in found) for column in COLUMNS]
-        about = next(iter(found.values())).about
+    for task, by_setting in by_task.items():
+        cells = [
+            "<br>".join(_cell(by_setting[name], len(column) > 1) for name in column if name in by_setting) for column in COLUMNS
+        ]
+        about = next(iter(by_setting.values())).about
         lines.append(f"| `{task}`<br>{about} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -66,7 +68,7 @@ def with_table(page: str, new: str) -> str:
 def render(folder: Path, assets: str | None, only: str = "*", again: bool = False) -> list[str]:
     """Render the images of the settings that match, unless they show the right episode; names of those rendered."""
     from eval.assets.resolver import Assets
-    from eval.parity.recordings.pictures import small_jpeg
+    from eval.parity.recordings.comparison_images import small_jpeg
     from eval.sim.world import World
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Where files are kept that this project makes itself: stand-ins, robot files with absolute paths, random checkpoints."""
+"""The cache of files that this project generates: stand-ins, robot files with absolute paths, random checkpoints."""
 
 from __future__ import annotations
 

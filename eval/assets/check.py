@@ -1,4 +1,4 @@
-"""Which asset files the suites need, and what is here of each."""
+"""Which asset files the suites need, and the state of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AssetFile:
 
 
 def check_assets(assets: str | None = None, suites: Sequence[str] = ()) -> list[AssetFile]:
-    """What is here of every file that the suites need, with the meshes, materials and textures that those name.
+    """The state of every file that the suites need, with the meshes, materials and textures that those name.
 
     ``assets`` as ``--assets``; without ``suites``: all. Raises UserError for an unknown suite or an unusable pack.
     """
@@ -39,7 +39,7 @@ def check_assets(assets: str | None = None, suites: Sequence[str] = ()) -> list[
 
 
 def check_files(names: Iterable[str], packs: Sequence[Path]) -> list[AssetFile]:
-    """What some packs have of these files and of those that they name, sorted by name."""
+    """The state of these files and of those that they name, in the given packs; sorted by name."""
     checked: dict[str, AssetFile] = {}
     queue = sorted(names, reverse=True)
     while queue:

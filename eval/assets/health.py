@@ -1,6 +1,6 @@
 """Whether an asset file can be what its name says: enough to name a broken one before the simulator fails on it.
 
-A few milliseconds a file. Whether the content is exactly the original's is told by ``simpler-eval assets check``.
+A few milliseconds a file. Whether the content is exactly the original's, ``simpler-eval assets check`` shows.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _jpeg(data: bytes) -> None:
 
 def _glb(data: bytes) -> None:
     if data[:4] != b"glTF" or len(data) < 20:
-        raise BrokenFileError("it is no binary glTF file")
+        raise BrokenFileError("it is not a binary glTF file")
     length = int.from_bytes(data[8:12], "little")
     if length > len(data):
         raise BrokenFileError(f"it has {len(data)} of {length} bytes")
@@ -97,7 +97,7 @@ def _obj(data: bytes) -> None:
     try:
         largest = max(int(corner.split(b"/", 1)[0]) for face in faces for corner in face.split())
     except ValueError:
-        raise BrokenFileError("a face is no list of numbers") from None
+        raise BrokenFileError("a face is not a list of numbers") from None
     if largest > vertices:
         raise BrokenFileError(f"a face names vertex {largest} of {vertices}")
 

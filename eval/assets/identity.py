@@ -1,4 +1,4 @@
-"""What of the asset files decides the results of a run, as one text: runs may be pooled only if theirs are equal."""
+"""One text for the asset files that decide a run's results: runs may be pooled only if theirs are equal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _File(NamedTuple):
     state: str
     """``original``, ``changed``, ``stand-in`` or ``broken``."""
     content: str
-    """What the state leaves open: the checksum, or the version of our own generators; empty for the original's content."""
+    """Beside the state: the checksum, or the version of our own generators; empty for the original's content."""
 
 
 def assets_identity(plan: Sequence[EpisodeSpec], assets: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a look at an asset file tells: its checksum, whether it is broken, and which files it names."""
+"""Inspecting an asset file: its checksum, whether it is broken, and which files it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eval.assets.cache import cache_folder, write_whole
 
 
 class Inspection(BaseModel):
-    """What was read from one file."""
+    """The result for one file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -103,7 +103,7 @@ class StoredInspections:
         self._new: dict[str, _Stored] = {}
 
     def __call__(self, path: Path) -> Inspection:
-        """What is known of the file, or else what is read."""
+        """The stored inspection of the file, or a new one."""
         stat = path.stat()
         name = str(path)
         stored = self._new.get(name) or self._known.get(name)

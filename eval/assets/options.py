@@ -1,4 +1,4 @@
-"""How the user names asset packs; apart from what reads them, so that a command line loads fast."""
+"""The options that name asset packs; in a module of their own, so that a command line loads fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ and a resumed run all know of it."""
 
 
 def assets_text(assets: str | None, fallback: bool) -> str | None:
-    """``--assets`` extended by what ``--assets-fallback`` adds."""
+    """``--assets`` with the word that ``--assets-fallback`` adds."""
     if not fallback:
         return assets
     chosen = assets if assets is not None else os.environ.get(ENVIRONMENT_VARIABLE, "")

@@ -1,4 +1,4 @@
-"""What a run records of the asset files that its worlds read."""
+"""A run's record of the asset files that its worlds read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class AssetsRecord(BaseModel):
-    """Which files a world read. A key that is not known is an error, so that nothing recorded is silently lost."""
+    """The files that a world read. A key that is not known is an error, so that nothing recorded is silently lost."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     packs: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] | None = None
-    """Names of the files that a stand-in took the place of; None: not known."""
+    """Names of the files that a stand-in replaced; None: not known."""
     kind: Literal["original", "stand-ins", "mixed"] | None = None
     files: dict[str, str] = {}
     """Checksum by name, of the files that came from a pack."""

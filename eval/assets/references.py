@@ -18,7 +18,7 @@ PATTERNS: Mapping[str, re.Pattern[bytes]] = {
 
 
 def references(path: Path, content: bytes) -> tuple[str, ...]:
-    """The files that ``content`` names, relative to the folder of ``path``, each once; whether they exist is not asked.
+    """The files that ``content`` names, relative to the folder of ``path``, each once; whether they exist is not checked.
 
     ``path`` says the format by its suffix. What names no file of a kind that belongs there (a COLLADA file names images
     by identifiers too) is left out.

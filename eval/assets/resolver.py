@@ -2,7 +2,7 @@
 
 A pack is a folder in the layout of the original asset repository (``data/...``, ``mani_skill2_real2sim/assets/...``).
 Packs are searched in order. A pack that holds a ``standins.json`` is made of stand-ins: whatever is taken from it
-counts as one, file by file. A file that is broken is an error, unless the user asked to go on with the next pack or the
+counts as one, file by file. A file that is broken is an error, unless the user chose to go on with the next pack or the
 stand-in.
 
 Which generator makes which stand-in: :mod:`eval.assets.stand_ins.table`.
@@ -130,7 +130,7 @@ class Assets:
         return _write_cached(ElementTree.tostring(root))
 
     def record(self) -> AssetsRecord:
-        """What this process used so far."""
+        """The files that this process used so far."""
         kind: Literal["original", "stand-ins", "mixed"]
         if self._originals and self._stand_ins:
             kind = "mixed"
@@ -244,7 +244,7 @@ def _checked_pack(pack: Path) -> Path:
     if (pack / "mani_skill2_real2sim").is_dir():
         return pack.resolve()
     raise UserError(
-        f"{pack} is no asset pack: it has neither a data/ nor a mani_skill2_real2sim/ folder. "
+        f"{pack} is not an asset pack: it has neither a data/ nor a mani_skill2_real2sim/ folder. "
         f"Give the top folder of the original asset repository."
     )
 

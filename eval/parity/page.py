@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from eval.errors import UserError
-from eval.parity.recordings.pictures import AMPLIFIED
+from eval.parity.recordings.comparison_images import AMPLIFIED
 from eval.parity.report import ParityReport
 from eval.records.provenance import provenance
 
@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def prepare_page(file: Path) -> None:
-    """Tell before a long comparison that its page could not be written. Raises UserError."""
+    """Report before a long comparison that its page could not be written. Raises UserError."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         existed = file.exists()
@@ -30,7 +30,7 @@ def prepare_page(file: Path) -> None:
 
 
 def write_page(report: ParityReport, file: Path, title: str) -> None:
-    """Write all checks, notes and pictures; ``title`` says what was compared."""
+    """Write all checks, notes and images; ``title`` says what was compared."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["data"] = lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     origin = provenance()
@@ -38,7 +38,7 @@ def write_page(report: ParityReport, file: Path, title: str) -> None:
         title=title,
         report=report,
         missed=[check for check in report.checks if not check.passed],
-        pairs=[(key, list(pairs)) for key, pairs in groupby(report.pictures, key=lambda pair: pair.key)],
+        pairs=[(key, list(pairs)) for key, pairs in groupby(report.images, key=lambda pair: pair.key)],
         amplified=AMPLIFIED,
         origin=origin,
         git=origin.git,

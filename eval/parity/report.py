@@ -1,4 +1,4 @@
-"""What a comparison with recordings found."""
+"""The result of a comparison with recordings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Check:
     limit: float
     unit: str
     n: int
-    """How many values were compared."""
+    """Number of values compared."""
 
     @property
     def passed(self) -> bool:
@@ -29,8 +29,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class PicturePair:
-    """Two pictures that should be equal, as small JPEG files for a page."""
+class ImagePair:
+    """Two images that should be equal, as small JPEG files for a page."""
 
     key: str
     frame: str
@@ -39,7 +39,7 @@ class PicturePair:
     difference: bytes
     """Amplified."""
     apart: float
-    """Mean absolute difference of the full pictures, of 255."""
+    """Mean absolute difference of the full images, of 255."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class ParityReport:
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
-    """What a number alone does not say: which sequences ended differently, what is reported without a limit."""
-    pictures: tuple[PicturePair, ...] = ()
+    """Details beside the numbers: which sequences ended differently, what is reported without a limit."""
+    images: tuple[ImagePair, ...] = ()
     """For a page; not part of the JSON."""
 
     @property

@@ -30,7 +30,7 @@ class SweepReset:
     setup: Setup
     """The variant's, with the robot's place."""
     objects: Mapping[str, Vec2 | int]
-    """What the original's scripts give as ``obj_init_options``: ``init_xy`` [m] or ``episode_id``, or nothing."""
+    """The original's ``obj_init_options``: ``init_xy`` [m] or ``episode_id``, or nothing."""
 
 
 def matching_variants(task_name: str, setting: str, patterns: Sequence[str]) -> list[Variant]:

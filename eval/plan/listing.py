@@ -1,4 +1,4 @@
-"""What there is to plan: every setting of every task, and every suite."""
+"""Lists for the user: every setting of every task, and every suite."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class SuiteInfo:
 
 def describe_tasks() -> list[SettingInfo]:
     """Every setting of every task."""
-    found = []
+    settings = []
     for name in task_names():
         task = load_task(name)
         for key, setting in task.settings.items():
             variants = len(task.variants(key))
             episodes = variants * setting.episodes.count
-            found.append(SettingInfo(name, key, task.setup.robot, task.about, variants, episodes, task.max_steps))
-    return found
+            settings.append(SettingInfo(name, key, task.setup.robot, task.about, variants, episodes, task.max_steps))
+    return settings
 
 
 def describe_suites() -> list[SuiteInfo]:
     """Every suite."""
-    found = []
+    suites = []
     for name in suite_names():
         plan, suite = make_plan(suite=name), load_suite(name)
-        found.append(SuiteInfo(name, suite.about, tuple(dict.fromkeys(spec.task for spec in plan)), len(plan)))
-    return found
+        suites.append(SuiteInfo(name, suite.about, tuple(dict.fromkeys(spec.task for spec in plan)), len(plan)))
+    return suites

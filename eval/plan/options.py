@@ -1,4 +1,4 @@
-"""What is to be played, as one object: the same for the command line, the Python functions and the plan they make."""
+"""Which episodes to play, as one object: the same for the command line, the Python functions and the plan they make."""
 
 from __future__ import annotations
 

@@ -39,6 +39,6 @@ def sample(specs: Sequence[EpisodeSpec], share: float, seed: int) -> list[Episod
 
 
 def _strided(count: int) -> list[int]:
-    """0 .. count-1 by steps of about the golden section of ``count``: any beginning of it is spread evenly."""
+    """0 .. count-1 by steps of about the golden section of ``count``: its first n numbers are spread evenly, for any n."""
     stride = next(step for step in range(math.ceil(GOLDEN_SECTION * count), 2 * count + 1) if math.gcd(step, count) == 1)
     return [i * stride % count for i in range(count)]

@@ -1,4 +1,4 @@
-"""Contacts of the last substep, asked the way the success rules ask (docs/simpler.md 3.5, 4, Q10, Q11)."""
+"""Contacts of the last substep, summed as the success rules need them (docs/simpler.md 3.5, 4, Q10, Q11)."""
 
 from __future__ import annotations
 

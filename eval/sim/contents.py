@@ -1,4 +1,4 @@
-"""What an episode puts into its scene beside the robot, as plain data: settling knows nothing else. Loads without SAPIEN."""
+"""The bodies of an episode's scene beside the robot, as plain data, the only input of settling. Loads without SAPIEN."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SceneContents(NamedTuple):
 
 
 class SettlingInputs(NamedTuple):
-    """Everything that the settled states of the objects depend on, beside the files; hashable."""
+    """All inputs of the objects' settled states, beside the files; hashable."""
 
     contents: SceneContents
     sim_freq: int
@@ -30,7 +30,7 @@ class SettlingInputs(NamedTuple):
 
 
 def contents_of(spec: EpisodeSpec) -> SceneContents:
-    """What the episode's scene holds."""
+    """The contents of the episode's scene."""
     cabinet = spec.cabinet
     return SceneContents(
         stage=spec.scene,

@@ -20,7 +20,7 @@ from scipy.spatial import KDTree
 FLAT = 1e-6
 """m; PhysX replaces a cloud that is flatter than this by a box."""
 ENLARGED = 1000.0
-"""So much larger thin hulls are cooked, then scaled down: PhysX 5 thickens what is thinner than 0.7 mm, PhysX 4 does not."""
+"""Thin hulls are cooked this many times larger, then scaled down: PhysX 5 thickens those below 0.7 mm, PhysX 4 does not."""
 
 Vertices = NDArray[np.float32]
 
@@ -96,7 +96,7 @@ def _rounded(vertices: Vertices) -> Vertices:
 
 
 class Hull(NamedTuple):
-    """What is cooked, and how much larger or smaller the shape is."""
+    """The cooked mesh, and the scale of the shape."""
 
     vertices: Vertices
     scale: float

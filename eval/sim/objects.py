@@ -1,4 +1,4 @@
-"""Free objects: their hulls, mass properties and what is seen of them."""
+"""Free objects: their hulls, mass properties and visual meshes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _mass_table() -> dict[str, dict[str, list[float]]]:
 
 
 def mass_properties(model: str, density: float) -> MassProperties | None:
-    """What PhysX 4 computed for the original collision file; None for an unknown model. Density in kg/m3."""
+    """Mass properties as PhysX 4 computed them for the original collision file; None for an unknown model. Density in kg/m3."""
     row = _mass_table().get(model)
     if row is None:
         return None
@@ -88,7 +88,7 @@ def build_object(
 
 
 def render_body(visual: Path, pose: sapien.Pose | None = None) -> sapien.render.RenderBodyComponent:
-    """What is seen of a mesh file; emissive textures shine as in the original (docs/simpler.md Q9)."""
+    """The visual shape of a mesh file; emissive textures shine as in the original (docs/simpler.md Q9)."""
     component = sapien.render.RenderBodyComponent()
     shape = sapien.render.RenderShapeTriangleMesh(str(visual))
     if pose is not None:

@@ -31,7 +31,7 @@ SOFTWARE = ("llvmpipe", "SwiftShader")
 
 
 def choose(mode: str) -> Choice:
-    """What ``--rt`` means on this machine.
+    """The rendering that ``--rt`` chooses on this machine.
 
     ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``raster``. Raises ``UserError`` for anything else.
     """
@@ -46,7 +46,7 @@ def choose(mode: str) -> Choice:
 
 
 def apply(choice: Choice) -> None:
-    """Tell SAPIEN, before a camera is made."""
+    """Configure SAPIEN, before a camera is made."""
     import sapien
 
     if choice == RASTER:

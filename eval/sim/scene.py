@@ -92,7 +92,7 @@ def build_bodies(
 
 @dataclass
 class EpisodeScene:
-    """Everything of the scene of one episode."""
+    """The scene of one episode."""
 
     engine: sapien.Scene
     system: sapien.physx.PhysxCpuSystem
@@ -136,7 +136,7 @@ class EpisodeScene:
             system.step()
 
     def foreground(self) -> list[sapien.Entity]:
-        """What stays visible over the photo: robot, cabinet, and the objects that the photo does not show itself."""
+        """The bodies that stay visible over the photo: robot, cabinet, and the objects that the photo does not show itself."""
         links = [*self.robot.links.values(), *(self.cabinet.links.values() if self.cabinet else ())]
         return [link.entity for link in links] + [e for name, e in self.objects.items() if name not in self.hidden]
 

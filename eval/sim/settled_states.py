@@ -36,7 +36,7 @@ def settled_objects(spec: EpisodeSpec, assets: Assets) -> tuple[Settled, ...]:
 
 
 def settle_afresh(inputs: SettlingInputs, assets: Assets) -> tuple[Settled, ...]:
-    """The same in a scene of its own, whatever was settled before; it sees ``inputs`` alone, so that these are the key."""
+    """The same in a scene of its own, whatever was settled before; it depends on ``inputs`` alone, which are the key."""
     contents = inputs.contents
     settled = settle(
         contents.objects,

@@ -1,4 +1,4 @@
-"""What stands around the robot: stage and lights (docs/simpler.md 8.5, 9.1)."""
+"""The scene around the robot: stage and lights (docs/simpler.md 8.5, 9.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHADOW_SCALE, SHADOW_MAP_SIZE = 5.0, 2048
 
 
 def build_stage(scene: sapien.Scene, file: Path | None, config: Scene, render: bool, collides: bool = True) -> sapien.Entity:
-    """The room as a static body: triangle mesh for contact if it ``collides``, and with ``render`` the same to be seen.
+    """The room as a static body: triangle mesh for contact if it ``collides``, and with ``render`` as visual shape.
 
     The rotation of the original is not quite a unit quaternion. PhysX normalises it, the renderer does not, and both see
     the number as it stands (docs/simpler.md Q59).

@@ -1,4 +1,4 @@
-"""What a task's rule may look at, read from a scene."""
+"""The observation of a task's rule, read from a scene."""
 
 from __future__ import annotations
 

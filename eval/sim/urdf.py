@@ -1,4 +1,4 @@
-"""Reading URDF files, with or without what is to be seen."""
+"""Reading URDF files, with or without visual shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sapien.wrapper.urdf_loader import URDFLoader
 
 
 class _Unseen(URDFLoader):  # type: ignore[misc]
-    """Leaves out what is only to be seen.
+    """Leaves out visual shapes.
 
     A material of a visual opens the Vulkan device, and closes it again where nothing else keeps it open: that needs a device
     for physics alone, and after some fifty times NVIDIA's driver refuses.

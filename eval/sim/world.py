@@ -49,7 +49,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
     frame, ``gripper_opening`` (1,) 0..1, ``qpos`` (n,). Action: (7,) translation m, rotation vector rad, gripper; never
     clipped (the arm takes what it gets). Success never ends an episode: ``truncated`` at the step limit does.
 
-    ``begin`` and ``play`` are the same without observations; whoever uses them takes what is needed of ``scene``.
+    ``begin`` and ``play`` are the same without observations; read the state from ``scene``.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
@@ -63,7 +63,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
             assets: where the files come from.
             render: whether there are images.
             rendering: how episodes are rendered for which the original traces rays (:mod:`eval.sim.ray_tracing`).
-            spec: the first episode. Not needed, except by what asks for the spaces before the first ``reset``, as
+            spec: the first episode. Only needed where the spaces are read before the first ``reset``, as
                 Gymnasium's wrappers do: they depend on the robot.
         """
         self.render_mode = "rgb_array" if render else None
@@ -180,14 +180,14 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         }
 
     def render(self) -> NDArray[np.uint8]:
-        """(H, W, 3) what the policy saw at the last step."""
+        """(H, W, 3) the policy's image at the last step."""
         return np.array(self._last_image)
 
     def close(self) -> None:
         """Free the scene."""
         self._scene = None
 
-    # ---- what can be asked of the present state -----------------------------------------------------------------------
+    # ---- reading the present state -------------------------------------------------------------------------------------
 
     @property
     def tcp_pose(self) -> NDArray[np.float32]:
@@ -228,7 +228,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
 
     @property
     def instruction(self) -> str:
-        """What the policy is to do now."""
+        """The current instruction."""
         return self._rule.instruction
 
     @property

@@ -88,7 +88,7 @@ def _common_keywords(spec: EpisodeSpec) -> dict[str, JsonValue]:
 
 def _family_keywords(env_id: str, task: TaskBase, setup: Setup) -> dict[str, JsonValue]:
     """Keywords of its family that make an environment build ``setup``: the inverse of ``read_keywords``."""
-    home = load_task(task_of_env(env_id))
+    home = task if env_id in task.envs else load_task(task_of_env(env_id))
     base, table = home.envs[env_id].applied_to(home.setup), FAMILIES[home.family].keywords
     kwargs: dict[str, JsonValue] = {}
     by_flag: set[str] = set()

@@ -1,4 +1,4 @@
-"""What the task families share: the interface of a family, of its task files and of its success rule.
+"""The base of all task families: the interface of a family, of its task files and of its success rule.
 
 Nothing here knows a simulator.
 """
@@ -50,7 +50,7 @@ class TaskBase(StrictModel):
 
     @abstractmethod
     def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
-        """What a reset fixes: whatever neither setup nor options give is sampled by the seed. Raises UserError."""
+        """The initial state: values that neither setup nor options give are sampled by the seed. Raises UserError."""
 
     @property
     def rule(self) -> RuleSpec:
@@ -88,13 +88,13 @@ class TaskBase(StrictModel):
         """All variants of a setting, the first axis running fastest; a setting without axes has the one ``default``."""
         chosen = self.settings[setting]
         base = chosen.setup.applied_to(self.setup)
-        found = []
+        variants = []
         for labels in itertools.product(*(axis.items() for axis in reversed(chosen.axes))):
             setup, counts = base, True
             for _, choice in reversed(labels):
                 setup, counts = choice.applied_to(setup), counts and choice.in_average
-            found.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
-        return tuple(found)
+            variants.append(Variant("/".join(label for label, _ in reversed(labels)) or "default", setup, counts))
+        return tuple(variants)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class KeywordTable:
 
 @dataclass(frozen=True)
 class Family:
-    """All there is to a task family."""
+    """A task family."""
 
     task: type[TaskBase]
     """Its task files, and how their initial states are sampled."""
@@ -159,7 +159,7 @@ class TaskResult:
 
     success: bool
     flags: Mapping[str, bool]
-    """What the original's step info says besides success and statistics."""
+    """The original's step info besides success and statistics."""
     episode_stats: Mapping[str, Stat]
     """Statistics of the episode so far, in the original's order."""
 

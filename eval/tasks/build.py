@@ -15,7 +15,7 @@ from task_configs.schema.tasks import Setup, Vec2
 def build_spec(
     task_name: str, setup: Setup, seed: int, options: ResetOptions, *, setting: str, variant: str, index: int
 ) -> EpisodeSpec:
-    """Everything that one reset of the original would fix.
+    """The episode that one reset of the original would begin.
 
     Args:
         task_name: a name of ``task_names()``.

@@ -1,4 +1,4 @@
-"""What the families with a cabinet share: opening drawers, and placing into them (docs/simpler.md, tasks 3 to 5)."""
+"""The base of the families with a cabinet: opening drawers, and placing into them (docs/simpler.md, tasks 3 to 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of task families: everything about one of them stands in the file of its name."""
+"""The table of task families: everything about a family is in the file of its name."""
 
 from __future__ import annotations
 

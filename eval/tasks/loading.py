@@ -77,17 +77,17 @@ def _extended(data: object, path: Path, extending: tuple[Path, ...] = ()) -> obj
         raise UserError(f"{path}: extends: {' -> '.join(file.stem for file in (*chain, base_path))} goes round in a circle.")
     base = _extended(read_yaml(base_path), base_path, chain)
     if not isinstance(base, dict):
-        raise UserError(f"{base_path}: is no task; a task file holds keys and values.")
+        raise UserError(f"{base_path}: is not a task; a task file holds keys and values.")
     setup = {**base.get("setup", {}), **data["setup"]} if isinstance(data.get("setup"), dict) else base.get("setup")
     return {**base, **{key: value for key, value in data.items() if key != "extends"}, "setup": setup}
 
 
 def counts_in_average(task: str, setting: str, variant: str) -> bool:
     """Whether a variant counts in the published average of its setting; True for variants no setting lists."""
-    found = load_task(task)
-    if setting not in found.settings:
+    loaded = load_task(task)
+    if setting not in loaded.settings:
         return True
-    return next((v.in_average for v in found.variants(setting) if v.name == variant), True)
+    return next((v.in_average for v in loaded.variants(setting) if v.name == variant), True)
 
 
 def _check_names(task: TaskBase, path: Path) -> None:

@@ -71,12 +71,12 @@ class MoveNearTask(TaskBase):
         return {"object_set": self.object_sets}
 
     def objects_of(self, setup: Setup) -> Triplets:
-        """The objects that a setup asks for."""
+        """The objects that a setup names."""
         return self.object_sets[setup.object_set or next(iter(self.object_sets))]
 
     @property
     def placements(self) -> int:
-        """How many different episodes an object set has."""
+        """Number of different episodes of an object set."""
         return len(next(iter(self.object_sets.values())).triplets) * len(self.layouts) * len(self.roles)
 
     def placement(self, episode_id: int) -> tuple[int, tuple[Vec2, Vec2, Vec2], tuple[int, int]]:

@@ -42,11 +42,11 @@ class Squares(StrictModel):
 
     def pairs(self) -> tuple[tuple[Vec2, Vec2], ...]:
         """World positions [m] of source and goal: 12 ordered pairs of corners per square."""
-        (x, y), found = self.center, []
+        (x, y), placements = self.center, []
         for half in self.half_sizes:
             corners = [(x + sx * half, y + sy * half) for sx in (-1, 1) for sy in (-1, 1)]
-            found += list(itertools.permutations(corners, 2))
-        return tuple((source, goal) for source, goal in found)
+            placements += list(itertools.permutations(corners, 2))
+        return tuple((source, goal) for source, goal in placements)
 
 
 class SourceAndGoal(StrictModel):
@@ -96,8 +96,8 @@ class PutOnTask(TaskBase):
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
         """Source, goal and fixtures of every object set."""
-        found = [(self.object_table, model) for model in (self.source, self.goal, *(f.model for f in self.fixtures))]
-        return (*found, *((s.object_table, model) for s in self.object_sets.values() for model in (s.source, s.goal)))
+        main_models = [(self.object_table, model) for model in (self.source, self.goal, *(f.model for f in self.fixtures))]
+        return (*main_models, *((s.object_table, model) for s in self.object_sets.values() for model in (s.source, s.goal)))
 
     @property
     def rule(self) -> RuleSpec:
@@ -110,7 +110,7 @@ class PutOnTask(TaskBase):
         return {"object_set": self.object_sets}
 
     def source_and_goal(self, setup: Setup) -> SourceAndGoal:
-        """The models that a setup asks for."""
+        """The models that a setup names."""
         if setup.object_set is not None:
             return self.object_sets[setup.object_set]
         return SourceAndGoal(object_table=self.object_table, source=self.source, goal=self.goal)
@@ -158,7 +158,7 @@ EDGE_MARGIN = 0.003
 
 
 class PutOnRule(SingleInstruction):
-    """Success: in this very step the source lies over the goal, just above it, and touches what it may touch."""
+    """Success: in this very step the source lies over the goal, just above it, and touches only what it may touch."""
 
     def __init__(self, spec: EpisodeSpec) -> None:
         super().__init__(spec)

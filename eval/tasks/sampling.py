@@ -1,4 +1,4 @@
-"""What a reset fixes, and the parts of it that all task families sample alike (docs/simpler.md, tasks 0).
+"""Sampling the initial state of an episode, as far as all task families do it alike (docs/simpler.md, tasks 0).
 
 Every level of a reset makes its generator anew from the episode's seed, so the first numbers of all levels are the same:
 which generator a value is sampled from, and after what, is as much a part of the original as the range.
@@ -31,7 +31,7 @@ DROPPED_WORDS = {"opened", "light", "generated", "modified", "objaverse", "bridg
 
 @dataclass(frozen=True)
 class SampledStart:
-    """What a reset fixed, and the generator as the objects left it."""
+    """The initial state of an episode, and the generator after the objects were sampled."""
 
     objects: tuple[ObjectSpec, ...]
     setup: Setup
@@ -80,7 +80,7 @@ def sample_spot(given: ObjectOptions, area: Box2, rng: np.random.RandomState) ->
 
 
 def sample_turn(given: ObjectOptions, quat: Vec4, rng: np.random.RandomState) -> Vec4:
-    """The start rotation w x y z with the random turns that the options ask for."""
+    """The start rotation w x y z with the random turns that the options name."""
     if given.init_rand_rot_z:
         quat = multiply(about((0.0, 0.0, 1.0), rng.uniform(0, 2 * math.pi)), quat)
     if given.init_rand_axis_rot_range > 0:

@@ -1,4 +1,4 @@
-"""What moving near and putting on share beyond ``eval/tasks/base.py``."""
+"""The keywords that moving near and putting on share in the original."""
 
 from __future__ import annotations
 

@@ -26,15 +26,15 @@ def built_in_tasks() -> Mapping[str, Path]:
 
 def user_tasks() -> Mapping[str, Path]:
     """Files of the user's tasks, by name. Raises UserError for a name that cannot be used, or is used twice."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in _named_files():
         if not re.fullmatch(r"[A-Za-z]\w*", path.stem):
             raise UserError(f"{path}: a task is called as its file; use letters, digits and _ alone, such as my_task.yaml.")
         if path.stem in built_in_tasks():
             raise UserError(f'{path}: "{path.stem}" is a built-in task; give the file another name.')
-        if found.setdefault(path.stem, path) != path:
-            raise UserError(f"{path}: {found[path.stem]} is a task of the same name; give one of them another name.")
-    return found
+        if files.setdefault(path.stem, path) != path:
+            raise UserError(f"{path}: {files[path.stem]} is a task of the same name; give one of them another name.")
+    return files
 
 
 def add_user_task(path: Path) -> str:

@@ -1,6 +1,6 @@
 """The oracle: scripted from the simulator's state. It proves that a world can be solved; it is no baseline.
 
-Disturbed or delayed on purpose (:mod:`policies.oracle.graded`), it is a policy of any strength one likes.
+Disturbed or delayed on purpose (:mod:`policies.oracle.graded`), it is a policy of any strength.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from policies.oracle.state import privileged_of
 
 
 class Script(Protocol):
-    """What the oracle does in one episode."""
+    """The oracle's behaviour in one episode."""
 
     def act(self, observation: Observation) -> Action:
         """Next action; the observation carries the privileged state."""
@@ -52,7 +52,7 @@ class OraclePolicy:
         self._perturbations: dict[str, Perturbation] = {}
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
-        """Forget what was under way in these episodes."""
+        """Forget these episodes."""
         for info in episodes:
             self._scripts.pop(info.episode, None)
             self._perturbations.pop(info.episode, None)
@@ -73,7 +73,7 @@ class OraclePolicy:
         return self._perturbations[observation.episode].apply(action, observation.step)
 
     def describe(self) -> PolicyDescription:
-        """What makes it worse than it can be."""
+        """Noise, delay and seed."""
         return self.grade.describe()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from policies.oracle.motion import hand_of
 
 MEMORY = 0.8
 """Share of a disturbance that is still there one step later. The oracle sees where its hand went and corrects itself:
-what changes with every step would only blur its way, what lasts for some steps leads it astray."""
+noise that changes with every step would only blur its path, noise that lasts for some steps leads it astray."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Grade:
 
     @classmethod
     def parse(cls, noise: float | str, delay: int | str, seed: int | str) -> Grade:
-        """From what stands after ``--policy-arg``, or from numbers. Raises ``UserError``."""
+        """From the values of ``--policy-arg``, or from numbers. Raises ``UserError``."""
         try:
             spread = float(noise)
         except (TypeError, ValueError):
@@ -60,7 +60,7 @@ class Grade:
 
 
 class Perturbation:
-    """What a grade does to the commands of one episode; sampled from the grade's seed, the episode's id and the step."""
+    """The disturbances of one episode's commands; sampled from the grade's seed, the episode's id and the step."""
 
     def __init__(self, grade: Grade, episode: str, robot: RobotName) -> None:
         hand = hand_of(robot)
@@ -75,7 +75,7 @@ class Perturbation:
         self._waiting = deque([nothing] * grade.delay)
 
     def apply(self, action: Action, step: int) -> Action:
-        """What the robot gets in control step ``step`` in place of what the oracle wants; call it step by step."""
+        """The robot's command in control step ``step`` in place of the oracle's; call it step by step."""
         if self._grade.noise:
             action = replace(action, command=action.command + np.append(self._disturbance(step), 0.0))
         self._waiting.append(action)

@@ -1,4 +1,4 @@
-"""Where and how a hand takes an object from above."""
+"""Grasping an object from above: position and rotation of the tool."""
 
 from __future__ import annotations
 

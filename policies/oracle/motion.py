@@ -24,7 +24,7 @@ STANDING_STEPS = 3
 
 @dataclass(frozen=True)
 class Hand:
-    """How a robot grasps."""
+    """A robot's hand: axes, commands and pace."""
 
     approach: int
     """Column that points from the wrist to the fingertips."""
@@ -81,7 +81,7 @@ class Standstill:
         self._steps = 0
 
     def seen(self, state: Privileged) -> bool:
-        """Whether the tool has stood still in the last steps; ask once a step."""
+        """Whether the tool has stood still in the last steps; call it once a step."""
         last, self._last = self._last, np.array(state.tcp)
         if last is None:
             return False
@@ -131,9 +131,9 @@ def distance(state: Privileged, position: Array) -> float:
     return float(np.linalg.norm(state.tcp[:3] - position))
 
 
-def angle_to(state: Privileged, wanted: Rotation) -> float:
-    """rad from the tool's rotation to ``wanted``."""
-    return float((wanted * rotation(state.tcp).inv()).magnitude())
+def angle_to(state: Privileged, target: Rotation) -> float:
+    """rad from the tool's rotation to ``target``."""
+    return float((target * rotation(state.tcp).inv()).magnitude())
 
 
 def raised(position: Array, height: float) -> Array:
@@ -141,11 +141,11 @@ def raised(position: Array, height: float) -> Array:
     return np.asarray(position + np.array([0.0, 0.0, height]))
 
 
-def steer(hand: Hand, state: Privileged, position: Array, wanted: Rotation, gripper: float) -> Array:
+def steer(hand: Hand, state: Privileged, position: Array, target: Rotation, gripper: float) -> Array:
     """(7,) action that brings the tool towards a world pose, limited to the hand's pace."""
     base = rotation(state.base)
     shift = base.inv().apply(position - state.tcp[:3])
-    turn = base.inv().apply((wanted * rotation(state.tcp).inv()).as_rotvec())
+    turn = base.inv().apply((target * rotation(state.tcp).inv()).as_rotvec())
     return np.concatenate([_limited(shift, hand.step), _limited(turn, hand.turn), [gripper]])
 
 

@@ -19,7 +19,7 @@ class MoveNear(PutOn):
     """As putting on, but the source comes down short of the target, on the side it came from."""
 
     grasp = Grasp(height=0.003, ease=1.0, within=0.005, descent_steps=12, closing_steps=4)
-    """Brisk: with the careful grasp a Google hand lost 13 of 30 (height and pace were not told apart)."""
+    """Brisk: with the careful grasp a Google hand lost 13 of 30 (height and pace were not varied separately)."""
 
     def destination(self, state: Privileged) -> NDArray[np.float64]:
         """(3,) where the source's origin is to be let go, world."""

@@ -63,25 +63,25 @@ class Place:
         name = state.roles["target"]
         pose = state.objects[name]
         seen_so = replace(state, tcp=HOOKED)  # of the two ways round, the one near to the hook
-        point, wanted = grasp_of(GOOGLE, seen_so, name)
+        point, grasp_turn = grasp_of(GOOGLE, seen_so, name)
         if self._phase == "rise":
             clear = np.array([edge[0] + CLEAR, edge[1], pose[2] + HOVER])
             if distance(state, clear) < 0.08:
                 self._go("hover")
-            turned = wanted if state.tcp[2] > edge[2] + FREE else TURNED_HOOK
+            turned = grasp_turn if state.tcp[2] > edge[2] + FREE else TURNED_HOOK
             return Action(steer(SPIN, state, clear, turned, GOOGLE.open_command))
         if self._phase == "hover":
             above = raised(point, HOVER)
-            last, self._angle = self._angle, angle_to(state, wanted)
+            last, self._angle = self._angle, angle_to(state, grasp_turn)
             stuck = self._steps > 3 and last - self._angle < STUCK
             if distance(state, above) < 0.025 and (self._angle < 0.1 or stuck):
                 self._go("descend")
             gripper = GOOGLE.open_command if self._steps == 1 else GOOGLE.hold_command
-            return Action(steer(SPIN, state, above, wanted, gripper))
+            return Action(steer(SPIN, state, above, grasp_turn, gripper))
         if self._phase == "descend":
             if distance(state, point) < 0.008 or self._steps > 12:
                 self._go("close")
-            return Action(steer(GOOGLE, state, point, wanted, GOOGLE.hold_command))
+            return Action(steer(GOOGLE, state, point, grasp_turn, GOOGLE.hold_command))
         if self._phase == "close":
             self._turned, self._top = rotation(state.tcp), state.tcp[:3] + np.array([0.0, 0.0, LIFT])
             if self._steps >= CLOSING_STEPS:

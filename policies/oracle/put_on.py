@@ -23,17 +23,17 @@ BASKET_GAP = 0.03
 
 @dataclass(frozen=True)
 class Grasp:
-    """How the hand comes down on the source and closes."""
+    """Parameters of the descent to the source and of closing."""
 
     height: float
     """m, tool above the source's origin when the fingers close."""
     ease: float
-    """Share of the remaining distance that one step of the descent asks for. The arm follows late: steered by the whole
-    distance it runs on, by up to 5 mm."""
+    """Share of the remaining distance that one step of the descent commands. The arm follows late: steered by the whole
+    distance it overshoots by up to 5 mm."""
     within: float
     """m, from the tool to where it grasps, when the fingers begin to close."""
     descent_steps: int
-    """After so many they close wherever they are."""
+    """Most steps of the descent; after them the fingers close wherever they are."""
     closing_steps: int
 
 
@@ -70,18 +70,18 @@ class PutOn:
         return np.asarray(rotation(source).as_matrix()[:, 1])
 
     def _take(self, hand: Hand, state: Privileged, source: NDArray[np.float64]) -> Action:
-        wanted = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
+        turned = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
         place = raised(source[:3], self.grasp.height)
         if self._phase == "hover":
             above = raised(place, HOVER)
-            if distance(state, above) < 0.02 and angle_to(state, wanted) < 0.06:
+            if distance(state, above) < 0.02 and angle_to(state, turned) < 0.06:
                 self._go("descend")
-            return Action(steer(hand, state, above, wanted, hand.open_command))
+            return Action(steer(hand, state, above, turned, hand.open_command))
         if self._phase == "descend":
             if distance(state, place) < self.grasp.within or self._steps > self.grasp.descent_steps:
                 self._go("close")
             eased = state.tcp[:3] + self.grasp.ease * (place - state.tcp[:3])
-            return Action(steer(hand, state, eased, wanted, hand.open_command))
+            return Action(steer(hand, state, eased, turned, hand.open_command))
         if self._steps == 1:
             self._source_height = float(source[2])
         if self._steps >= self.grasp.closing_steps:

@@ -1,4 +1,4 @@
-"""What a script reads of the simulator's state."""
+"""Reading the simulator's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visual trace prompting: the way of moving points, drawn on the image that a policy sees.
+"""Visual trace prompting: the paths of moving points, drawn on the image that a policy sees.
 
 Imports no torch: only the tracker ``cotracker`` needs it, and loads it when it is made.
 """

@@ -104,7 +104,7 @@ class CoTracker:
         self._kept.pop(episode, None)
 
     def features(self, clip: Clip) -> Tensor:
-        """What the encoder makes of a clip's images, before normalisation: (T, 128, 96, 128) float32."""
+        """The encoder's features of a clip's images, before normalisation: (T, 128, 96, 128) float32."""
         with torch.no_grad(), _float32(self._device):
             self._encode_missing([clip])
             return self._features_of(clip)
@@ -112,7 +112,7 @@ class CoTracker:
     def _track(
         self, clips: Sequence[Clip], points: int, arguments: Callable[[slice], dict[str, Any]]
     ) -> list[NDArray[np.float32]]:
-        """Call the predictor for as many clips at once as memory should hold; ``points`` a clip."""
+        """Call the predictor for as many clips at once as fit into memory; ``points`` a clip."""
         at_once = max(1, TRACKED_AT_ONCE[self._device.type] // points)
         all_tracks: list[NDArray[np.float32]] = []
         with torch.no_grad(), _float32(self._device):
@@ -121,7 +121,7 @@ class CoTracker:
                 part = slice(start, start + at_once)
                 now = clips[part]
                 self._given_features = torch.cat([self._features_of(clip) for clip in now])
-                # The predictor asks for a video; of this one only the shape counts.
+                # The predictor takes a video; of this one only the shape counts.
                 video = torch.zeros((len(now), len(now[0].images), 3, IMAGE_SIDE, IMAGE_SIDE), device=self._device)
                 with _ContiguousExpand():
                     tracks, _ = self._predictor(video, **arguments(part))
@@ -214,14 +214,14 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or hostile file makes torch raise, the user wants one line
         raise UserError(
-            f"{path} is no plain state dict: PyTorch cannot read it with weights_only=True ({type(error).__name__}). "
+            f"{path} is not a plain state dict: PyTorch cannot read it with weights_only=True ({type(error).__name__}). "
             "Give CoTracker's own scaled_offline.pth."
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]
     tensors = content.values() if isinstance(content, Mapping) else ()
     if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors):
-        raise UserError(f"{path} is no plain state dict: it must map names to tensors. Give CoTracker's scaled_offline.pth.")
+        raise UserError(f"{path} is not a plain state dict: it must map names to tensors. Give CoTracker's scaled_offline.pth.")
     weights: Mapping[str, Tensor] = content
     return weights
 

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from policies.trace.trackers import Clip, GridTracks, TrackerDescription, grid_points
 
 WINDOW = 9
-"""Pixels; a larger one drags the background along with what moves."""
+"""Pixels; a larger one drags the background along with moving objects."""
 LEVELS = 3
 ITERATIONS = 20
 EPSILON = 0.03
@@ -27,7 +27,7 @@ FORWARD_BACKWARD = 1.0
 
 
 class LucasKanadeTracker:
-    """Follows each point from image to image, and back again to see whether it can be believed."""
+    """Follows each point from image to image, and back again to check it."""
 
     name = "lucas_kanade"
 
@@ -89,7 +89,7 @@ def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _step(
     before: NDArray[np.uint8], after: NDArray[np.uint8], where: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Positions (N, 2) in ``after`` of points at ``where`` in ``before``, and which of them can be believed (N,)."""
+    """Positions (N, 2) in ``after`` of points at ``where`` in ``before``, and which of them pass the check (N,)."""
     moved, there = _flow(before, after, where)
     returned, back = _flow(after, before, moved)
     missed = np.linalg.norm(returned - where, axis=1)
@@ -99,10 +99,10 @@ def _step(
 def _flow(
     before: NDArray[np.uint8], after: NDArray[np.uint8], where: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Positions (N, 2) and whether OpenCV found them (N,); its own arrays are (N, 1, 2)."""
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+    """Positions (N, 2) and whether OpenCV tracked them (N,); its own arrays are (N, 1, 2)."""
+    moved, tracked, _ = cv2.calcOpticalFlowPyrLK(
         before, after, np.ascontiguousarray(where[:, None]), np.empty_like(where[:, None]),
         winSize=(WINDOW, WINDOW), maxLevel=LEVELS,
         criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ITERATIONS, EPSILON),
     )  # fmt: skip
-    return moved[:, 0], found[:, 0].astype(np.bool_)
+    return moved[:, 0], tracked[:, 0].astype(np.bool_)

@@ -1,4 +1,4 @@
-"""When points are tracked and how much of their way is drawn."""
+"""When points are tracked and how much of their paths is drawn."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class TracePreset:
     grid: int
     """A dense call tracks ``grid`` x ``grid`` points."""
     frames: int
-    """Images that the tracker sees at once. The first dense call comes as soon as there are so many."""
+    """Images that the tracker sees at once. The first dense call comes with the last of them."""
     period: int
-    """A dense call comes at every multiple of so many images."""
+    """Images from one dense call to the next; they come at every multiple."""
     window: int | None
-    """Newest positions of each point that are drawn; None: what the robot's policy asks for."""
+    """Newest positions of each point that are drawn; None: as many as the robot's policy sets."""
     note: str
-    """What a run record should tell about these numbers."""
+    """The run record's remark about these numbers."""
 
 
 PRESETS: Mapping[str, TracePreset] = MappingProxyType(

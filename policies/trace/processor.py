@@ -33,7 +33,7 @@ class TraceResult(NamedTuple):
 
 
 class SampledPoints(NamedTuple):
-    """Which points a successful dense call chose."""
+    """The points that a successful dense call chose."""
 
     active: int
     """Number of moving points it chose from."""
@@ -42,7 +42,7 @@ class SampledPoints(NamedTuple):
 
 
 class EpisodeTrace:
-    """What is remembered of one episode. Its size is fixed, however long the episode."""
+    """The memory of one episode. Its size is fixed, however long the episode."""
 
     def __init__(self, preset: TracePreset, seed: int, window: int) -> None:
         self._preset = preset
@@ -62,11 +62,11 @@ class EpisodeTrace:
         self.failed_active: int | None = None
         """Moving points that this step's dense call grid, if they were too few."""
         self.sampled: SampledPoints | None = None
-        """What this step's dense call chose."""
+        """The choice of this step's dense call."""
         self.n_rows = 0
         """Positions of the trace since its dense call."""
         self.rows: deque[NDArray[np.float32]] = deque(maxlen=self._window)
-        """The newest of them, (5, 2) each: what is drawn."""
+        """The newest of them, (5, 2) each: those drawn."""
         self._images: deque[NDArray[np.uint8]] = deque(maxlen=self._preset.frames)
 
     @property
@@ -75,7 +75,7 @@ class EpisodeTrace:
         return len(self._images)
 
     def see(self, image: NDArray[np.uint8]) -> CallKind | None:
-        """Take the next image in; return what the tracker is needed for."""
+        """Take the next image in; return which call of the tracker is needed."""
         self.step += 1
         self.failed_active = self.sampled = None
         self._images.append(image.copy())  # the caller may use its memory again

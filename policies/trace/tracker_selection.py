@@ -1,4 +1,4 @@
-"""Which tracker: the user's CoTracker where it is installed, else the built-in one."""
+"""Choosing the tracker: the user's CoTracker where it is installed, else the built-in one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_tracker(name: TrackerName, checkpoint: Path | None, device: str) -> Tra
     if name not in ("auto", "cotracker", "lucas_kanade"):
         raise UserError(f'Unknown tracker "{name}". Known: auto, cotracker, lucas_kanade.')
     if checkpoint is not None and not checkpoint.is_file():
-        raise UserError(f"The tracker checkpoint {checkpoint} does not exist (or is no file).")
+        raise UserError(f"The tracker checkpoint {checkpoint} does not exist (or is not a file).")
     if name == "lucas_kanade":
         return _lucas_kanade("chosen by the user")
     installed = importlib.util.find_spec("cotracker") is not None

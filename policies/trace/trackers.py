@@ -1,4 +1,4 @@
-"""What a tracker of points is, and how one is chosen."""
+"""The interface of point trackers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGE_SIDE = 256
 
 
 class TrackerDescription(BaseModel):
-    """What the run record carries about a tracker."""
+    """The run record's part about a tracker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,12 +38,12 @@ class Clip(NamedTuple):
 
 
 class GridTracks(NamedTuple):
-    """Where the points of a grid went."""
+    """The tracks of a grid's points."""
 
     tracks: NDArray[np.float32]
     """(T, N, 2) x and y in pixels, in each of the clip's T images."""
     usable: NDArray[np.bool_]
-    """(N,) whether the tracker stands by the point."""
+    """(N,) whether the tracker trusts the point."""
 
 
 class Tracker(Protocol):
@@ -52,13 +52,13 @@ class Tracker(Protocol):
     name: str
 
     def describe(self) -> TrackerDescription:
-        """What the run record carries about the tracker."""
+        """The run record's part about the tracker."""
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
         """Follow ``grid_points(size)`` from each clip's first image on."""
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Where queried points are in each clip's last image: (N, 2) x and y in pixels.
+        """Positions of queried points in each clip's last image: (N, 2) x and y in pixels.
 
         ``queries``: (N, 3) a clip, index of an image in the clip, x and y in pixels there; the same N for all clips.
         """

@@ -1,1 +1,1 @@
-"""What is common to all data files: how they are parsed, and the models of tasks, robots, scenes and lights."""
+"""The base of all data files: how they are parsed, and the models of tasks, robots, scenes and lights."""

@@ -30,7 +30,7 @@ class Box2(StrictModel):
 
 
 class Overrides(StrictModel):
-    """The fields of a setup, each with what it is where nobody names it."""
+    """The fields of a setup, with their defaults."""
 
     robot: str | None = None
     """Uid of ``robots.yaml``."""
@@ -82,12 +82,12 @@ class Overrides(StrictModel):
     joint_friction: float | None = None
     """Friction coefficient of the drawer joints; None: the cabinet's own."""
     env: str | None = None
-    """Env id of the original whose scripts make these episodes, unless drawers and verb tell it; changes nothing in our own
+    """Env id of the original whose scripts make these episodes, unless drawers and verb decide it; changes nothing in our own
     world."""
 
 
 class Setup(Overrides):
-    """What a world is built with and what its episodes start from."""
+    """The scene, the robot and the start of an episode."""
 
     robot: str
     scene: str
@@ -146,7 +146,7 @@ class Episodes(StrictModel):
 
     @property
     def count(self) -> int:
-        """How many episodes a variant has."""
+        """Number of episodes of a variant."""
         targets = self.ids or self.seeds or 1
         if self.x is not None and self.y is not None:
             targets = self.x[2] * self.y[2]

@@ -131,7 +131,7 @@ class LightSet(StrictModel):
 
 
 class ObjectModel(StrictModel):
-    """What the original's table says about an object."""
+    """An object's entry in the original's table."""
 
     bbox_min: Vec3
     bbox_max: Vec3

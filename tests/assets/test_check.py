@@ -49,25 +49,25 @@ def states(pack: Path | None, suite: str = "demo") -> dict[str, tuple[str, str]]
 
 def test_without_a_pack_everything_has_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SIMPLER_EVAL_ASSETS", raising=False)
-    found = check_assets()
-    assert {file.state for file in found} == {"stand-in"}
-    assert len({file.name for file in found}) == len(found)
+    listed = check_assets()
+    assert {file.state for file in listed} == {"stand-in"}
+    assert len({file.name for file in listed}) == len(listed)
 
 
 def test_each_state_is_told_apart(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = states(pack)
-    assert found[STAGE] == ("original", str(pack))
-    assert found[URDF][0] == "original"
-    assert found[f"{DESCRIPTION}/m/arm.stl"][0] == "stand-in"  # the shape of our own robot
+    by_name = states(pack)
+    assert by_name[STAGE] == ("original", str(pack))
+    assert by_name[URDF][0] == "original"
+    assert by_name[f"{DESCRIPTION}/m/arm.stl"][0] == "stand-in"  # the shape of our own robot
     (pack / STAGE).write_bytes((pack / STAGE).read_bytes() + b"\0")
     (pack / PHOTO).write_bytes((pack / PHOTO).read_bytes()[:99])
     monkeypatch.setattr(check, "has_stand_in", lambda name: False)
-    found = states(pack)
-    assert found[STAGE][0] == "changed"
-    assert f"checksum {file_checksum(pack / STAGE)}, the original has " in found[STAGE][1]
-    assert found[PHOTO][0] == "broken"
-    assert "ends too early" in found[PHOTO][1]
-    assert found["data/real_inpainting/bridge_real_eval_1.png"][0] == "missing"
+    by_name = states(pack)
+    assert by_name[STAGE][0] == "changed"
+    assert f"checksum {file_checksum(pack / STAGE)}, the original has " in by_name[STAGE][1]
+    assert by_name[PHOTO][0] == "broken"
+    assert "ends too early" in by_name[PHOTO][1]
+    assert by_name["data/real_inpainting/bridge_real_eval_1.png"][0] == "missing"
 
 
 def test_a_file_that_the_original_has_not_is_no_original(pack: Path) -> None:

@@ -53,8 +53,8 @@ def test_only_the_listed_files_of_the_pinned_commit_are_fetched(tmp_path: Path, 
     folder = fetch_assets(tmp_path / "to", manifest=manifest, progress=lambda *n: seen.append(n))
     assert folder == tmp_path / "to"
     assert not differing(folder, manifest.files)
-    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".git" not in p.parts}
-    assert found == {*NAMES, DONE}
+    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".git" not in p.parts}
+    assert present == {*NAMES, DONE}
     assert seen == [(0, 32), (24, 32), (32, 32)]
     unused = git(folder, "rev-parse", f"{manifest.commit}:data/unused/backup.glb")
     listed = git(folder, "cat-file", "--batch-check", "--batch-all-objects")

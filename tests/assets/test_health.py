@@ -1,4 +1,4 @@
-"""A broken file of a pack is named in one line; the run goes on with a stand-in only if asked."""
+"""A broken file of a pack is named in one line; the run goes on with a stand-in only with --assets-fallback."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write(pack: Path, name: str, content: bytes | str) -> Path:
         ("a.obj", "f 1 2 3\n", "no vertices"),
         ("a.obj", "v 0 0 0\n", "no faces"),
         ("a.obj", OBJ.replace("1 2 3", "1 2 9"), "names vertex 9 of 3"),
-        ("a.obj", OBJ.replace("1 2 3", "1 2 x"), "no list of numbers"),
+        ("a.obj", OBJ.replace("1 2 3", "1 2 x"), "not a list of numbers"),
         ("a.png", png(), None),
         ("a.png", png()[:-5], "ends too early"),
         ("a.png", png().replace(b"IDAT", b"IDAU"), "checksum"),
@@ -78,8 +78,8 @@ def write(pack: Path, name: str, content: bytes | str) -> Path:
     ],
 )
 def test_what_is_broken_and_why(tmp_path: Path, name: str, content: bytes | str, said: str | None) -> None:
-    found = find_problem(write(tmp_path, name, content))
-    assert (found is None) if said is None else (found is not None and said in found[1])
+    problem = find_problem(write(tmp_path, name, content))
+    assert (problem is None) if said is None else (problem is not None and said in problem[1])
 
 
 def test_our_own_stand_ins_are_well() -> None:

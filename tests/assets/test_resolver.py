@@ -99,7 +99,7 @@ def test_the_environment_variable_and_the_data_folder_itself_are_understood(tmp_
 def test_bad_folders_are_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"nowhere does not exist\. Give"):
         Assets.from_option(str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="is no asset pack"):
+    with pytest.raises(UserError, match="is not an asset pack"):
         Assets.from_option(str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""A world of a user's own: the documented example plays, and a module that is none is told so."""
+"""A world of a user's own: the documented example plays, and a module without one is refused in one line."""
 
 from __future__ import annotations
 

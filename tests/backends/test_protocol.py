@@ -37,10 +37,10 @@ def loaded_by_path():
 @pytest.mark.parametrize("with_drawer", [True, False])
 def test_messages_of_one_side_are_messages_of_the_other(loaded_by_path, with_drawer):
     ours, theirs = multiprocessing.Pipe()
-    told = privileged.to_message(STATE)
+    message = privileged.to_message(STATE)
     if not with_drawer:
-        told = told._replace(drawer=None)
-    state = protocol.State(3, "open the drawer", (0.1,) * 7, 0.5, (0.2, 0.3), True, False, "{}", told)
+        message = message._replace(drawer=None)
+    state = protocol.State(3, "open the drawer", (0.1,) * 7, 0.5, (0.2, 0.3), True, False, "{}", message)
     protocol.send(ours, state)
     there = loaded_by_path.receive(theirs)
     assert type(there) is loaded_by_path.State

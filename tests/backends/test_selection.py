@@ -1,4 +1,4 @@
-"""What a run says of its world before anything is played."""
+"""A run's record of its world before anything is played."""
 
 from __future__ import annotations
 

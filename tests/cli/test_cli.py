@@ -1,4 +1,4 @@
-"""What a user types and gets back."""
+"""The command line: what is typed and what is printed."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Small(StrictModel):
 
 
 def called(annotation, *arguments):
-    """What a verb gets that is annotated so."""
+    """The options that an annotated verb gets."""
     got = []
 
     def verb(options, other: str = "x") -> None:

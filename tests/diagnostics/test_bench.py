@@ -61,7 +61,7 @@ def test_a_timed_policy_is_the_policy_with_a_clock():
 def test_what_is_measured(slow):
     speed = measure_policy("slow", {}, episodes=2, workers=1, max_steps=4)
     assert (speed.policy, speed.workers, speed.errored) == ("slow", 1, 0)
-    assert speed.batches == 7, "eight steps of two episodes, the first of which is told apart"
+    assert speed.batches == 7, "eight steps of two episodes, the first of which is counted apart"
     assert speed.mean_batch == 1
     assert speed.first_batch_ms >= 20
     assert speed.ms_per_batch >= 20

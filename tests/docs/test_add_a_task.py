@@ -53,8 +53,8 @@ def test_the_page_plans_what_it_says(here, capsys):
 def test_the_page_plays_its_task_and_a_copy_of_the_file_stays_with_the_run(here, capsys, monkeypatch):
     (command,) = (command for command in COMMANDS if " run " in command)
     typed(command, capsys)
-    found = load_run(here / "results/carrot")
-    assert [(r.task, r.status) for r in found.records.values()] == [("carrot_on_towel", "success")]
+    data = load_run(here / "results/carrot")
+    assert [(r.task, r.status) for r in data.records.values()] == [("carrot_on_towel", "success")]
     (here / FILE).unlink()
     monkeypatch.setenv("SIMPLER_EVAL_TASKS", "")
     assert "carrot_on_towel" not in task_names()
@@ -131,9 +131,9 @@ def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_typo_in_the_file_is_one_line(here, capsys, right, wrong, said):
     assert right in TASK
     (here / FILE).write_text(TASK.replace(right, wrong))
-    told = refused("plan", "--task", FILE, "--setting", "variant_aggregation", capsys=capsys)
-    assert said in told
-    assert "carrot_on_towel.yaml" in told
+    message = refused("plan", "--task", FILE, "--setting", "variant_aggregation", capsys=capsys)
+    assert said in message
+    assert "carrot_on_towel.yaml" in message
 
 
 def test_a_wrong_place_or_name_is_one_line(here, capsys, monkeypatch):

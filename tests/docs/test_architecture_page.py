@@ -1,4 +1,4 @@
-"""The page that says where is what names only what exists, and answers the questions that a newcomer asks."""
+"""docs/architecture.md names only files that exist, and answers a newcomer's questions."""
 
 from __future__ import annotations
 

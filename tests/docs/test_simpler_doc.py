@@ -47,11 +47,11 @@ def sources() -> Iterator[tuple[str, str]]:
 
 def test_every_citation_leads_to_a_numbered_place():
     known = set(anchors())
-    found = [(file, listed) for file, text in sources() for listed in CITATION.findall(text)]
-    lost = [f"{file}: {ref}" for file, listed in found for ref in references(listed) if ref not in known]
+    citations = [(file, listed) for file, text in sources() for listed in CITATION.findall(text)]
+    lost = [f"{file}: {ref}" for file, listed in citations for ref in references(listed) if ref not in known]
     assert not lost, "no such place in docs/simpler.md; cite an existing section, or add one with a new number"
     assert [f"{file}: {place}" for file, text in sources() for place in MISWRITTEN.findall(text)] == []
-    assert len(found) >= 80, "the world's code says which rule of the original it follows"
+    assert len(citations) >= 80, "the world's code says which rule of the original it follows"
 
 
 def test_numbers_are_given_once_and_quirks_and_traps_are_complete():

@@ -1,4 +1,4 @@
-"""The page of a parity report: complete, needing no other file, and told beforehand where it cannot be written."""
+"""The page of a parity report: complete, needing no other file; a place that cannot be written is reported beforehand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from eval.cli import main
 from eval.errors import UserError
 from eval.parity.page import prepare_page, write_page
-from eval.parity.recordings.pictures import AMPLIFIED, picture_pair
+from eval.parity.recordings.comparison_images import AMPLIFIED, image_pair
 from eval.parity.report import Check, ParityReport
 
 CHECKS = (
@@ -48,18 +48,18 @@ def test_checks_notes_and_verdict_are_on_the_page(tmp_path):
     assert "1 of 1 checks passed." in text_of((tmp_path / "page.html").read_text())
 
 
-def test_pictures_stand_side_by_side_with_their_amplified_difference(tmp_path):
+def test_images_stand_side_by_side_with_their_amplified_difference(tmp_path):
     ours = np.full((512, 640, 3), 100, dtype=np.uint8)
     original = ours.copy()
     original[:256] = 110
-    pair = picture_pair("vm_coke", "f0", ours, original)
+    pair = image_pair("vm_coke", "f0", ours, original)
     assert pair.apart == pytest.approx(5.0)
-    write_page(ParityReport(CHECKS, pictures=(pair, picture_pair("vm_coke", "f1", ours, ours))), tmp_path / "p.html", "P")
+    write_page(ParityReport(CHECKS, images=(pair, image_pair("vm_coke", "f1", ours, ours))), tmp_path / "p.html", "P")
     page = (tmp_path / "p.html").read_text()
     embedded = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
-    found = [Image.open(io.BytesIO(base64.b64decode(data))) for data in embedded]
-    assert [picture.size for picture in found] == [(320, 256)] * 6
-    shades = [[int(np.asarray(picture)[y, 160, 0]) for y in (60, 200)] for picture in found[:3]]
+    shown = [Image.open(io.BytesIO(base64.b64decode(data))) for data in embedded]
+    assert [image.size for image in shown] == [(320, 256)] * 6
+    shades = [[int(np.asarray(image)[y, 160, 0]) for y in (60, 200)] for image in shown[:3]]
     assert np.abs(np.array(shades) - [[100, 100], [110, 100], [10 * AMPLIFIED, 0]]).max() <= 2
     seen = text_of(page)
     assert "difference, mean 5.000 of 255" in seen
@@ -67,12 +67,12 @@ def test_pictures_stand_side_by_side_with_their_amplified_difference(tmp_path):
     assert {"f0, ours", "f1, ours", "original"} <= set(seen)
 
 
-def test_pictures_are_no_part_of_the_json():
-    pair = picture_pair("k", "f0", *np.zeros((2, 8, 8, 3), dtype=np.uint8))
-    assert set(ParityReport(CHECKS, pictures=(pair,)).to_json()) == {"passed", "checks", "notes"}
+def test_images_are_no_part_of_the_json():
+    pair = image_pair("k", "f0", *np.zeros((2, 8, 8, 3), dtype=np.uint8))
+    assert set(ParityReport(CHECKS, images=(pair,)).to_json()) == {"passed", "checks", "notes"}
 
 
-def test_a_place_that_cannot_be_written_is_told_before_the_comparison(tmp_path):
+def test_a_place_that_cannot_be_written_is_reported_before_the_comparison(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Cannot write the page .*; choose another --html\."):
         prepare_page(tmp_path / "file" / "page.html")

@@ -52,9 +52,9 @@ def test_visual_matching_grids_are_complete() -> None:
     [("visual_matching", 12), ("variant_aggregation", 33), ("alt_urdf", 33), ("robot_ablation", 21)],
 )
 def test_each_sweep_of_the_can_has_25_places_a_variant(setting: str, variants: int) -> None:
-    found = counts(make_plan(tasks=[CAN], setting=setting))
-    assert len(found) == variants
-    assert set(found.values()) == {25}
+    by_variant = counts(make_plan(tasks=[CAN], setting=setting))
+    assert len(by_variant) == variants
+    assert set(by_variant.values()) == {25}
 
 
 @pytest.mark.parametrize(("suite", "episodes"), SUITES.items())
@@ -104,15 +104,15 @@ def scenes_of(variant: dict[str, Any], sweeps: dict[str, Any]) -> list[EpisodeSp
         "max_episode_steps": variant["max_episode_steps"],
         **dict(variant["additional_env_build_kwargs"]),
     }
-    found = []
+    specs = []
     for run in variant["runs"]:
         photo = {"rgb_overlay_path": f"real_inpainting/{run['rgb_overlay']}"} if run["rgb_overlay"] else {}
         for pose in sweeps["robot_sets"][run["robot_set"]]["poses"]:
             robot = {"init_xy": pose["init_xy"], "init_rot_quat": pose["init_rot_quat"]}
             for target in _targets(sweeps["object_sets"][run["object_set"]]):
                 options = {"robot_init_options": robot, "obj_init_options": target}
-                found.append(spec_from_reset(variant["env_name"], kwargs | photo, None, options, SeedChain()))
-    return found
+                specs.append(spec_from_reset(variant["env_name"], kwargs | photo, None, options, SeedChain()))
+    return specs
 
 
 def _targets(places: dict[str, Any]) -> list[dict[str, Any]]:

@@ -120,7 +120,7 @@ def test_which_percentages_a_number_of_episodes_can_give(percent: float, episode
 
 
 def test_second_hand_numbers_come_only_when_asked_for() -> None:
-    plain, all_of_them = (published_numbers(COKE, VM, secondary=wanted) for wanted in (False, True))
+    plain, all_of_them = (published_numbers(COKE, VM, secondary=with_secondary) for with_secondary in (False, True))
     assert len(plain) < len(all_of_them)
     assert not any(number.secondary for number in plain)
     assert "machine extracted" in source_line("vla_eval_leaderboard")
@@ -132,10 +132,10 @@ def test_where_a_cell_was_published() -> None:
 
 
 def test_the_scripts_are_in_step_with_the_data() -> None:
-    found = {str(path.relative_to(FOLDER)): path.read_text() for path in FOLDER.rglob("*") if path.is_file()}
-    assert found == scripts()
-    assert len(found) == 16
-    assert all(os.access(FOLDER / name, os.X_OK) for name in found)
+    files = {str(path.relative_to(FOLDER)): path.read_text() for path in FOLDER.rglob("*") if path.is_file()}
+    assert files == scripts()
+    assert len(files) == 16
+    assert all(os.access(FOLDER / name, os.X_OK) for name in files)
 
 
 def test_a_script_says_what_it_is_and_hands_its_options_on(tmp_path: Path) -> None:

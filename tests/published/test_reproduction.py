@@ -75,9 +75,9 @@ def played(tmp_path):
 
 def test_our_number_stands_beside_both_published_sets(cli, played) -> None:
     run = played("tracevla_phi3", cell_plan(CARROT))
-    found = json.loads(cli("reproduce", "tracevla_phi3", CARROT, "--from", run, "--json")[1])
-    assert (found["ours"]["rate"], found["ours"]["n"], found["ours"]["of"]) == (0.5, 24, 24)
-    assert [(n["model"], n["percent"]) for n in found["published"]] == [("TraceVLA-Phi3V", 0.0)]
+    printed = json.loads(cli("reproduce", "tracevla_phi3", CARROT, "--from", run, "--json")[1])
+    assert (printed["ours"]["rate"], printed["ours"]["n"], printed["ours"]["of"]) == (0.5, 24, 24)
+    assert [(n["model"], n["percent"]) for n in printed["published"]] == [("TraceVLA-Phi3V", 0.0)]
     code, out, _ = cli("reproduce", "tracevla_phi3", CAN, "--from", played("tracevla_phi3", cell_plan(CAN), "b"))
     assert code == 0
     for text in ("TraceVLA-Phi3V", "69.7", "TraceVLA-Phi3 ", "52.2", "48.0", "300 of 300", "Sources", "arXiv:2412.10345",
@@ -86,17 +86,17 @@ def test_our_number_stands_beside_both_published_sets(cli, played) -> None:
 
 
 def test_any_policy_sees_the_numbers_of_all(cli, played) -> None:
-    found = json.loads(cli("reproduce", "oracle", CARROT, "--from", played("oracle", cell_plan(CARROT)), "--json")[1])
-    assert not found["published_are_of_this_policy"]
-    models = {number["model"] for number in found["published"]}
+    printed = json.loads(cli("reproduce", "oracle", CARROT, "--from", played("oracle", cell_plan(CARROT)), "--json")[1])
+    assert not printed["published_are_of_this_policy"]
+    models = {number["model"] for number in printed["published"]}
     assert {"OpenVLA-7B", "TraceVLA-Phi3V", "RT-1-X", "Octo-Base"} <= models
 
 
 def test_shards_are_put_together(cli, played) -> None:
     plan = cell_plan(CARROT)
     runs = [played("oracle", plan[k::2], f"r{k}") for k in (0, 1)]
-    found = json.loads(cli("reproduce", "oracle", CARROT, "--from", runs[0], "--from", runs[1], "--json")[1])
-    assert found["ours"]["n"] == 24
+    printed = json.loads(cli("reproduce", "oracle", CARROT, "--from", runs[0], "--from", runs[1], "--json")[1])
+    assert printed["ours"]["n"] == 24
 
 
 def test_a_run_of_something_else_is_refused(cli, played) -> None:
@@ -119,9 +119,9 @@ def test_what_is_missing_has_no_rate(played) -> None:
 
 def test_the_list_of_cells(cli) -> None:
     entries = json.loads(cli("reproduce", "--list", "--json")[1])["cells"]
-    found = {(entry["cell"], entry["setting"]): entry for entry in entries}
-    assert found[CAN, "variant_aggregation"]["episodes"] == 675
-    assert found[CAN, "visual_matching"]["TraceVLA-Phi3V"] == 69.7
+    by_cell = {(entry["cell"], entry["setting"]): entry for entry in entries}
+    assert by_cell[CAN, "variant_aggregation"]["episodes"] == 675
+    assert by_cell[CAN, "visual_matching"]["TraceVLA-Phi3V"] == 69.7
     assert "google_robot_open_close_drawer" in cli("reproduce", "--list")[1]
 
 

@@ -67,15 +67,15 @@ def test_the_three_conventions_and_the_overall_mean_have_names_of_their_own(spec
     plan = specs() + specs(setting="variant_aggregation")
     good = {CAN, "google_robot_move_near", *DRAWERS[:3]}
     records = played(plan, lambda s: s.task in good and (s.task != CAN or s.variant.startswith("horizontal")))
-    found = {(row.name, row.setting): row.rate for row in aggregate(plan, records)}
+    by_name = {(row.name, row.setting): row.rate for row in aggregate(plan, records)}
     vm = "visual_matching"
-    assert found[CAN, vm] == pytest.approx(1 / 3)
-    assert found["google_robot_open_close_drawer", vm] == 0.5
-    assert found["google_four_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 4)
-    assert found["google_three_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
-    assert found["google_six_sub_cells", vm] == pytest.approx((1 + 0 + 0 + 1 + 1 + 0) / 6)
+    assert by_name[CAN, vm] == pytest.approx(1 / 3)
+    assert by_name["google_robot_open_close_drawer", vm] == 0.5
+    assert by_name["google_four_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 4)
+    assert by_name["google_three_tasks", vm] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
+    assert by_name["google_six_sub_cells", vm] == pytest.approx((1 + 0 + 0 + 1 + 1 + 0) / 6)
     both = "visual_matching+variant_aggregation"
-    assert found["google_both_settings", both] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
+    assert by_name["google_both_settings", both] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
     assert len(conventions(cell_table(plan, records))) == 4
 
 
@@ -84,19 +84,19 @@ def test_what_is_missing_or_errored_takes_the_rate_away(specs):
     records = played(plan)
     lost = next(spec for spec in plan if spec.task == DRAWERS[0])
     records[RecordKey(lost.id)] = records[RecordKey(lost.id)].model_copy(update={"status": "errored"})
-    found = rates(aggregate(plan, records))
-    assert found["google_robot_open_drawer"] is None
-    assert found["google_robot_open_close_drawer"] is None
-    assert found["google_robot_close_drawer"] == 1.0
-    assert found["google_four_tasks"] is None
+    by_name = rates(aggregate(plan, records))
+    assert by_name["google_robot_open_drawer"] is None
+    assert by_name["google_robot_open_close_drawer"] is None
+    assert by_name["google_robot_close_drawer"] == 1.0
+    assert by_name["google_four_tasks"] is None
     assert rates(aggregate(plan, records, partial=True))["google_four_tasks"] == 1.0
     assert rates(aggregate(plan, {}))[CAN] is None
 
 
 def test_half_a_cell_is_not_the_cell(specs):
     plan = specs(DRAWERS[:3])
-    found = rates(aggregate(plan, played(plan)))
-    assert found == {"google_robot_open_drawer": 1.0, "google_robot_open_close_drawer": None}
+    by_name = rates(aggregate(plan, played(plan)))
+    assert by_name == {"google_robot_open_drawer": 1.0, "google_robot_open_close_drawer": None}
     plan = specs(DRAWERS[:1])
     assert rates(aggregate(plan, played(plan)))["google_robot_open_drawer"] is None
 
@@ -181,8 +181,8 @@ def test_a_run_without_published_cells_has_no_such_files(tmp_path, make_spec):
 
 def test_drawers_may_be_one_task_or_three(make_spec):
     plan = [make_spec(0, task=f"google_robot_{do}_drawer", variant="top/urdf=none") for do in ("open", "close")]
-    found = rates(aggregate(plan, played(plan)))
-    assert found["google_robot_open_close_drawer"] == 1.0
+    by_name = rates(aggregate(plan, played(plan)))
+    assert by_name["google_robot_open_close_drawer"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_drawers_may_be_one_task_or_three(make_spec):
 def test_a_suite_is_all_of_its_cells(headed, suite, counted):
     plan = make_plan(suite=suite)
     rows = aggregate(plan, played(plan))
-    found = [row for row in rows if row.kind == "cell"]
-    assert sum(row.tally.n for row in found) == sum(row.of for row in found) == counted
+    cells = [row for row in rows if row.kind == "cell"]
+    assert sum(row.tally.n for row in cells) == sum(row.of for row in cells) == counted
     assert {row.rate for row in rows} == {1.0}
     assert title(headed(), plan).endswith("(assets not recorded)")  # nothing else departs from the protocol

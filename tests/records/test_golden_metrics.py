@@ -133,9 +133,9 @@ VM, VA, BRIDGE = "google_robot_visual_matching", "google_robot_variant_aggregati
 
 
 def rates(family: str, suite: str, cell: str) -> list[float]:
-    found = [tables(policy, suite)[0][cell].rate for policy in policies(family)]
-    assert None not in found
-    return [rate for rate in found if rate is not None]
+    by_policy = [tables(policy, suite)[0][cell].rate for policy in policies(family)]
+    assert None not in by_policy
+    return [rate for rate in by_policy if rate is not None]
 
 
 def compared(simulated: list[float], real: list[float]) -> list[Any]:
@@ -143,16 +143,16 @@ def compared(simulated: list[float], real: list[float]) -> list[Any]:
 
 
 def ranked(simulated: list[float], real: list[float], trials: int) -> list[Any]:
-    found = [kruskal(s, r, trials) for s, r in zip(simulated, real, strict=True)]
-    return [1.0 if test is None else list(test) for test in found]
+    results = [kruskal(s, r, trials) for s, r in zip(simulated, real, strict=True)]
+    return [1.0 if test is None else list(test) for test in results]
 
 
 def arms(policy: str, tasks: list[str], prefix: str, urdfs: list[str], stride: int) -> list[float]:
     """What the original prints for each arm; its stride is wrong for drawers, which our cells show
     (docs/simpler.md, protocol trap 4)."""
-    found = tables(policy, VM)[1]
+    rows = tables(policy, VM)[1]
     listed = [
-        next(r for (t, name), r in found.items() if t == task and name.startswith(prefix) and f"urdf_version_{urdf}" in name)
+        next(r for (t, name), r in rows.items() if t == task and name.startswith(prefix) and f"urdf_version_{urdf}" in name)
         for task in tasks for urdf in urdfs
     ]  # fmt: skip
     return [float(np.mean(listed[i::stride])) for i in range(4)]
@@ -220,13 +220,13 @@ def bridge() -> list[Any]:
 
 def golden(family: str) -> list[Any]:
     """What the original printed: values in order; Kruskal results stand in the label."""
-    found: list[Any] = []
+    numbers: list[Any] = []
     for label, value in data("metrics_golden")["printed"][family]:
         if label.startswith("KruskalResult"):
-            found.append([float(number) for number in re.findall(r"=([-+.\de]+)", label)])
+            numbers.append([float(number) for number in re.findall(r"=([-+.\de]+)", label)])
         elif value is not None:
-            found.append(list(value.values()) if isinstance(value, dict) else value)
-    return found
+            numbers.append(list(value.values()) if isinstance(value, dict) else value)
+    return numbers
 
 
 def flat(values: list[Any]) -> list[float]:
@@ -248,9 +248,9 @@ def test_every_number_that_the_original_printed(family: str) -> None:
 def test_the_tree_is_whole() -> None:
     """As many files and successes as the golden run counted."""
     suites = {VM: policies("drawer"), VA: policies("drawer"), BRIDGE: policies("bridge_put_on")}
-    found = [episodes(policy, suite)[1] for suite, names in suites.items() for policy in names]
-    files = sum(len(records) for records in found)
-    successes = sum(record.status == "success" for records in found for record in records.values())
+    records_by_run = [episodes(policy, suite)[1] for suite, names in suites.items() for policy in names]
+    files = sum(len(records) for records in records_by_run)
+    successes = sum(record.status == "success" for records in records_by_run for record in records.values())
     assert (files, successes) == (data("metrics_golden")["files"], data("metrics_golden")["success_files"])
 
 

@@ -107,7 +107,7 @@ def test_where_weights_lie_and_how_they_were_played_decides_nothing(plan, play):
 
 
 def test_the_options_of_a_policy_that_names_none_count(plan, play, tmp_path, monkeypatch):
-    """A policy of version 0.1 answers with a mapping and was never asked for its options."""
+    """A policy of version 0.1 describes itself by a mapping, and its options were never read."""
     source = "from fake_policies import Notes, Still\nclass Mine(Still):\n def __init__(self, gain='1', device='cpu'): pass\n"
     for host in ("host1", "host2"):
         (tmp_path / host).mkdir()
@@ -124,7 +124,7 @@ def test_the_options_of_a_policy_that_names_none_count(plan, play, tmp_path, mon
 
 
 def test_other_files_in_one_half_are_refused(plan, play):
-    """What workers tell of their files decides where the runs share some."""
+    """The workers' reports of their files decide where the runs share some."""
     original = play("a", plan[:10], recorded=files(stand_ins=(), can="11"))
     with pytest.raises(UserError, match=r"asset can '11', .* has '22'"):
         load_runs([original, play("b", plan[10:], recorded=files(can="22"))])

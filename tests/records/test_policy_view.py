@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from eval.records.policy_view import panel_width, policy_panel
 
 
-def test_two_inputs_stand_one_above_the_other_and_the_values_below():
+@pytest.mark.parametrize("key", ["images", "pictures"])  # the second: version 0.1
+def test_two_inputs_stand_one_above_the_other_and_the_values_below(key):
     red, blue = np.zeros((2, 336, 336, 3), np.uint8)
     red[..., 0] = blue[..., 2] = 255
-    panel = policy_panel({"pictures": (red, blue), "labels": ("plain", "with trace"), "values": np.zeros(7)}, 480)
+    panel = policy_panel({key: (red, blue), "labels": ("plain", "with trace"), "values": np.zeros(7)}, 480)
     assert panel.shape == (480, panel_width(480), 3)
     rows_red = np.flatnonzero((panel == (255, 0, 0)).all(axis=2).any(axis=1))
     rows_blue = np.flatnonzero((panel == (0, 0, 255)).all(axis=2).any(axis=1))

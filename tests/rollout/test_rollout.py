@@ -32,7 +32,7 @@ def statuses(data):
     return [data.record(spec.id).status for spec in data.plan]
 
 
-def test_pictures_states_and_results_belong_together(play, make_spec, tmp_path):
+def test_images_states_and_results_belong_together(play, make_spec, tmp_path):
     plan = [make_spec(i) for i in range(6)]
     data = play(plan, Looks())
     assert statuses(data) == ["success", "failure"] * 3
@@ -44,7 +44,7 @@ def test_pictures_states_and_results_belong_together(play, make_spec, tmp_path):
     assert data.header.sessions[0].python
 
 
-def test_without_need_of_pictures_nothing_is_rendered(play, make_spec, tmp_path):
+def test_without_need_of_images_nothing_is_rendered(play, make_spec, tmp_path):
     play([make_spec(0)], Still(), workers=1)
     assert (tmp_path / "marks/rendered").read_text().split() == ["False"]
 
@@ -138,7 +138,7 @@ def test_a_world_of_functions_is_told_what_to_become(make_spec, tmp_path, monkey
         run([make_spec(0)], Still(), world="old_world", out=tmp_path / "run", workers=1)
 
 
-def test_errored_episodes_are_run_again_only_when_asked(play, make_spec, tmp_path):
+def test_errored_episodes_are_run_again_only_on_request(play, make_spec, tmp_path):
     plan = [make_spec(0), make_spec(2)]
     data = play(plan, Answers(plan[0].id, [np.nan] * 7), workers=1)
     bad = type("Answers", (Still,), {"__module__": "fake_policies", "__qualname__": "Answers"})()
@@ -174,7 +174,7 @@ def test_a_long_film_shows_its_last_steps(play, make_spec, monkeypatch):
     assert [frame[:32].mean() for frame in frames] == pytest.approx([6, 7, 8, 9], abs=1.5)
 
 
-def test_policy_view_lies_beside_the_camera_picture(play, make_spec):
+def test_policy_view_lies_beside_the_camera_image(play, make_spec):
     spec = make_spec(0)
     data = play([spec], Notes(), workers=1, video="policy-view")
     assert data.record(spec.id).video_error is None
@@ -186,11 +186,11 @@ class Weights(Still):
     """Says which weights it has, and counts."""
 
     def __init__(self, weights, **more):
-        self.weights, self.more, self.asked = weights, more, 0
+        self.weights, self.more, self.described = weights, more, 0
 
     def describe(self):
-        self.asked += 1
-        details = {"checkpoint": f"/somewhere/{self.asked}", "asked": self.asked}
+        self.described += 1
+        details = {"checkpoint": f"/somewhere/{self.described}", "described": self.described}
         return PolicyDescription(name="net", weights=self.weights, remarks=("RANDOM WEIGHTS",), details=details, **self.more)
 
 
@@ -198,7 +198,7 @@ def test_a_run_is_not_continued_with_other_weights(play, make_spec):
     plan = [make_spec(0), make_spec(1)]
     data = play(plan, Weights("one"))
     assert "(RANDOM WEIGHTS)" in (data.path / "tables/summary.md").read_text()
-    assert data.header.policy.details["asked"] == 2, "what it counted is recorded when the run ends"
+    assert data.header.policy.details["described"] == 2, "what it counted is recorded when the run ends"
     play(plan, Weights("one"))  # from another place on another day
     for other, name in (
         (Weights("two"), r"policy.weights 'one', this one has 'two'"),
@@ -240,7 +240,7 @@ def test_the_mapping_of_an_older_policy_is_sorted_into_the_description(play, mak
     assert data.header.policy.details == {"device": "cuda:1", "tokens": 7}
 
 
-def test_the_smoke_check_notices_pictures_that_show_nothing(play, make_spec):
+def test_the_smoke_check_notices_images_that_show_nothing(play, make_spec):
     data = play([make_spec(0)], Looks(), workers=1, video="all")
     checks = {check.name: check.passed for check in check_run(data)}
     assert checks == {"episodes": True, "table": True, "video fake_task": True, "image fake_task": False}

@@ -1,4 +1,4 @@
-"""The cabinet: starts as told, slides like the original's, and knows what lies in a drawer."""
+"""The cabinet: starts as the episode says, slides like the original's, and knows what lies in a drawer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_only_what_lies_in_the_drawer_of_the_task_counts() -> None:
 
 
 def test_nothing_of_the_room_is_in_the_way_of_a_falling_object() -> None:
-    """Rooms are only pictures in these tasks (docs/simpler.md 9.1): what misses the cabinet falls for ever."""
+    """Rooms are visual only in these tasks (docs/simpler.md 9.1): an object that misses the cabinet falls for ever."""
     spec = spec_of("google_robot_place_apple_in_closed_top_drawer")
     world = World(Assets([]), render=False)
     (rest,) = settled_objects(spec, Assets([]))

@@ -33,11 +33,11 @@ def test_hulls_are_those_of_the_original_engine(model: str, assets: Assets) -> N
     if not assets.is_original(f"data/custom/models/{model}/collision.obj"):
         pytest.skip(f"the pack lacks the collision file of {model}")
     with np.load(HULLS) as recorded:
-        wanted = np.split(recorded[f"{model}/v"], np.cumsum(recorded[f"{model}/n"])[:-1])
+        expected = np.split(recorded[f"{model}/v"], np.cumsum(recorded[f"{model}/n"])[:-1])
     material = physx.PhysxMaterial(0.5, 0.5, 0.0)
     ours = [hull_vertices(hull_shape(hull, material)) for hull in hulls_of(assets.collision(model))]
-    assert [len(hull) for hull in ours] == [len(hull) for hull in wanted]
-    off = [np.abs(hull - other).max() for hull, other in zip(ours, wanted, strict=True) if hull.shape == other.shape]
+    assert [len(hull) for hull in ours] == [len(hull) for hull in expected]
+    off = [np.abs(hull - other).max() for hull, other in zip(ours, expected, strict=True) if hull.shape == other.shape]
     exact = sum(worst == 0.0 for worst in off)
     assert exact >= len(ours) - {"baked_opened_redbull_can_v2": 5, "sink": 1}.get(model, 0)
     if model != "sink":

@@ -1,4 +1,4 @@
-"""Contacts as success rules ask for them: summed, either way round, and nothing below the threshold."""
+"""Contacts as success rules need them: summed, either way round, and nothing below the threshold."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_vertices_come_as_the_faces_name_them_and_equal_ones_once(tmp_path: Path
 def test_a_thin_hull_stays_thin() -> None:
     sliver = np.array([[0, 0, 0], [1e-2, 0, 0], [0, 1e-2, 0], [1e-2, 1e-2, 1e-5]], dtype=np.float32)
     thick = physx.PhysxCollisionShapeConvexMesh(vertices=sliver, scale=[1, 1, 1], material=MATERIAL)
-    assert np.ptp(thick.vertices[:, 2]) > 5e-4  # what is mended
+    assert np.ptp(thick.vertices[:, 2]) > 5e-4  # PhysX 5 thickened it; see the next lines
     np.testing.assert_allclose(
         np.ptp(hull_vertices(hull_shape(hull_around(sliver), MATERIAL)), axis=0), [1e-2, 1e-2, 1e-5], rtol=1e-4
     )

@@ -1,4 +1,4 @@
-"""Whether rays are traced is decided by drawing and looking; a denoiser that fails silently is not taken."""
+"""Whether rays are traced is decided by rendering and comparing; a denoiser that fails silently is not taken."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from eval.sim import ray_tracing
 
 @pytest.fixture
 def probes(monkeypatch):
-    """Replace the child processes by answers; returns what was asked."""
+    """Replace the child processes by answers; returns the list of probes."""
 
-    def use(device, **pictures):
-        asked = []
+    def use(device, **images):
+        probed = []
 
         def probe(what):
-            asked.append(what)
-            return {"device": device} if what == "device" else pictures.get(what)
+            probed.append(what)
+            return {"device": device} if what == "device" else images.get(what)
 
         monkeypatch.setattr(ray_tracing, "_probe", probe)
         for cached in (ray_tracing._device, ray_tracing._denoiser):
             cached.cache_clear()
             monkeypatch.setattr(ray_tracing, cached.__name__, cached.__wrapped__)
-        return asked
+        return probed
 
     return use
 
@@ -36,22 +36,22 @@ ZEROS = {"plain": 0.5, "denoised": 0.0}
     ("optix", "oidn", "chosen"),
     [(GOOD, GOOD, "optix"), (ZEROS, GOOD, "oidn"), (None, GOOD, "oidn"), (ZEROS, None, "none")],
 )
-def test_the_first_denoiser_whose_picture_is_right_is_taken(probes, optix, oidn, chosen):
+def test_the_first_denoiser_whose_image_is_right_is_taken(probes, optix, oidn, chosen):
     probes("NVIDIA H100", optix=optix, oidn=oidn)
     assert ray_tracing.choose("auto") == ray_tracing.choose("trace") == f"trace:{chosen}"
 
 
 def test_on_a_cpu_rays_are_traced_only_when_asked_for(probes):
-    asked = probes("llvmpipe (LLVM 15.0.6, 256 bits)", optix=GOOD, oidn=GOOD)
+    probed = probes("llvmpipe (LLVM 15.0.6, 256 bits)", optix=GOOD, oidn=GOOD)
     assert ray_tracing.choose("auto") == "raster"
     assert ray_tracing.choose("trace") == "trace:none"  # both denoisers need CUDA
-    assert set(asked) == {"device"}
+    assert set(probed) == {"device"}
 
 
 def test_raster_asks_nobody(probes):
-    asked = probes("NVIDIA H100")
+    probed = probes("NVIDIA H100")
     assert ray_tracing.choose("raster") == "raster"
-    assert not asked
+    assert not probed
 
 
 def test_another_word_is_one_line():

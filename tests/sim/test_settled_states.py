@@ -1,4 +1,4 @@
-"""Settled states: simulated once a process for all episodes that share them, and the same whoever asks first."""
+"""Settled states: simulated once a process for all episodes that share them, and the same whichever episode comes first."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def rotation(spec: EpisodeSpec, number: int = 0) -> Rotation:
 
 
 def test_the_orientation_comes_from_the_options_before_the_keywords() -> None:
-    by_keyword = reset(CAN, {"lr_switch": True, "upright": True})  # upright is asked for first
+    by_keyword = reset(CAN, {"lr_switch": True, "upright": True})  # upright comes first
     assert by_keyword.objects[0].quat == pytest.approx((0.5**0.5, 0.5**0.5, 0, 0))
     by_option = reset(CAN, {"upright": True}, obj_init_options={"orientation": "horizontal_can"})
     assert by_option.objects[0].quat == (0, 0, 0, 1)

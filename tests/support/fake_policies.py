@@ -42,18 +42,18 @@ class Looks(Still):
 
 
 class Counts(Still):
-    """Raises for one episode; fails whoever is not begun again after that."""
+    """Raises in one episode, which must be begun again after that."""
 
     def __init__(self, bad):
-        self.bad, self.asked = bad, {}
+        self.bad, self.steps = bad, {}
 
     def reset(self, episodes):
-        self.asked |= {e.episode: 0 for e in episodes}
+        self.steps |= {e.episode: 0 for e in episodes}
 
     def act(self, observations):
         for o in observations:
-            assert self.asked[o.episode] == o.step
-            self.asked[o.episode] += 1
+            assert self.steps[o.episode] == o.step
+            self.steps[o.episode] += 1
             if o.episode == self.bad and o.step == 2:
                 raise ZeroDivisionError("policy bug")
         return super().act(observations)

@@ -1,4 +1,4 @@
-"""A world without physics that can be told to misbehave; ``assets`` is a folder for the marks of what happened."""
+"""A world without physics that misbehaves on request; ``assets`` is a folder for the marks of what happened."""
 
 from __future__ import annotations
 

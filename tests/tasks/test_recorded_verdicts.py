@@ -28,7 +28,7 @@ LINKS = {
 
 
 def facts_of(row: dict[str, Any], family: str) -> TaskObservation:
-    """What the original saw in one step; contacts are those of the one object that rules ask about."""
+    """What the original saw in one step; contacts are those of the one object that rules look at."""
     fingers = {link: row["fingers"][short] for short, link in LINKS[family].items()}
     impulses = {link: np.array(finger["imp"]) for link, finger in fingers.items()}
     axes = {link: np.array(finger["y"]) for link, finger in fingers.items()}
@@ -58,8 +58,8 @@ def assert_same_verdicts(rule: Any, rows: list[dict[str, Any]], family: str) -> 
 
 
 def record_of(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(VECTORS.read_text())[name]
-    return found
+    vectors: dict[str, Any] = json.loads(VECTORS.read_text())[name]
+    return vectors
 
 
 def test_grasping_is_judged_as_in_the_original() -> None:

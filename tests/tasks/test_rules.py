@@ -1,4 +1,4 @@
-"""What counts as success, as short stories."""
+"""Success rules, step by step in short episodes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_carrot_is_on_the_plate_now_and_on_nothing_else(
     assert not carrot_rule.evaluate(carrot((-0.15, 0.0, TABLE))).success  # not sticky
 
 
-def test_moving_the_plate_more_than_the_carrot_is_told(carrot_rule: TaskRule) -> None:
+def test_moving_the_plate_more_than_the_carrot_is_reported(carrot_rule: TaskRule) -> None:
     flags = carrot_rule.evaluate(carrot((-0.11, 0.0, TABLE), plate_x=0.1)).flags
     assert flags["moved_wrong_obj"]
     assert not flags["moved_correct_obj"]

@@ -1,4 +1,4 @@
-"""Our own stand-ins for the original's asset files, generated one by one when they are first asked for.
+"""Our own stand-ins for the original's asset files, generated one by one when they are first needed.
 
 :mod:`eval.assets.stand_ins.table` says which generator makes which file.
 """

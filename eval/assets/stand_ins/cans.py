@@ -20,7 +20,7 @@ TOP = [(0.93, 0.93), (0.82, 0.98), (0.82, 1.0), (0.78, 1.0), (0.76, 0.975), (0.0
 
 @dataclass(frozen=True)
 class Print:
-    """How a can is printed: sRGB ground, wave and badge."""
+    """The print of a can: sRGB ground, wave and badge."""
 
     ground: Srgb
     wave: Srgb

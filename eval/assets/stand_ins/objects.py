@@ -214,7 +214,7 @@ NAMES: dict[str, str] = {f"{prefix}{plain}{suffix}": plain for plain in MODELS f
 
 VISUAL, COLLISION = "textured.glb", "collision.obj"
 FILES = (VISUAL, COLLISION)
-"""What the folder of a model holds."""
+"""The files of a model's folder."""
 
 
 @cache

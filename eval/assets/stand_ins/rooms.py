@@ -98,7 +98,7 @@ def _office() -> list[Block]:
 
 
 def lab_corner() -> list[Block]:
-    """What stands around the cabinet in the drawer photos; the cabinet itself is simulated."""
+    """The surroundings of the cabinet in the drawer photos; the cabinet itself is simulated."""
     black = ("plain", "#26221f")
     return [
         *_room(-0.95, 3.0, ("concrete", "#8d7b67"), ("fabric", "#5f554c")),

@@ -16,7 +16,7 @@ DESCRIPTIONS = "mani_skill2_real2sim/assets/descriptions"
 
 @dataclass(frozen=True)
 class StandIn:
-    """How a file is made."""
+    """The generator of a file."""
 
     generate: Callable[[], bytes]
     """Its content: the same bytes at every call, whatever else was generated before."""

@@ -32,7 +32,7 @@ PEARSON_LIMIT, MMRV_LIMIT = 0.95, 0.03
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the verdicts of one world came from."""
+    """The origin of one world's verdicts."""
 
     world: WorldRecord | None
     sessions: tuple[tuple[str, SessionRecord], ...]
@@ -55,7 +55,7 @@ class PolicyParity:
     flipped: tuple[Episode, ...]
     """Episodes that end differently."""
     titles: Mapping[str, str]
-    """What a table of each world's runs would be called: world, stand-ins, departures from the protocol."""
+    """The title of a table of each world's runs: world, stand-ins, departures from the protocol."""
     stand_ins: Mapping[str, bool]
     """Whether stand-ins were used, by world."""
     origin: Mapping[str, Origin]
@@ -63,7 +63,7 @@ class PolicyParity:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """What must hold; smaller is better, so a correlation counts by what it lacks of 1."""
+        """The limits; smaller is better, so a correlation r counts as 1 - r."""
         total, n = self.overall, len(self.levels)
         checks = [
             Check("all", "difference", total.paired.apart, total.limit, "of 1", total.paired.n),
@@ -149,7 +149,7 @@ def _refuse_another_plan(ours: RunData, original: RunData) -> None:
 
 
 def level_of(run: RunData) -> str:
-    """What a run's policy was given, apart from its seed: runs of other seeds are the same level."""
+    """The options of a run's policy, apart from its seed: runs with other seeds are the same level."""
     options = [f"{key}={value}" for key, value in run.header.options.policy_args.items() if key != "seed"]
     return ",".join(options) or run.header.options.policy
 

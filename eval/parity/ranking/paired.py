@@ -119,7 +119,7 @@ class Cell:
         return list(ours), list(original)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything above."""
+        """All numbers above, as JSON values."""
         levels = [{"level": level, "ours": a, "original": b} for level, (a, b) in self.levels.items()]
         whole = {"pearson": self.pearson, "mmrv": self.mmrv} if levels else {"pearson": None, "mmrv": None}
         return {"cell": self.name, **self.paired.to_json(), **whole, "limit": self.limit, "levels": levels}

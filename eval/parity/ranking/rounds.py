@@ -1,4 +1,4 @@
-"""What ``parity policies`` plays: every level in both worlds, the same number of episodes in every cell."""
+"""The episodes of ``parity policies``: every level in both worlds, the same number of episodes in every cell."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _options(level: str) -> dict[str, str]:
     for text in level.split(","):
         name, equals, value = text.strip().partition("=")
         if not (name.isidentifier() and equals and value and "/" not in value):
-            raise UserError(f'--level "{level}" is no comma list of NAME=VALUE, such as noise=0.3,delay=1.')
+            raise UserError(f'--level "{level}" is not a comma list of NAME=VALUE, such as noise=0.3,delay=1.')
         options[name] = value
     return options
 

@@ -74,14 +74,14 @@ def _fk(
 def _ik(prefix: str, arrays: dict[str, NDArray[np.float64]], family: str) -> list[Check]:
     model = KinematicModel(robot_geometry(family))
     misses, worst, both = 0, 0.0, 0
-    for start, target, ok, found in zip(
+    for start, target, ok, recorded in zip(
         arrays["ik.init"], arrays["ik.target"], arrays["ik.ok"], arrays["ik.result"], strict=True
     ):
         result = model.inverse(target, start.astype(np.float64))
         misses += int(result.success != bool(ok))
         if result.success and ok:
             both += 1
-            worst = max(worst, float(np.abs(result.qpos - found).max()))
+            worst = max(worst, float(np.abs(result.qpos - recorded).max()))
     n = len(arrays["ik.ok"])
     key = f"controller/{prefix}"
     return [

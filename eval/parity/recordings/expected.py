@@ -1,4 +1,4 @@
-"""What recordings of the original say about an episode, and how far a world is from it."""
+"""Episodes as recorded in the original, and the differences of a world from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.recordings.files import read_recording
-from eval.parity.recordings.recorded_pictures import recorded_policy_picture, recorded_spec
+from eval.parity.recordings.recorded_images import recorded_policy_image, recorded_spec
 from eval.parity.recordings.sequences import sequence_spec
 from eval.simpler_api.names import ENVIRONMENT_MAP
 from task_configs import robots
@@ -25,7 +25,7 @@ TRACED = "_rt"
 
 @dataclass
 class Expected:
-    """One episode: how to begin it, what was done, what came of it; and the differences found so far."""
+    """One episode: how to begin it, its actions, its outcome; and the differences measured so far."""
 
     key: str
     payload: str
@@ -35,14 +35,14 @@ class Expected:
     names: tuple[str, ...] = ()
     texts: Mapping[int, str] = field(default_factory=dict)
     stats: Mapping[str, Any] | None = None
-    pictures: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    images: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
     initial: float = 0.0
     later: float = 0.0
-    words_wrong: int = 0
-    words_seen: int = 0
+    instructions_wrong: int = 0
+    instructions_compared: int = 0
     verdicts_wrong: int = 0
     stats_wrong: int = 0
-    picture: float = 0.0
+    image: float = 0.0
     error: str | None = None
 
 
@@ -74,9 +74,9 @@ def recorded_sequences(folder: Path, key: str, most: int) -> Iterator[tuple[Epis
 
 
 def raster_keys(images: Path) -> list[str]:
-    """Keys drawn by the rasteriser; the others take minutes a frame on a CPU, and are noise."""
+    """Keys rendered by the rasteriser; the others take minutes a frame on a CPU, and are noise."""
     if not (images / "frames").is_dir():
-        raise UserError(f"{images} holds no frames/. Give a folder of recorded pictures.")
+        raise UserError(f"{images} holds no frames/. Give a folder of recorded images.")
     names = sorted(path.name for path in (images / "frames").iterdir() if path.is_dir() and not path.name.endswith(TRACED))
     return [name for name in names if _state(images, name)["renderer"]["shader_dir"] != "rt"]
 
@@ -87,32 +87,34 @@ def _state(images: Path, key: str, frame: str = "f0") -> dict[str, Any]:
 
 
 def recorded_frames(images: Path, key: str) -> Iterator[tuple[EpisodeSpec, Expected]]:
-    """The episode of two recorded pictures: after the reset, and after a few actions."""
+    """The episode of two recorded images: after the reset, and after a few actions."""
     state = _state(images, key)
-    asked = state["spec"]
-    if "prepackaged" in asked:
-        env_id, own = ENVIRONMENT_MAP[asked["prepackaged"]]
+    requested = state["spec"]
+    if "prepackaged" in requested:
+        env_id, own = ENVIRONMENT_MAP[requested["prepackaged"]]
         kwargs: dict[str, Any] = {**own, "prepackaged_config": True}
     else:
-        env_id = asked["env"]
-        kwargs = {**(asked.get("env_kwargs") or {})}
-        kwargs |= {name: asked[name] for name in ("robot", "scene_name", "sim_freq", "max_episode_steps") if name in asked}
+        env_id = requested["env"]
+        kwargs = {**(requested.get("env_kwargs") or {})}
+        kwargs |= {
+            name: requested[name] for name in ("robot", "scene_name", "sim_freq", "max_episode_steps") if name in requested
+        }
         robot = robots()[kwargs.setdefault("robot", "google_robot_static")]
         kwargs |= {"control_mode": robot.control_mode, "control_freq": robot.control_freq}
-        if asked.get("overlay"):
-            kwargs["rgb_overlay_path"] = FOLDER_OF_PHOTOS + asked["overlay"]
+        if requested.get("overlay"):
+            kwargs["rgb_overlay_path"] = FOLDER_OF_PHOTOS + requested["overlay"]
     payload = _payload(env_id, kwargs, state["seed"], state["reset_options"], ())
-    actions = np.array(asked["actions"], dtype=np.float64)
-    pictures = {
-        step: recorded_policy_picture(images, images / "frames" / key / f"{frame}.json")
+    actions = np.array(requested["actions"], dtype=np.float64)
+    policy_images = {
+        step: recorded_policy_image(images, images / "frames" / key / f"{frame}.json")
         for step, frame in ((0, "f0"), (len(actions), "f1"))
     }
-    yield recorded_spec(state), Expected(key, payload, actions, pictures=pictures)
+    yield recorded_spec(state), Expected(key, payload, actions, images=policy_images)
 
 
 def _payload(env_id: str, kwargs: Mapping[str, Any], seed: int, options: Mapping[str, Any] | None, names: Sequence[str]) -> str:
-    words = {name: value for name, value in kwargs.items() if name != "obs_mode"}
-    if words.get("rgb_overlay_path"):
-        words["rgb_overlay_path"] = words["rgb_overlay_path"].removeprefix("{ASSET_DIR}/")
+    keywords = {name: value for name, value in kwargs.items() if name != "obs_mode"}
+    if keywords.get("rgb_overlay_path"):
+        keywords["rgb_overlay_path"] = keywords["rgb_overlay_path"].removeprefix("{ASSET_DIR}/")
     about: dict[str, Any] = {"family": "", "objects": list(names), "roles": {}, "drawer": None, "max_steps": 0}
-    return json.dumps({"env_id": env_id, "kwargs": words, "seed": seed, "options": options or {}, **about})
+    return json.dumps({"env_id": env_id, "kwargs": keywords, "seed": seed, "options": options or {}, **about})

@@ -28,7 +28,7 @@ class Recording:
 def recorded_keys(folder: Path) -> list[str]:
     """Names of the keys in a folder."""
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder. Give a folder of recordings (NAME.json + NAME.npz).")
+        raise UserError(f"{folder} is not a folder. Give a folder of recordings (NAME.json + NAME.npz).")
     keys = [p.stem for p in folder.glob("*.json") if p.stem not in NOT_KEYS and p.with_suffix(".npz").is_file()]
     if not keys:
         raise UserError(f"{folder} holds no recordings (pairs NAME.json + NAME.npz).")

@@ -10,19 +10,21 @@ from eval.simpler_api import SeedChain, spec_from_reset
 
 
 def compare_grid(recording: Recording, assets: Assets) -> tuple[list[Check], ResetDifferences]:
-    """Every entry of every block settles afresh, as it did in the recording; the settled objects are judged with others'."""
-    found, wrong = ResetDifferences(), 0
+    """Settle every entry of every block afresh; the settled objects are judged together with those of other keys."""
+    differences, wrong = ResetDifferences(), 0
     for block in recording.facts["blocks"]:
         names = ("actor_pose", "actor_vel", "pose_before_settle")
         arrays = {name: recording.arrays[f"{block['name']}/{name}"] for name in names}
         for number, (options, result) in enumerate(zip(block["options"], block["results"], strict=True)):
             spec = spec_from_reset(block["env_id"], dict(block["kwargs"]), block["seed"], dict(options), SeedChain())
             row = {name: values[number] for name, values in arrays.items()}
-            found.add_objects(spec, result["actors"], row["pose_before_settle"], row["actor_pose"], row["actor_vel"], assets)
+            differences.add_objects(
+                spec, result["actors"], row["pose_before_settle"], row["actor_pose"], row["actor_vel"], assets
+            )
             wrong += result["instruction"] != spec.instruction
-    n = found.resets
+    n = differences.resets
     checks = [
-        Check(recording.key, "reset: start poses", found.exact, 1e-5, "m", n),
+        Check(recording.key, "reset: start poses", differences.exact, 1e-5, "m", n),
         Check(recording.key, "reset: instructions", float(wrong), 0.0, "wrong", n),
     ]
-    return checks, found
+    return checks, differences

@@ -1,7 +1,7 @@
-"""``parity images``: pictures redrawn from recorded states, against the original's.
+"""``parity images``: images rendered again from recorded states, against the original's.
 
 A folder of frames holds ``frames/KEY/f0.json`` (complete state), ``.raw.webp`` (render before the overlay), ``.seg.png``
-(ids per pixel), and for some ``.policy.webp``; ``overlay_u8/`` holds the photos as they end up in the policy picture.
+(ids per pixel), and for some ``.policy.webp``; ``overlay_u8/`` holds the photos as they end up in the policy's image.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from eval.assets.resolver import Assets
 from eval.episode import DRAWERS, EpisodeSpec
 from eval.errors import UserError
-from eval.parity.recordings.pictures import difference, picture_pair
-from eval.parity.recordings.recorded_pictures import raw_and_ids, recorded_policy_picture, recorded_spec
-from eval.parity.report import Check, ParityReport, PicturePair, select
+from eval.parity.recordings.comparison_images import difference, image_pair
+from eval.parity.recordings.recorded_images import raw_and_ids, recorded_policy_image, recorded_spec
+from eval.parity.report import Check, ImagePair, ParityReport, select
 from eval.sim import ray_tracing
 from eval.sim.objects import body_of
 from eval.sim.scene import EpisodeScene
@@ -36,7 +36,7 @@ ROBOT, CABINET = "robot", "cabinet"
 TRACED = "_rt"
 UNDENOISED = "trace:none"
 SAME_RENDERER, OTHER_RENDERER = (1e-3, 0.5, 0.1), (1e-2, 1.0, 0.2)
-"""Limits of overlap, foreground and policy picture. The recordings were drawn on a CPU; a GPU rounds otherwise at edges."""
+"""Limits of overlap, foreground and policy image. The recordings were rendered on a CPU; a GPU rounds otherwise at edges."""
 BLUR = 9
 """pixels, side of the box that noise is averaged over."""
 
@@ -51,17 +51,17 @@ class _Worst:
     """Traced frames: foreground after a blur, since single pixels are noise."""
     parts: float = 0.0
     """Traced frames: mean colour of a group, the worst channel."""
-    pairs: list[PicturePair] = field(default_factory=list)
+    pairs: list[ImagePair] = field(default_factory=list)
 
 
 def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
-    """Redraw every selected key; ``only``: name patterns, ``assets``: as for ``run``.
+    """Render every selected key again; ``only``: name patterns, ``assets``: as for ``run``.
 
     Ray-traced keys (their names end in ``_rt``) are traced with the original's samples and without a denoiser, as they
     were recorded. On a CPU that takes minutes a frame, so there only a pattern that ends in ``_rt`` selects them.
     """
     if not (folder / "frames").is_dir():
-        raise UserError(f"{folder} holds no frames/. Give a folder of recorded pictures.")
+        raise UserError(f"{folder} holds no frames/. Give a folder of recorded images.")
     keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
     files = Assets.from_option(assets)
     notes = []
@@ -69,11 +69,11 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
     limits = SAME_RENDERER if on_cpu else OTHER_RENDERER
     slow = [key for key in keys if key.endswith(TRACED)]
     if slow and not any(pattern.endswith(TRACED) for pattern in only) and on_cpu:
-        notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' redraws them.")
+        notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' renders them.")
         keys = [key for key in keys if key not in slow]
     world = World(files, rendering=UNDENOISED)
     checks: list[Check] = []
-    pairs: list[PicturePair] = []
+    pairs: list[ImagePair] = []
     for key in keys:
         worst = _Worst()
         try:
@@ -107,44 +107,44 @@ def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Pa
         for o in spec.objects
     ]
     world.begin(spec, at_rest)
-    made = world.scene
-    _put(made, state, actors)
-    if made.camera is None:
+    scene = world.scene
+    _put(scene, state, actors)
+    if scene.camera is None:
         raise RuntimeError("the world renders nothing")
-    raw, ids = made.camera.raw()
+    raw, ids = scene.camera.raw()
     own = np.empty((*image_size(spec), 3), dtype=np.uint8)
-    made.camera.take(own)
-    wanted, wanted_ids = raw_and_ids(file)
-    foreground = np.isin(wanted_ids, state["foreground_ids"])
+    scene.camera.take(own)
+    recorded, recorded_ids = raw_and_ids(file)
+    foreground = np.isin(recorded_ids, state["foreground_ids"])
     groups = _groups(state)
     for group, members in groups.items():
-        theirs = np.isin(wanted_ids, members)
-        ours = np.isin(ids, _own_ids(made, group))
+        theirs = np.isin(recorded_ids, members)
+        ours = np.isin(ids, _own_ids(scene, group))
         if theirs.sum() >= SMALL_GROUP:
             worst.overlap = max(worst.overlap, 1.0 - float((theirs & ours).sum() / (theirs | ours).sum()))
-            apart = np.abs(raw[theirs].mean(axis=0) - wanted[theirs].mean(axis=0)).max()
+            apart = np.abs(raw[theirs].mean(axis=0) - recorded[theirs].mean(axis=0)).max()
             worst.parts = max(worst.parts, float(apart))
-    policy = recorded_policy_picture(folder, file)
-    worst.foreground = max(worst.foreground, difference(raw[foreground], wanted[foreground]))
-    soft = [cv2.blur(picture.astype(np.float32), (BLUR, BLUR))[foreground] for picture in (raw, wanted)]
+    policy = recorded_policy_image(folder, file)
+    worst.foreground = max(worst.foreground, difference(raw[foreground], recorded[foreground]))
+    soft = [cv2.blur(image.astype(np.float32), (BLUR, BLUR))[foreground] for image in (raw, recorded)]
     worst.blurred = max(worst.blurred, float(np.abs(soft[0] - soft[1]).mean()))
     worst.policy = max(worst.policy, difference(own, policy))
-    worst.pairs.append(picture_pair(file.parent.name, file.stem, own, policy))
+    worst.pairs.append(image_pair(file.parent.name, file.stem, own, policy))
     worst.frames += 1
 
 
-def _put(made: EpisodeScene, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
+def _put(scene: EpisodeScene, state: Mapping[str, Any], actors: Mapping[str, Any]) -> None:
     """Robot, cabinet and objects exactly as recorded."""
     recorded = next(a for a in state["articulations"] if a["is_robot"])
     by_name = dict(zip(recorded["joint_names"], recorded["qpos"], strict=True))
     root = recorded["root_pose"]
-    made.robot.set_root(sapien.Pose(root["p"], root["q_wxyz"]))
-    made.robot.set_state([by_name[name] for name in made.robot.joint_names])
-    if made.cabinet is not None:
+    scene.robot.set_root(sapien.Pose(root["p"], root["q_wxyz"]))
+    scene.robot.set_state([by_name[name] for name in scene.robot.joint_names])
+    if scene.cabinet is not None:
         cabinet = next(a for a in state["articulations"] if a["name"] == CABINET)
         openings = dict(zip(cabinet["joint_names"], cabinet["qpos"], strict=True))
-        made.cabinet.set_state([openings[f"{drawer}_drawer_joint"] for drawer in DRAWERS])
-    for name, entity in made.objects.items():
+        scene.cabinet.set_state([openings[f"{drawer}_drawer_joint"] for drawer in DRAWERS])
+    for name, entity in scene.objects.items():
         entity.pose = sapien.Pose(actors[name]["p"], actors[name]["q_wxyz"])
         body_of(entity).linear_velocity = [0.0, 0.0, 0.0]
 
@@ -156,12 +156,12 @@ def _groups(state: Mapping[str, Any]) -> dict[str, list[int]]:
     return groups
 
 
-def _own_ids(made: EpisodeScene, group: str) -> list[int]:
+def _own_ids(scene: EpisodeScene, group: str) -> list[int]:
     if group == ROBOT:
-        return [int(link.entity.per_scene_id) for link in made.robot.links.values()]
-    if group == CABINET and made.cabinet is not None:
-        return [int(link.entity.per_scene_id) for link in made.cabinet.links.values()]
-    return [int(made.objects[group].per_scene_id)]
+        return [int(link.entity.per_scene_id) for link in scene.robot.links.values()]
+    if group == CABINET and scene.cabinet is not None:
+        return [int(link.entity.per_scene_id) for link in scene.cabinet.links.values()]
+    return [int(scene.objects[group].per_scene_id)]
 
 
 def _pose(pose: Mapping[str, Any]) -> NDArray[np.float32]:

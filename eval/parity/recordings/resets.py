@@ -116,7 +116,7 @@ class ResetDifferences:
 
 
 def _undecided(assets: Assets, spec: EpisodeSpec, poses: list[NDArray[Any]], missed: list[int]) -> int:
-    """How many of the ``missed`` objects some nudge moves by more than the limits: their end is chance, not rule."""
+    """Number of ``missed`` objects that some nudge moves by more than the limits: where they end is chance."""
     moved: set[int] = set()
     for nudge in NUDGES:
         higher = tuple(item.model_copy(update={"z": item.z + nudge}) for item in spec.objects)

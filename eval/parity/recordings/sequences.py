@@ -30,7 +30,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Replay:
-    """How one sequence went."""
+    """The result of one sequence."""
 
     name: str
     kind: str
@@ -47,7 +47,7 @@ class Replay:
     """rad; the same for the arm in the later steps, each begun from the recorded joints and the recorded preceding target."""
     drifted_arm_targets: float
     """rad; the same with only the joints put in, so that rounding adds up from step to step through the targets."""
-    words_wrong: int
+    steps_wrong: int
     """Steps after which the instruction, or whether the step limit is reached, differs."""
 
 
@@ -59,13 +59,13 @@ def sequence_spec(sequence: Mapping[str, Any], env_id: str, kwargs: Mapping[str,
 
 def recorded_state(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays, prefix: str, height: float | None) -> list[Settled]:
     """Objects as recorded; a velocity of exactly zero means asleep."""
-    found = []
+    states = []
     for item in spec.objects:
         i = list(names).index(item.model)
         pose, velocity = arrays[prefix + "actor_pose"][i], arrays[prefix + "actor_vel"][i]
         reference = float(pose[2]) if height is None or item.role != "target" else height
-        found.append(Settled(pose, velocity, not velocity.any(), reference))
-    return found
+        states.append(Settled(pose, velocity, not velocity.any(), reference))
+    return states
 
 
 class Replayer:
@@ -110,44 +110,43 @@ class Replayer:
         """Per-substep drive targets of step 1 against the recorded ones; leaves the controller reset."""
         if "sub.drive_target" not in arrays:
             return float("nan")
-        made = self._world.scene
-        made.controller.set_action(arrays["action"][0])
-        worst = float(np.abs(_planned(made.controller) - _recorded(made, arrays, 0, arm_only=False)).max())
-        made.controller.reset()
+        scene = self._world.scene
+        scene.controller.set_action(arrays["action"][0])
+        worst = float(np.abs(_planned(scene.controller) - _recorded(scene, arrays, 0, arm_only=False)).max())
+        scene.controller.reset()
         return worst
 
     def _later_steps(self, spec: EpisodeSpec, state: list[Settled], arrays: Arrays, preceding: bool) -> float:
         """Arm targets of steps 2, 3, ... when the recorded joints are put in before each, ``preceding``: targets too.
 
-        Both robots go on from what they asked for last (docs/simpler.md Q25, Q28),
-        so float32 noise of the sensed tool pose, which
-        two PhysX versions round differently, adds up; near a singular pose the IK enlarges it. Putting in the preceding
-        target judges each step by itself.
+        Both robots go on from their last target (docs/simpler.md Q25, Q28), so float32 noise of the sensed tool pose,
+        which two PhysX versions round differently, adds up; near a singular pose the IK enlarges it. Putting in the
+        preceding target judges each step by itself.
         """
         if "sub.drive_target" not in arrays:
             return float("nan")
         self._world.begin(spec, state)
-        made = self._world.scene
+        scene = self._world.scene
         worst = 0.0
         for step in range(len(arrays["sub.drive_target"])):
-            made.robot.set_state(arrays["x.robot_qpos"][step], arrays["x.robot_qvel"][step])
+            scene.robot.set_state(arrays["x.robot_qpos"][step], arrays["x.robot_qvel"][step])
             if step == 0:
-                made.controller.reset()
+                scene.controller.reset()
             elif preceding:
-                _put_in_preceding_target(made, arrays, step)
-            made.controller.set_action(arrays["action"][step])
-            planned = _planned(made.controller)
-            wanted = _recorded(made, arrays, step, arm_only=True)
-            worst = max(worst, float(np.abs(planned[..., : wanted.shape[-1]] - wanted).max()))
+                _put_in_preceding_target(scene, arrays, step)
+            scene.controller.set_action(arrays["action"][step])
+            planned = _planned(scene.controller)
+            recorded = _recorded(scene, arrays, step, arm_only=True)
+            worst = max(worst, float(np.abs(planned[..., : recorded.shape[-1]] - recorded).max()))
         return worst
 
 
-def _put_in_preceding_target(made: EpisodeScene, arrays: Arrays, step: int) -> None:
-    """Where the original's own preceding step ended: Google the last way point sent, WidowX the pose asked for."""
-    controller = made.controller
+def _put_in_preceding_target(scene: EpisodeScene, arrays: Arrays, step: int) -> None:
+    """Set the target where the original's preceding step ended: Google's last way point, the WidowX's target pose."""
+    controller = scene.controller
     if isinstance(controller, GoogleRobotController):
         if controller.arm_path is not None:
-            controller.arm_path.position[-1] = _recorded(made, arrays, step - 1, arm_only=True)[-1]
+            controller.arm_path.position[-1] = _recorded(scene, arrays, step - 1, arm_only=True)[-1]
     elif isinstance(controller, WidowXController) and "u.arm_target_pose_base" in arrays:
         pose = arrays["u.arm_target_pose_base"][step - 1]
         controller.target_pose = sapien.Pose(pose[:3], pose[3:])
@@ -164,14 +163,14 @@ def _planned(controller: Controller) -> NDArray[np.float64]:
     return np.concatenate([controller.arm_target, controller.gripper_target])[None]
 
 
-def _recorded(made: EpisodeScene, arrays: Arrays, step: int, arm_only: bool) -> NDArray[np.float64]:
-    config, robot = made.config, made.robot
+def _recorded(scene: EpisodeScene, arrays: Arrays, step: int, arm_only: bool) -> NDArray[np.float64]:
+    config, robot = scene.config, scene.robot
     joints = config.arm_joints if arm_only else (*config.arm_joints, *config.gripper_joints)
     return np.asarray(arrays["sub.drive_target"][step][:, [robot.index(name) for name in joints]], dtype=np.float64)
 
 
 def _contact_free_steps(kind: str, spec: EpisodeSpec, arrays: Arrays) -> int:
-    """How many steps at the beginning are contact-free."""
+    """Number of steps at the beginning that are contact-free."""
     if not kind.startswith(CONTACT_FREE):
         return 0
     if spec.robot_family == "widowx":

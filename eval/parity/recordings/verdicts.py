@@ -36,7 +36,7 @@ def state_verdicts(spec: EpisodeSpec, names: Sequence[str], arrays: Arrays) -> t
 
 
 def _flags(rule: RuleSpec) -> dict[str, str]:
-    """What can be judged, and the array it was recorded in."""
+    """The flags that states alone decide, and the arrays they were recorded in."""
     if rule.family == "drawer":
         return {"success": "info.success"}
     if rule.family == "place":

@@ -43,7 +43,7 @@ def compare_world(
 ) -> ParityReport:
     """Compare with every selected key of ``folder``; ``only``: name patterns, ``assets``: as for ``run``."""
     keys = select(recorded_keys(folder), only)
-    Assets.from_option(assets)  # a wrong folder is told before any work
+    Assets.from_option(assets)  # reports a wrong folder before any work
     jobs = [(str(folder), key, assets) for key in keys]
     n = min(len(jobs), processes or os.cpu_count() or 1)
     with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -101,7 +101,7 @@ def _compare_sequences(recording: Recording, assets: Assets, result: _KeyResult)
         arrays = _under(recording, f"s{i}/")
         result.replays.append(replayer.replay(f"{recording.key} #{i}", sequence, spec, arrays))
         judged += state_verdicts(spec, sequence["reset"]["actor_names"], arrays)
-    wrong, n = sum(replay.words_wrong for replay in result.replays), len(result.replays)
+    wrong, n = sum(replay.steps_wrong for replay in result.replays), len(result.replays)
     result.checks.append(Check(recording.key, "instructions and step limits", float(wrong), 0.0, "wrong", n))
     if judged[1]:
         wrong, n = map(int, judged)
@@ -135,9 +135,9 @@ def _shares(replays: list[Replay], resets: list[ResetDifferences]) -> list[Check
         if len(own) >= FEWEST_JUDGED:
             share = sum(replay.success != replay.recorded_success for replay in own) / len(own)
             checks.append(Check(family, "replay: outcomes that differ", share, 0.15, "share", len(own)))
-    n = sum(len(found.settled) for found in resets)
+    n = sum(len(reset.settled) for reset in resets)
     if n:
-        misses = sum(found.misses for found in resets)
+        misses = sum(reset.misses for reset in resets)
         checks.append(Check("all", "settled objects off by 1 mm or 1 degree", misses / n, 0.02, "share", n))
     return checks
 
@@ -155,12 +155,12 @@ def _notes(replays: list[Replay], resets: list[ResetDifferences]) -> list[str]:
         notes.append(f"tool over whole sequences: median {whole[len(whole) // 2]:.1f} mm, worst {whole[-1]:.1f} mm")
         drifted = max((r.drifted_arm_targets for r in replays if not math.isnan(r.drifted_arm_targets)), default=0.0)
         notes.append(f"arm drive targets of later steps when rounding may add up (joints alone put in): {drifted:.3g} at worst")
-    misses = sum(found.misses for found in resets)
+    misses = sum(reset.misses for reset in resets)
     if misses:
-        undecided = sum(found.undecided for found in resets)
+        undecided = sum(reset.undecided for reset in resets)
         notes.append(f"settled objects off: {misses}, of which {undecided} end elsewhere in our own world as well when all")
         notes[-1] += " objects start one to ten micrometres higher or lower"
-    rolling = [mm for found in resets for mm in found.rolling]
+    rolling = [mm for reset in resets for mm in reset.rolling]
     if rolling:
         notes.append(f"objects still rolling in the recording: {len(rolling)}, up to {max(rolling):.1f} mm apart")
     return notes

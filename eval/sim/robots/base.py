@@ -1,4 +1,4 @@
-"""What the world asks of a controller, and the pose arithmetic that both controllers share."""
+"""The interface of controllers, and the pose arithmetic that both share."""
 
 from __future__ import annotations
 

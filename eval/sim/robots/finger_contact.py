@@ -1,6 +1,6 @@
-"""What the Google fingers feel at the beginning of a control step, and the two laws that hang on it.
+"""Contact of the Google fingers at the beginning of a control step, and the two laws that depend on it.
 
-While a finger is blocked, the joint velocity that PhysX 4 reports is solver noise with a meaning: the original's gripper
+While a finger is blocked, the joint velocity that PhysX 4 reports is solver noise that matters: the original's gripper
 plan starts from it and squeezes on or lets go accordingly. PhysX 5 reports another sign. The model here gives the velocity
 that 2.2.2 reads, fitted over its recordings; derivation in ``docs/contact.md``.
 """
@@ -30,7 +30,7 @@ SIDES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Touch:
-    """What one finger touches."""
+    """The bodies that one finger touches."""
 
     other_finger: bool = False
     object_mass: float | None = None

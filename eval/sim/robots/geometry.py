@@ -98,7 +98,7 @@ def _geometry(data: dict[str, Any]) -> RobotGeometry:
 
 
 def joint_inertia(geometry: RobotGeometry, joint_name: str) -> float:
-    """What a joint moves by itself, with everything that hangs on its child link fixed at zero angles.
+    """Inertia about a joint's axis of its child link and all that is attached to it, at zero angles.
 
     kg m2 about the axis of a revolute joint, kg for a prismatic one.
     """

@@ -20,7 +20,7 @@ ARM = tuple(f"joint_{part}" for part in ("torso", "shoulder", "bicep", "elbow", 
 HEAD = ("joint_head_pan", "joint_head_tilt")
 FINGERS = ("joint_finger_right", "joint_finger_left")
 GRIPPER_REACH = float(np.float32(1.3)) + 0.01
-"""rad; a full gripper command asks for this change, and targets may overrun the limits by 0.01."""
+"""rad; a full gripper command changes the target by this, and targets may overrun the limits by 0.01."""
 SMALL_GRIPPER_ACTION = 1e-3
 FULLY_CLOSED = 1.3
 

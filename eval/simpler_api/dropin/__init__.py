@@ -1,1 +1,1 @@
-"""The environment that stands in for one of ``simpler_env``."""
+"""Environments with the interface of ``simpler_env``."""

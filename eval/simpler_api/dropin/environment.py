@@ -89,7 +89,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         info = infos.reset_info(
             spec,
             self._world.scene,
-            self._keywords.words,
+            self._keywords.given,
             self._photo(),
             self._episode_id(spec, reset_options.obj_init_options.episode_id),
             self._reported_drawer,
@@ -108,7 +108,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, opening)
 
     def get_language_instruction(self) -> str:
-        """What the policy is to do now; before the first reset, what it would be after the constructor's reset."""
+        """The current instruction; before the first reset, that of the constructor's own reset."""
         return self.episode_spec.instruction if self._world is None else self._world.instruction
 
     def is_final_subtask(self) -> bool:
@@ -122,7 +122,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         self._played().advance_to_next_subtask()
 
     def render(self) -> NDArray[np.uint8]:
-        """(H, W, 3) what the policy saw last."""
+        """(H, W, 3) the policy's last image."""
         if self.obs_mode != "rgbd":
             raise NotSupported(f'Nothing is rendered with obs_mode "{self.obs_mode}".')
         return self._played().render()
@@ -172,7 +172,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         return observations.flat_space(config, extra) if flat else observations.state_space(config, extra)
 
     def _photo(self) -> str | None:
-        given = self._keywords.words.get("rgb_overlay_path")
+        given = self._keywords.given.get("rgb_overlay_path")
         if not self._keywords.prepackaged or self.episode_spec.overlay is None:
             return None if given is None else str(given)
         # With a cabinet the photo is sampled, and the original goes on reporting the first one's name.

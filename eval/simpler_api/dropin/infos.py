@@ -15,24 +15,24 @@ from eval.tasks.sampling import TABLE_HEIGHT
 SCALE = 1.0
 """No object of the original is scaled."""
 OWN_KEYS = frozenset({"instruction", "is_final_subtask"})
-"""What the world's info has besides; the original has methods for it."""
+"""Further keys of the world's info; the original has methods for them."""
 
 
 def reset_info(
     spec: EpisodeSpec,
     scene: EpisodeScene,
-    words: Mapping[str, Any],
+    kwargs: Mapping[str, Any],
     photo: str | None,
     episode_id: int | None,
     drawer: str | None,
 ) -> dict[str, Any]:
     """The info of ``reset``.
 
-    words: constructor keywords; photo: the file given for the overlay; episode_id: of tasks that number their episodes;
+    kwargs: constructor keywords; photo: the file given for the overlay; episode_id: of tasks that number their episodes;
     drawer: the drawer whose pose is reported.
     """
     info: dict[str, Any] = {
-        "scene_name": spec.scene if words.get("prepackaged_config") else words.get("scene_name"),
+        "scene_name": spec.scene if kwargs.get("prepackaged_config") else kwargs.get("scene_name"),
         "scene_offset": None,
         "scene_pose": None,
         "scene_table_height": TABLE_HEIGHT,
@@ -50,7 +50,7 @@ def reset_info(
             "drawer_pose_wrt_robot_base": base * scene.cabinet.frame(drawer),
             "cabinet_pose_wrt_robot_base": base * scene.cabinet.articulation.root_pose,
             "station_name": spec.cabinet.station,
-            "light_mode": spec.lighting if words.get("prepackaged_config") else words.get("light_mode"),
+            "light_mode": spec.lighting if kwargs.get("prepackaged_config") else kwargs.get("light_mode"),
         }
     return info | _two_objects(spec, scene, base, episode_id)
 

@@ -1,4 +1,4 @@
-"""For code whose imports cannot be changed: the stand-in under the original's own name."""
+"""For code whose imports cannot be changed: our environments under the original's own name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Constructor keywords that change what is observed, and what stands for them here."""
+"""Constructor keywords that change what is observed, and which of their values are built."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ OBJECTS: Mapping[str, dict[str, int]] = {
 class Keywords:
     """Reads the keywords of one environment. Raises NotSupported for values that are not built."""
 
-    def __init__(self, words: Mapping[str, Any]) -> None:
-        self.words = dict(words)
-        self.prepackaged = bool(words.get("prepackaged_config"))
+    def __init__(self, kwargs: Mapping[str, Any]) -> None:
+        self.given = dict(kwargs)
+        self.prepackaged = bool(kwargs.get("prepackaged_config"))
         self.obs_mode = self._obs_mode()
         self.segmentation = self._segmentation()
         self._check("reward_mode", REWARD_MODES)
@@ -36,11 +36,11 @@ class Keywords:
 
     def for_spec(self) -> dict[str, Any]:
         """Keywords that fix the episode; the photo relative to the pack's ``data`` folder."""
-        photo = self.words.get("rgb_overlay_path")
-        return self.words | {"rgb_overlay_path": _in_pack(str(photo)) if photo and self._overlays() else None}
+        photo = self.given.get("rgb_overlay_path")
+        return self.given | {"rgb_overlay_path": _in_pack(str(photo)) if photo and self._overlays() else None}
 
     def check_robot(self, config: RobotConfig) -> None:
-        """What only the robot says: its controller, and the camera that a photo is laid over."""
+        """Check the keywords that depend on the robot: its controller, and the camera that a photo is laid over."""
         self._check("control_mode", (None, config.control_mode))
         cameras = self._overlays()
         if not self.prepackaged and any(name != config.camera.uid for name in cameras):
@@ -48,25 +48,25 @@ class Keywords:
 
     def _overlays(self) -> list[str]:
         """Cameras that a photo is laid over; the original leaves all of them alone by default."""
-        given = self.words.get("rgb_overlay_cameras") or []
-        return [given] if isinstance(given, str) else list(given)
+        names = self.given.get("rgb_overlay_cameras") or []
+        return [names] if isinstance(names, str) else list(names)
 
     def _obs_mode(self) -> str:
-        given = self.words.get("obs_mode", "state") or "state"
-        modes = list(given) if isinstance(given, tuple | list) else [given]  # simpler_env.make gives a tuple
+        value = self.given.get("obs_mode", "state") or "state"
+        modes = list(value) if isinstance(value, tuple | list) else [value]  # simpler_env.make gives a tuple
         if len(modes) != 1 or modes[0] not in OBS_MODES:
-            raise NotSupported(f'obs_mode "{given}" is not built.{did_you_mean(str(modes[0]), OBS_MODES)}')
+            raise NotSupported(f'obs_mode "{value}" is not built.{did_you_mean(str(modes[0]), OBS_MODES)}')
         return str(modes[0])
 
     def _segmentation(self) -> bool:
-        config = self.words.get("camera_cfgs") or {}
+        config = self.given.get("camera_cfgs") or {}
         unknown = set(config) - {"add_segmentation"}
         if unknown:
             raise NotSupported(f'camera_cfgs "{min(unknown)}" is not built; only add_segmentation is.')
         return self.prepackaged or bool(config.get("add_segmentation", False))
 
     def _check(self, key: str, built: tuple[Any, ...], default: Any = None) -> None:
-        value = self.words.get(key, default)
+        value = self.given.get(key, default)
         if value not in built:
             known = [choice for choice in built if choice]
             raise NotSupported(f'{key} "{value}" is not built.{did_you_mean(str(value), known)}')

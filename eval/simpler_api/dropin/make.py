@@ -30,7 +30,7 @@ def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: An
             raise NotSupported(f'Environment "{name}" is not built.{did_you_mean(name, [*ENVIRONMENTS, *env_ids()])}')
         return SimplerEnv(name, assets, rt, **kwargs)
     env_id, own = ENVIRONMENT_MAP[name]
-    words = {**own, "obs_mode": ("rgbd",), "prepackaged_config": True}
-    for key in words.keys() & kwargs.keys():
-        warnings.warn(f"default value [{words[key]}] for Key {key} changes to value [{kwargs[key]}]", stacklevel=2)
-    return SimplerEnv(env_id, assets, rt, **words | kwargs)
+    defaults = {**own, "obs_mode": ("rgbd",), "prepackaged_config": True}
+    for key in defaults.keys() & kwargs.keys():
+        warnings.warn(f"default value [{defaults[key]}] for Key {key} changes to value [{kwargs[key]}]", stacklevel=2)
+    return SimplerEnv(env_id, assets, rt, **defaults | kwargs)

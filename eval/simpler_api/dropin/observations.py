@@ -37,7 +37,7 @@ def object_pose(entity: sapien.Entity) -> sapien.Pose:
 
 
 def agent_observation(scene: EpisodeScene) -> dict[str, Any]:
-    """Joints, what the controller remembers, and the base."""
+    """Joints, the controller's state, and the base."""
     controller = scene.controller
     remembered: dict[str, Any] = {}
     if isinstance(controller, GoogleRobotController):
@@ -50,7 +50,7 @@ def agent_observation(scene: EpisodeScene) -> dict[str, Any]:
 
 
 def extra_observation(scene: EpisodeScene, spec: EpisodeSpec, with_objects: bool) -> dict[str, Any]:
-    """Pose of the tool, with the task's objects if asked for; nothing where there is a cabinet."""
+    """Pose of the tool, with those of the task's objects if requested; nothing where there is a cabinet."""
     if spec.cabinet is not None:
         return {}
     tool = scene.robot.tool.entity_pose
@@ -120,7 +120,7 @@ def action_space() -> spaces.Box:
 
 
 def _remembered(config: RobotConfig) -> tuple[str, str, int]:
-    """What the controller reports: part of the robot, name and length."""
+    """The controller's part of an observation: part of the robot, name and length."""
     return ("gripper", "target_qpos", 2) if config.family == "google_robot" else ("arm", "target_pose", 7)
 
 

@@ -22,7 +22,7 @@ def compare_trace(folder: Path, only: Sequence[str] = ()) -> ParityReport:
     it (minutes), and ``cotracker_calls`` always, both only where the package ``cotracker`` is installed.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder. Give a folder of recorded trace runs (with runs/*.npz).")
+        raise UserError(f"{folder} is not a folder. Give a folder of recorded trace runs (with runs/*.npz).")
     runs = recorded_runs(folder)
     calls = [CALLS] if (folder / f"{CALLS}.npz").is_file() else []
     if not runs and not calls:

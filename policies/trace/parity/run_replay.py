@@ -1,4 +1,4 @@
-"""A recorded run once more through our processor, the recorded tracks taking the tracker's place."""
+"""Replays a recorded run through our processor, with the recorded tracks in place of a tracker."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ NEEDED = (
 
 
 class _DivergedError(Exception):
-    """We asked for something that the recording did not ask for: there is no answer to go on with."""
+    """Our processor made a call that the recording does not hold, so there are no tracks to go on with."""
 
 
 class RecordedTracker:
-    """Answers with recorded tracks in call order, and notes what it was asked."""
+    """Returns recorded tracks in call order, and keeps the calls' arguments."""
 
     name = "recorded"
 
@@ -50,12 +50,12 @@ class RecordedTracker:
         self._tracks = {"dense": iter(run.arrays["dense_tracks"]), "points": iter(run.arrays["point_tracks"])}
         self.kinds: list[str] = []
         self.videos: list[str] = []
-        """sha256 of each call's video as the original hands it on: (1, T, 3, H, W) float32."""
+        """sha256 of each call's video as the original passes it on: (1, T, 3, H, W) float32."""
         self.lengths: list[int] = []
         self.queries: list[NDArray[np.float32]] = []
 
     def describe(self) -> TrackerDescription:
-        """Nothing that a run record could need."""
+        """Its name alone: it appears in no run record."""
         return TrackerDescription(name=self.name)
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
@@ -82,7 +82,7 @@ class RecordedTracker:
 
 
 def replay_checks(run: Recorded) -> list[Check]:
-    """Everything that a run recorded, compared without any tolerance."""
+    """All recorded values of a run, compared without tolerance."""
     run.need(*NEEDED)
     images = run.images()
     replayed = _Replay(run)
@@ -93,7 +93,7 @@ def replay_checks(run: Recorded) -> list[Check]:
 
 
 class _Replay:
-    """One episode, and what is to be compared afterwards."""
+    """One episode, and the values to compare afterwards."""
 
     def __init__(self, run: Recorded) -> None:
         self._run = run
@@ -107,7 +107,7 @@ class _Replay:
         self._images: list[NDArray[np.uint8]] = []
 
     def play(self, images: Sequence[NDArray[np.uint8]]) -> None:
-        """All images, up to the first step at which there is no recorded answer."""
+        """All images, up to the first step at which there is no recorded call."""
         name = self._run.name
         for t, image in enumerate(images):
             if t in self._run.meta["resets"]:
@@ -152,7 +152,7 @@ class _Replay:
         ]  # fmt: skip
 
     def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Check:
-        """Pixel by pixel, which tells how far a wrong image is off."""
+        """Number of pixels that differ: how far a wrong image is off."""
         labels, palettes = self._run.arrays["overlay_label"], self._run.arrays["overlay_palette"]
         wrong = (len(images) - len(self._images)) * labels[0].size
         for returned, image, label, palette in zip(self._images, images, labels, palettes, strict=False):

@@ -28,8 +28,8 @@ def test_links_stand_where_the_true_robots_links_stand(family):
         qpos = rng.uniform(robot.lower, robot.upper)
         robot.set_state(qpos)
         for name, pose in zip(geometry.links, model.link_poses(qpos), strict=True):
-            found = robot.links[name].entity_pose
-            np.testing.assert_allclose(found.to_transformation_matrix(), pose_to_matrix(pose), atol=5e-5, err_msg=name)
+            actual = robot.links[name].entity_pose
+            np.testing.assert_allclose(actual.to_transformation_matrix(), pose_to_matrix(pose), atol=5e-5, err_msg=name)
 
 
 def test_every_colour_version_of_the_google_robot_loads():

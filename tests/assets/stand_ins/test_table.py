@@ -1,4 +1,4 @@
-"""Every file that the tasks name has a stand-in; each is generated alone, when it is asked for, in any number of processes."""
+"""Every file that the tasks name has a stand-in, generated alone when it is first needed, in any number of processes."""
 
 from __future__ import annotations
 

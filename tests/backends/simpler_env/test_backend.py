@@ -18,7 +18,7 @@ TASK = "widowx_carrot_on_plate"
 
 
 class Watcher(Still):
-    """Keeps the pictures and states it saw."""
+    """Keeps the images and states it saw."""
 
     needs_image = True
 
@@ -50,7 +50,7 @@ def test_episodes_of_the_plan_are_played_in_the_other_interpreter(tmp_path, plan
     assert records[0].episode_stats == {"n": True}
     assert all((tmp_path / "run" / r.video).is_file() for r in records)
     first = {o.episode: o for step, _, o in watcher.seen if step == 0}
-    assert sorted(mean for step, mean, _ in watcher.seen if step == 4) == [4, 14, 24, 34]  # the picture of each step
+    assert sorted(mean for step, mean, _ in watcher.seen if step == 4) == [4, 14, 24, 34]  # the image of each step
     proprio = first[plan[0].id].proprio
     assert proprio.tcp_position == pytest.approx([0.4, 0, 1])  # in the robot's frame
     assert proprio.gripper_opening == pytest.approx(0.75)
@@ -71,7 +71,7 @@ def test_run_is_not_continued_in_another_world(tmp_path, plan, capsys):
     run(plan[:2], "random", out=out, world="simpler-env", world_python=python, workers=1)
     with pytest.raises(UserError, match="choose another --out"):
         run(plan[:2], "random", out=out, workers=1)
-    with pytest.raises(SystemExit) as end:  # and goes on in its own without being told
+    with pytest.raises(SystemExit) as end:  # and goes on in its own without the option
         main(["run", "--resume", str(out), "--workers", "1"])
     assert end.value.code == 0
     assert load_run(out).header.options.world_python == python
@@ -163,5 +163,5 @@ def test_doctor_tells_of_the_original(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMPLER_ENV_PYTHON", interpreter(tmp_path, FAKE_VULKAN="absent"))
     check = check_original()
     assert not check.ok
-    assert not check.required  # only who asks for that world needs it
+    assert not check.required  # only that world needs it
     assert "install a Vulkan driver" in check.fix

@@ -71,21 +71,21 @@ def test_rates_differences_and_ranks_are_of_the_same_episodes(write: Any, tmp_pa
     write(ORIGINAL, "noise=0", cube="sssf", can="ssff")
     write(OURS, "noise=0.5", cube="sffs", can="sfff")
     write(ORIGINAL, "noise=0.5", cube="fsff", can="sssf")
-    found = compare_policies(tmp_path / "both")
-    cube, can = found.cells
+    parity = compare_policies(tmp_path / "both")
+    cube, can = parity.cells
     assert (cube.name, can.name) == (CUBE, "google_robot_pick_standing_coke_can")
     assert (cube.paired.n, cube.paired.both, cube.paired.only_ours, cube.paired.only_original) == (8, 3, 3, 1)
     assert (cube.paired.ours, cube.paired.original, cube.paired.difference) == (6 / 8, 4 / 8, 2 / 8)
     assert dict(can.levels) == {"noise=0": (0.5, 0.5), "noise=0.5": (0.25, 0.75)}
     assert (can.pearson, can.mmrv) == (pytest.approx(-1.0), 0.25)  # ranked the wrong way, apart by 0.25 in the original
-    assert dict(found.overall.levels) == {"noise=0": (0.75, 0.625), "noise=0.5": (0.375, 0.5)}
-    assert found.overall.pearson == pytest.approx(1.0)
-    assert found.overall.mmrv == 0.0
-    assert [(e.level, e.cell, e.ours, e.original) for e in found.flipped][:2] == [
+    assert dict(parity.overall.levels) == {"noise=0": (0.75, 0.625), "noise=0.5": (0.375, 0.5)}
+    assert parity.overall.pearson == pytest.approx(1.0)
+    assert parity.overall.mmrv == 0.0
+    assert [(e.level, e.cell, e.ours, e.original) for e in parity.flipped][:2] == [
         ("noise=0", CUBE, "success", "failure"),
         ("noise=0.5", CUBE, "success", "failure"),
     ]
-    assert len(found.flipped) == 6
+    assert len(parity.flipped) == 6
 
 
 def test_the_ranks_that_count_are_those_of_the_original(write: Any, tmp_path: Path) -> None:
@@ -100,24 +100,24 @@ def test_the_ranks_that_count_are_those_of_the_original(write: Any, tmp_path: Pa
 def test_an_episode_without_two_verdicts_is_left_out_and_counted(write: Any, tmp_path: Path) -> None:
     write(OURS, "noise=0", cube="sesf-", can="ee")
     write(ORIGINAL, "noise=0", cube="esss-", can="ss")
-    found = compare_policies(tmp_path / "both")
-    cube, can = found.cells
+    parity = compare_policies(tmp_path / "both")
+    cube, can = parity.cells
     assert (cube.paired.n, cube.paired.errored, cube.paired.missing) == (2, 2, 1)
     assert (cube.paired.ours, cube.paired.original) == (0.5, 1.0)
     assert (can.paired.n, can.paired.errored) == (0, 2)
-    assert dict(found.overall.levels) == {"noise=0": (0.5, 1.0)}
-    assert "PARTIAL, 1 episodes not played" in heading(found)
-    assert "NaN" not in json.dumps(found.to_json())
-    assert {check.key for check in found.checks if not check.passed} == {"all", CUBE, can.name}
+    assert dict(parity.overall.levels) == {"noise=0": (0.5, 1.0)}
+    assert "PARTIAL, 1 episodes not played" in heading(parity)
+    assert "NaN" not in json.dumps(parity.to_json())
+    assert {check.key for check in parity.checks if not check.passed} == {"all", CUBE, can.name}
 
 
 def test_rounds_with_other_seeds_are_one_level(write: Any, tmp_path: Path) -> None:
     for world in (OURS, ORIGINAL):
         write(world, "noise=0.3", cube="ssf")
         write(world, "noise=0.3,seed=1", cube="s")
-    found = compare_policies(tmp_path / "both")
-    assert found.levels == ("noise=0.3",)
-    assert (found.cells[0].paired.n, found.cells[0].paired.ours) == (4, 0.75)
+    parity = compare_policies(tmp_path / "both")
+    assert parity.levels == ("noise=0.3",)
+    assert (parity.cells[0].paired.n, parity.cells[0].paired.ours) == (4, 0.75)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_rounds_with_other_seeds_are_one_level(write: Any, tmp_path: Path) -> No
 def test_a_missed_limit_fails_the_comparison(write: Any, tmp_path: Path, ours: str, original: str, missed: list[str]) -> None:
     write(OURS, "noise=0", cube=ours)
     write(ORIGINAL, "noise=0", cube=original)
-    found = compare_policies(tmp_path / "both")
-    assert [check.check for check in found.checks if not check.passed] == missed
-    assert found.passed == (not missed)
+    parity = compare_policies(tmp_path / "both")
+    assert [check.check for check in parity.checks if not check.passed] == missed
+    assert parity.passed == (not missed)
 
 
 def test_ranks_in_disorder_fail_although_the_averages_agree(write: Any, tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_ranks_in_disorder_fail_although_the_averages_agree(write: Any, tmp_path
     write(ORIGINAL, "noise=0", cube="s" * 48 + "f" * 52)
     write(OURS, "noise=1", cube="s" * 48 + "f" * 52)
     write(ORIGINAL, "noise=1", cube="s" * 52 + "f" * 48)
-    found = compare_policies(tmp_path / "both")
-    assert [check.check for check in found.checks if not check.passed] == ["1 - Pearson r", "MMRV"]
+    parity = compare_policies(tmp_path / "both")
+    assert [check.check for check in parity.checks if not check.passed] == ["1 - Pearson r", "MMRV"]
 
 
 def test_what_does_not_belong_together_is_refused(write: Any, tmp_path: Path) -> None:
@@ -182,12 +182,12 @@ def test_the_levels_of_a_world_must_be_played_in_one_world(write: Any, tmp_path:
 def test_stand_ins_stand_in_title_rows_and_page(write: Any, tmp_path: Path) -> None:
     write(OURS, "noise=0", ("can.glb",), cube="ss")
     write(ORIGINAL, "noise=0", cube="ss")
-    found = compare_policies(tmp_path / "both")
-    assert heading(found).endswith("STAND-INS in simpler-eval")
-    assert [row[0] for row in rows(found)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
-    page = markdown(found)
+    parity = compare_policies(tmp_path / "both")
+    assert heading(parity).endswith("STAND-INS in simpler-eval")
+    assert [row[0] for row in rows(parity)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
+    page = markdown(parity)
     assert "STAND-INS for 1 asset files" in page
-    (session,) = found.origin[OURS].sessions[0][1:]
+    (session,) = parity.origin[OURS].sessions[0][1:]
     for text in ("the world simpler-env (sapien 9.9)", f"`{session.command}`"):
         assert text in page
     assert session.git is None or f"simpler-eval at {session.git.commit}" in page
@@ -234,7 +234,7 @@ def verb(cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, s
     [
         (["--level", "nois=1"], "It takes: noise, delay, seed"),
         (["--level", "noise=much"], "noise is much"),
-        (["--level", "noise"], "is no comma list of NAME=VALUE"),
+        (["--level", "noise"], "is not a comma list of NAME=VALUE"),
         (["--level", "noise=1", "--level", "noise=1,seed=2"], "there twice"),
         (["--world", "simpler-en"], 'Did you mean "simpler-env"?'),
         (["--task", "widowx_stack_cub"], 'Did you mean "widowx_stack_cube"?'),

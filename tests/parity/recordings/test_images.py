@@ -18,7 +18,7 @@ KEYS = ("vm_bridge_carrot_ep10", "vm_coke_standing_tabletop1")
 def missed(folder: Path, keys: tuple[str, ...], pack: str) -> list[str]:
     report = compare_images(folder, keys, pack)
     assert {check.key for check in report.checks} == set(keys)
-    assert {pair.key for pair in report.pictures} == set(keys)
+    assert {pair.key for pair in report.images} == set(keys)
     return [check.check for check in report.checks if not check.passed]
 
 

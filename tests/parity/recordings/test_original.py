@@ -16,7 +16,7 @@ ENV = "PutCarrotOnPlateInScene-v0"
 
 @pytest.fixture
 def recording(tmp_path):
-    """What the stand-in does in five steps of episode 2."""
+    """What the fake environment does in five steps of episode 2."""
     place = {"init_xy": [0.147, 0.028], "init_rot_quat": [0, 0, 0, 1]}
     reset = {
         "seed": 7, "episode_seed": 7, "actor_names": [], "instruction": f"put the {ENV}",

@@ -52,7 +52,7 @@ def test_a_folder_without_recordings_is_one_line(tmp_path: Path) -> None:
         compare_world(tmp_path)
 
 
-def test_a_pattern_that_matches_nothing_is_told() -> None:
+def test_a_pattern_that_matches_nothing_is_an_error() -> None:
     with pytest.raises(UserError, match="no key matches"):
         compare_world(golden("parity"), ["cola_*"])
 

@@ -77,8 +77,8 @@ def test_a_disturbance_belongs_to_seed_and_episode_whatever_else_is_played() -> 
 
 
 def test_the_numbers_drawn_are_the_same_in_years_to_come() -> None:
-    drawn = disturbances(OraclePolicy(noise=1.0), "e", 2)[:, 0] / WIDOWX.step
-    assert drawn.tolist() == pytest.approx([0.354852, 0.252973], abs=1e-5)
+    sampled = disturbances(OraclePolicy(noise=1.0), "e", 2)[:, 0] / WIDOWX.step
+    assert sampled.tolist() == pytest.approx([0.354852, 0.252973], abs=1e-5)
 
 
 def test_a_retried_episode_meets_the_same_disturbances() -> None:
@@ -89,13 +89,13 @@ def test_a_retried_episode_meets_the_same_disturbances() -> None:
 
 @pytest.mark.parametrize(("robot", "hand"), [("google_robot", GOOGLE), ("widowx", WIDOWX)])
 def test_noise_is_a_share_of_the_hands_pace_and_leaves_the_gripper_alone(robot: RobotName, hand: Any) -> None:
-    drawn = np.stack([disturbances(OraclePolicy(noise=0.5), f"e{n}", 3, robot) for n in range(400)])
+    sampled = np.stack([disturbances(OraclePolicy(noise=0.5), f"e{n}", 3, robot) for n in range(400)])
     for step in range(3):
-        assert drawn[:, step, :3].std() == pytest.approx(0.5 * hand.step, rel=0.06)
-        assert drawn[:, step, 3:6].std() == pytest.approx(0.5 * hand.turn, rel=0.06)
-    assert (drawn[..., 6] == 0).all()
-    assert abs(drawn.mean(axis=0)).max() < 0.2 * 0.5 * hand.turn
-    lasting = np.corrcoef(drawn[:, 0, :6].ravel(), drawn[:, 1, :6].ravel())[0, 1]
+        assert sampled[:, step, :3].std() == pytest.approx(0.5 * hand.step, rel=0.06)
+        assert sampled[:, step, 3:6].std() == pytest.approx(0.5 * hand.turn, rel=0.06)
+    assert (sampled[..., 6] == 0).all()
+    assert abs(sampled.mean(axis=0)).max() < 0.2 * 0.5 * hand.turn
+    lasting = np.corrcoef(sampled[:, 0, :6].ravel(), sampled[:, 1, :6].ravel())[0, 1]
     assert lasting == pytest.approx(0.8, abs=0.03)
 
 

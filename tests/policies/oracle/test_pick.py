@@ -1,4 +1,4 @@
-"""The oracle picks up what lies on the table: a can in each of its poses, and whatever object is asked for."""
+"""The oracle picks up what lies on the table: a can in each of its poses, and whatever object the task names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is taken for a checkpoint, and what is said of everything else."""
+"""Which folders are checkpoints, and the messages for all others."""
 
 from __future__ import annotations
 
@@ -153,17 +153,17 @@ def test_the_hash_is_of_what_is_inside(tiny: Path, copy: Path) -> None:
 def test_the_hub_gives_weights_numbers_and_tokenizer_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
-    asked = {}
+    requested = {}
 
     def snapshot(name: str, **options: object) -> str:
-        asked.update(options, name=name)
+        requested.update(options, name=name)
         if name == "nobody/nothing":
             raise OSError("404\nnot found")
         return str(tiny)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     assert find_checkpoint("someone/some_vla@v1.2") == tiny
-    assert asked == {"name": "someone/some_vla", "revision": "v1.2", "allow_patterns": ["*.safetensors", "*.json"]}
+    assert requested == {"name": "someone/some_vla", "revision": "v1.2", "allow_patterns": ["*.safetensors", "*.json"]}
     assert "the hub did not give nobody/nothing: OSError: 404 not found" in refused(Path("nobody/nothing"))
 
 

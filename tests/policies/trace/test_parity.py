@@ -52,7 +52,7 @@ class RouteToRecordings:
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         self.most_clips = max(self.most_clips, len(clips))
         both = zip(clips, queries, strict=True)
-        return [self.trackers[clip.episode].points([clip], [asked])[0] for clip, asked in both]
+        return [self.trackers[clip.episode].points([clip], [query])[0] for clip, query in both]
 
     def forget(self, episode: str) -> None:
         pass
@@ -103,7 +103,7 @@ def test_a_run_that_goes_another_way_fails_a_check_and_raises_nothing(tmp_path: 
 def test_a_folder_without_runs_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no recorded trace runs"):
         compare_trace(tmp_path)
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         compare_trace(tmp_path / "nowhere")
 
 

@@ -38,7 +38,7 @@ class Drift:
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         self.calls.append(("points", len(clips), len(clips[0].images)))
-        return [asked[:, 1:] + np.array([2, 0], np.float32) for asked in queries]
+        return [query[:, 1:] + np.array([2, 0], np.float32) for query in queries]
 
     def forget(self, episode: str) -> None:
         self.forgotten.append(episode)

@@ -32,28 +32,28 @@ def well_inside(kind: str, disc: int, points: NDArray[np.float32], t: int) -> ND
 @pytest.mark.parametrize(("kind", "disc"), [("three", 0), ("two", 0), ("two", 1), ("leave", 0), ("leave", 1)])
 def test_grid_points_go_where_the_thing_below_them_goes(kind: str, disc: int) -> None:
     """3 to 6 px an image, over nine steps."""
-    found = make_tracker("lucas_kanade", None, "cpu").grid([clip(kind, 21)], GRID)[0]
-    assert found.tracks.shape == (10, GRID * GRID, 2)
-    on = well_inside(kind, disc, found.tracks[0], 0) & found.usable
+    result = make_tracker("lucas_kanade", None, "cpu").grid([clip(kind, 21)], GRID)[0]
+    assert result.tracks.shape == (10, GRID * GRID, 2)
+    on = well_inside(kind, disc, result.tracks[0], 0) & result.usable
     way = np.subtract(centres(kind, 9)[disc], centres(kind, 0)[disc])
-    missed = np.linalg.norm(found.tracks[9] - found.tracks[0] - way, axis=1)[on]
-    assert on.sum() >= 0.8 * well_inside(kind, disc, found.tracks[0], 0).sum() > 0
+    missed = np.linalg.norm(result.tracks[9] - result.tracks[0] - way, axis=1)[on]
+    assert on.sum() >= 0.8 * well_inside(kind, disc, result.tracks[0], 0).sum() > 0
     assert np.median(missed) < 0.05
     assert missed.max() < 0.2
 
 
 def test_what_stands_still_is_not_taken_for_moving() -> None:
-    found = make_tracker("lucas_kanade", None, "cpu").grid([clip("still", 13)], GRID)[0]
-    assert found.usable.all()
-    assert np.abs(found.tracks - found.tracks[0]).max() < 0.01
+    result = make_tracker("lucas_kanade", None, "cpu").grid([clip("still", 13)], GRID)[0]
+    assert result.usable.all()
+    assert np.abs(result.tracks - result.tracks[0]).max() < 0.01
 
 
 def test_points_are_followed_from_the_image_before_the_last() -> None:
     images = clip("leave", 21)
     start = np.array(centres("leave", 8), np.float32)
     queries = np.concatenate([np.full((2, 1), 8, np.float32), start], axis=1)
-    found = make_tracker("lucas_kanade", None, "cpu").points([images], [queries])[0]
-    assert np.abs(found - np.array(centres("leave", 9))).max() < 0.05
+    positions = make_tracker("lucas_kanade", None, "cpu").points([images], [queries])[0]
+    assert np.abs(positions - np.array(centres("leave", 9))).max() < 0.05
 
 
 def test_a_point_that_is_lost_keeps_its_place() -> None:
@@ -63,8 +63,8 @@ def test_a_point_that_is_lost_keeps_its_place() -> None:
     covered[:, :80] = synthetic_image("two", 99, 0)[:, 100:180]
     cut = Clip("a", 0, (*images.images[:9], covered))
     queries = np.array([[8, -40, 300], [8, 50, 60]], np.float32)
-    found = make_tracker("lucas_kanade", None, "cpu").points([cut], [queries])[0]
-    assert np.array_equal(found, queries[:, 1:])
+    positions = make_tracker("lucas_kanade", None, "cpu").points([cut], [queries])[0]
+    assert np.array_equal(positions, queries[:, 1:])
 
 
 def test_a_whole_episode_gets_a_trace_on_the_moving_things() -> None:

@@ -130,9 +130,9 @@ def test_subtasks_change_by_the_loop_s_word_or_by_force() -> None:
 def test_the_step_limit_is_the_loops_end_and_success_is_not() -> None:
     env = eval.make("CloseTopDrawerCustomInScene-v0", max_episode_steps=2)
     env.reset(seed=1, options={"obj_init_options": {"cabinet_init_qpos": 0.03}})
-    told = [env.step(REST) for _ in range(3)]
-    assert [step[1:4] for step in told] == [(1.0, True, False), (1.0, True, True), (1.0, True, True)]
-    info = told[0][4]
+    steps = [env.step(REST) for _ in range(3)]
+    assert [step[1:4] for step in steps] == [(1.0, True, False), (1.0, True, True), (1.0, True, True)]
+    info = steps[0][4]
     assert list(info) == ["elapsed_steps", "success", "episode_stats", "qpos"]
     assert info["episode_stats"] == {"qpos": "0.030"}
     assert (env.elapsed_steps, info["qpos"]) == (3, pytest.approx(0.03, abs=1e-3))

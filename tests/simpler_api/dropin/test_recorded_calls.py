@@ -1,4 +1,4 @@
-"""What resets tell, against recordings of the original: every key of the info dictionary, texts, seeds, statistics."""
+"""What resets return, against recordings of the original: every key of the info dictionary, texts, seeds, statistics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def photo_name(path: Any) -> str | None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_resets_tell_what_the_original_told(key: str) -> None:
+def test_resets_report_what_the_original_reported(key: str) -> None:
     data, arrays = json.loads((PARITY / f"{key}.json").read_text()), np.load(PARITY / f"{key}.npz")
     env = eval.make(data["env_id"], **data["kwargs"])
     for number, reset in enumerate(data["resets"]):
@@ -33,8 +33,8 @@ def test_resets_tell_what_the_original_told(key: str) -> None:
         for name in poses & {"drawer_pose_wrt_robot_base", "cabinet_pose_wrt_robot_base"}:  # objects settle: see parity
             np.testing.assert_allclose(info[name].p, recorded[name]["p"], atol=1e-5)
             assert abs(np.dot(info[name].q, recorded[name]["q"])) == pytest.approx(1, abs=1e-5)
-        told = (env.get_language_instruction(), env.episode_stats, env.is_final_subtask(), env.episode_spec.seed)
-        assert told == (reset["instruction"], reset["episode_stats"], reset["is_final_subtask"], reset["episode_seed"])
+        answers = (env.get_language_instruction(), env.episode_stats, env.is_final_subtask(), env.episode_spec.seed)
+        assert answers == (reset["instruction"], reset["episode_stats"], reset["is_final_subtask"], reset["episode_seed"])
         state = arrays[f"r{number}/obs_state"]
         assert (obs.shape, obs.dtype) == (state.shape, state.dtype)
         agent = 31 if env.robot_uid.startswith("google_robot") else 30

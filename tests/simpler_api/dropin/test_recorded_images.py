@@ -52,13 +52,13 @@ def test_objects_are_seen_where_the_original_shows_them(key: str) -> None:
     ids = observation["image"][frame["camera_name"]]["Segmentation"][..., 1]
     assert list(ids.shape[::-1]) == frame["size_wh"]
     seen = {name: place for name, place in frame["seen"].items() if name not in ("robot", "cabinet")}
-    found = {}
+    ids_by_name = {}
     for name, place in seen.items():
         u, v = (round(value) for value in place["centre"])
-        found[name] = int(ids[v, u])
-        rows, columns = np.nonzero(ids == found[name])
+        ids_by_name[name] = int(ids[v, u])
+        rows, columns = np.nonzero(ids == ids_by_name[name])
         left, top, right, bottom = place["box"]
         off = np.hypot(columns.mean() - place["centre"][0], rows.mean() - place["centre"][1])
         assert off < MOST_OFF * np.hypot(right - left, bottom - top), name
         assert 0.5 < len(rows) / place["pixels"] < 2, name
-    assert len(set(found.values())) == len(found), "two objects are one"
+    assert len(set(ids_by_name.values())) == len(ids_by_name), "two objects are one"

@@ -12,7 +12,7 @@ from task_configs import robots
 
 
 def build_maniskill2_env(env_name: str, **kwargs: Any) -> SimplerEnv:
-    """An environment by its id; a photo is laid over the picture of the robot's policy camera."""
+    """An environment by its id; a photo is laid over the image of the robot's policy camera."""
     if kwargs.get("rgb_overlay_path") is not None and kwargs.get("rgb_overlay_cameras") is None:
         kwargs["rgb_overlay_cameras"] = [_robot(kwargs["robot"]).camera.uid]
     return make(env_name, **kwargs)

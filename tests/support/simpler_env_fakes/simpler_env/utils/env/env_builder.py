@@ -1,4 +1,4 @@
-"""A stand-in environment: succeeds at its fifth step if its episode id is even, misbehaves when told to.
+"""A fake environment: succeeds at its fifth step if its episode id is even, misbehaves on request.
 
 FAKE_TROUBLE is "<what>:<episode id>:<folder>": die (signal 9), crash (signal 6), hang or raise, at the third step of that
 episode; once if the folder's name is "once", else each time.
