@@ -15,7 +15,7 @@ class _Unseen(URDFLoader):  # type: ignore[misc]
     for physics alone, and after some fifty times NVIDIA's driver refuses.
     """
 
-    def _build_link(self, link: Any, *further: Any) -> None:
+    def _build_link(self, link: Any, *further: Any) -> None:  # noqa: ANN401  SAPIEN's own signature
         link.visuals = []
         super()._build_link(link, *further)
 

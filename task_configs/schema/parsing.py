@@ -41,7 +41,7 @@ _Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 """libyaml's, ten times as fast, where PyYAML was built with it."""
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:  # noqa: ANN401  YAML
     """Content of a YAML file. Raises UserError for a missing, unreadable or broken file."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)

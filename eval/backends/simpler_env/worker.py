@@ -200,7 +200,7 @@ class Session:
         self.is_final = bool(self.world.is_final_subtask())
         self._report(observation, info, done=done or self.steps >= self.episode["max_steps"])
 
-    def _make(self) -> Any:
+    def _make(self) -> Any:  # noqa: ANN401  SAPIEN 2 has no types
         kwargs = dict(self.episode["kwargs"])
         if kwargs.get("rgb_overlay_path"):
             kwargs["rgb_overlay_path"] = str(_asset_folder() / kwargs["rgb_overlay_path"])
@@ -278,7 +278,7 @@ class Session:
         actors = {actor.name: actor for actor in self.world._scene.get_all_actors()}
         return [actors[name] for name in self.episode["objects"] if name in actors]
 
-    def _box(self, actor: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def _box(self, actor: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:  # noqa: ANN401  SAPIEN 2 has no types
         """m, least and greatest corner of an actor's hulls along its own axes."""
         corners = []
         for shape in actor.get_collision_shapes():
@@ -288,7 +288,7 @@ class Session:
         every = self.np.concatenate(corners)
         return tuple(every.min(axis=0).tolist()), tuple(every.max(axis=0).tolist())
 
-    def _pose(self, pose: Any) -> tuple[float, ...]:
+    def _pose(self, pose: Any) -> tuple[float, ...]:  # noqa: ANN401  SAPIEN 2 has no types
         """(7,) x y z qw qx qy qz."""
         return tuple(self.np.concatenate([pose.p, pose.q]).astype(float).tolist())
 

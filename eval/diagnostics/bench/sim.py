@@ -108,10 +108,10 @@ class _Clock:
 class _Timed:
     """A SAPIEN object whose method calls are timed."""
 
-    def __init__(self, target: Any, clock: _Clock) -> None:
+    def __init__(self, target: Any, clock: _Clock) -> None:  # noqa: ANN401  stands for any SAPIEN object
         self._target, self._clock = target, clock
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  stands for any SAPIEN object
         value = getattr(self._target, name)
         if callable(value):
             value = self._clock.timed(value)

@@ -164,7 +164,7 @@ def _compare_state(case: Expected, observation: Observation) -> None:
     case.instructions_compared += 1
 
 
-def _same(ours: Any, recorded: Any) -> bool:
+def _same(ours: Any, recorded: Any) -> bool:  # noqa: ANN401  numbers or their texts
     """Statistics as recorded: some are texts of numbers, cut to three digits."""
     try:
         return abs(float(ours) - float(recorded)) <= 1e-3

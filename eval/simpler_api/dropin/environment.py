@@ -39,7 +39,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
 
-    def __init__(self, env_id: str, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> None:
+    def __init__(self, env_id: str, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> None:  # noqa: ANN401  the original's signature
         """See ``make``. Raises NotSupported for an environment, a keyword or a value that is not built."""
         self.env_id = env_id
         self._chain = SeedChain()
@@ -96,7 +96,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         )
         return self._observe(seen), info
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401  the original's signature
         """Play one control step with seven numbers: translation [m], rotation vector [rad], gripper."""
         world = self._played()
         seen, reward, terminated, truncated, info = world.step(np.asarray(action, dtype=np.float64))
@@ -132,7 +132,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         if self._world is not None:
             self._world.close()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the original's signature
         if name in NOT_BUILT:
             raise AttributeError(f'"{name}" of the original\'s environment is not built; docs/dropin.md lists what is.')
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -145,7 +145,7 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
     def _spec_of(self, seed: int | None, options: Mapping[str, Any] | None) -> EpisodeSpec:
         return spec_from_reset(self.env_id, self._keywords.for_spec(), seed, options, self._chain)
 
-    def _observe(self, seen: Mapping[str, Any]) -> Any:
+    def _observe(self, seen: Mapping[str, Any]) -> Any:  # noqa: ANN401  the original's signature
         scene = self._played().scene
         extra = observations.extra_observation(scene, self.episode_spec, self.obs_mode != "rgbd")
         state: dict[str, Any] = {"agent": observations.agent_observation(scene)} | ({"extra": extra} if extra else {})

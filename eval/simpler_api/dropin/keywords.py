@@ -65,7 +65,7 @@ class Keywords:
             raise NotSupported(f'camera_cfgs "{min(unknown)}" is not built; only add_segmentation is.')
         return self.prepackaged or bool(config.get("add_segmentation", False))
 
-    def _check(self, key: str, built: tuple[Any, ...], default: Any = None) -> None:
+    def _check(self, key: str, built: tuple[Any, ...], default: Any = None) -> None:  # noqa: ANN401  the original's keywords
         value = self.given.get(key, default)
         if value not in built:
             known = [choice for choice in built if choice]

@@ -11,7 +11,7 @@ from eval.simpler_api.dropin.environment import SimplerEnv
 from eval.simpler_api.names import ENVIRONMENT_MAP, ENVIRONMENTS
 
 
-def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> SimplerEnv:
+def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> SimplerEnv:  # noqa: ANN401  the original's signature
     """An environment with the original's interface.
 
     Args:
