@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, str]) -> PolicyDe
     try:
         answer: object = policy.describe()
     except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
-        raise PolicyDescriptionError(f"describe() of {kind} raised {one_line(error)}") from error
+        raise PolicyDescriptionError(f"describe() of {kind} failed: {one_line(error)}") from error
     if isinstance(answer, PolicyDescription):
-        return answer
+        return answer.model_copy(update={"settings": _json(answer.settings), "details": _json(answer.details)})
     if not isinstance(answer, Mapping):
         raise PolicyDescriptionError(
             f"describe() of {kind} gives {'None' if answer is None else f'a {type(answer).__name__}'}; return a "
@@ -94,14 +95,16 @@ def description_of(said: Mapping[str, object], name: str) -> PolicyDescription:
 
 
 def _json(value: object) -> JsonValue:
-    """NumPy arrays and scalars and paths as JSON values, too."""
-    if isinstance(value, Path):
+    """NumPy arrays and scalars and paths as JSON values, too; NaN and infinities, which JSON lacks, as text."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Path) or (isinstance(value, float) and not math.isfinite(value)):
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): _json(entry) for key, entry in value.items()}
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    return _VALUE.validate_python(list(value) if isinstance(value, tuple) else value)
+    if isinstance(value, list | tuple):
+        return [_json(entry) for entry in value]
+    return _VALUE.validate_python(value)
 
 
 def public_name(name: str) -> str:

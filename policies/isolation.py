@@ -200,8 +200,8 @@ def find_private(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None
         return spec
     plain = PathFinder.find_spec(fullname, path)
     if plain is None:
-        top, dot, _ = rest.partition(".")
-        if dot and top in NAMES and importlib.util.find_spec(rest) is not None:
+        *packages, name = rest.split(".")
+        if packages and packages[0] in NAMES and holds(ROOT.joinpath(*packages), name):
             return ModuleSpec(fullname, _AliasLoader(rest))
         return None
     if type(plain.loader) is SourceFileLoader:

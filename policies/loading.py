@@ -21,7 +21,10 @@ class UnknownPolicyError(UserError):
 
 
 def load_from_module(name: str) -> ModuleType:
-    """The module of ``module:Class``: ours, an installed one, or one in the working folder or on ``PYTHONPATH``."""
+    """The module of ``module:Class``: ours, an installed one, or one in the working folder or on ``PYTHONPATH``.
+
+    Raises ``UnknownPolicyError``, one line, for whatever the module raises.
+    """
     top = name.partition(".")[0]
     folder = _folder_of_module(name)
     try:
@@ -32,6 +35,8 @@ def load_from_module(name: str) -> ModuleType:
         plain = str(error).replace(f"{isolation.private_root(folder)}.", "") if folder else str(error)
         hint = f' "{top}" is a package of simpler-eval itself; for your own file write path/to/file.py:Class.'
         raise UnknownPolicyError(f'Cannot import "{name}": {plain}.{hint if top in isolation.NAMES else ""}') from error
+    except (Exception, SystemExit) as error:
+        raise UnknownPolicyError(f'Cannot import "{name}": {one_line(error)}') from error
 
 
 def load_from_file(path: Path) -> ModuleType:
@@ -80,6 +85,13 @@ def code_hash_of_file(module: ModuleType) -> str | None:
     for part in sorted(isolation.digest(path) for path in files):
         whole.update(part.encode())
     return whole.hexdigest()
+
+
+def class_name(policy: object) -> str:
+    """``file.py:Class`` of a policy from a user's file, wherever the file lies; else ``module:Class``."""
+    module, kind = type(policy).__module__, type(policy).__qualname__
+    file = getattr(sys.modules.get(module), "__file__", None) if module.startswith(isolation.PREFIX) else None
+    return f"{Path(file).name if file else module}:{kind}"
 
 
 def one_line(error: BaseException) -> str:

@@ -24,10 +24,11 @@ from policies.loading import (
     code_hash_of_file,
     load_from_file,
     load_from_module,
-    one_line,
     policy_classes,
     policy_in,
 )
+from policies.loading import class_name as class_name
+from policies.loading import one_line as one_line
 
 GROUP = "simpler_eval.policies"
 METHODS = ("reset", "act", "describe", "close")
@@ -103,6 +104,8 @@ def _find(text: str) -> tuple[Callable[..., object], str | None]:
         raise UnknownPolicyError(f"Policy file {text} needs the name of a class: add :ClassName ({known}).")
     if ":" in text:
         place, _, name = text.rpartition(":")
+        if not place or not name:
+            raise UnknownPolicyError(f'Policy "{text}" is neither module:Class nor path/to/file.py:Class.')
         module = load_from_file(Path(place)) if place.endswith(".py") else load_from_module(place)
         return policy_in(module, place, name), code_hash_of_file(module)
     points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}

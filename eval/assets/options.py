@@ -10,9 +10,13 @@ FALLBACK = "else-standins"
 and a resumed run all know of it."""
 
 
+def chosen_assets(assets: str | None) -> str | None:
+    """``--assets``, else what the environment variable says; None: neither, which is the built-in stand-ins."""
+    return assets if assets is not None else os.environ.get(ENVIRONMENT_VARIABLE) or None
+
+
 def assets_text(assets: str | None, fallback: bool) -> str | None:
     """``--assets`` with the word that ``--assets-fallback`` adds."""
     if not fallback:
         return assets
-    chosen = assets if assets is not None else os.environ.get(ENVIRONMENT_VARIABLE, "")
-    return ",".join(part for part in (chosen, FALLBACK) if part)
+    return ",".join(part for part in (chosen_assets(assets), FALLBACK) if part)

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from eval.assets.cache import cache_folder, write_whole
 from eval.assets.checksums import checksum
 from eval.assets.inspection import Inspect, find_problem, inspect
-from eval.assets.options import ENVIRONMENT_VARIABLE, FALLBACK
+from eval.assets.options import ENVIRONMENT_VARIABLE, FALLBACK, chosen_assets
 from eval.assets.record import AssetsRecord
 from eval.assets.stand_ins import stand_in_path
 from eval.errors import UserError
@@ -64,8 +64,7 @@ class Assets:
 
         The word ``else-standins`` among the folders is what ``--assets-fallback`` adds.
         """
-        chosen = text if text is not None else os.environ.get(ENVIRONMENT_VARIABLE, "")
-        parts = [part.strip() for part in chosen.split(",") if part.strip()]
+        parts = [part.strip() for part in (chosen_assets(text) or "").split(",") if part.strip()]
         return cls([Path(part).expanduser() for part in parts if part != FALLBACK], FALLBACK in parts, inspect)
 
     def locate(self, name: str) -> tuple[Path, str] | None:

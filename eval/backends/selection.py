@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 from eval.assets.resolver import Assets
 from eval.backends.base import Backend, OwnBackend, OwnWorker, WorldOptions
@@ -49,13 +52,22 @@ def find_backend(name: str, python: str | None, assets: str | None, rt: str, pla
         versions = {"sapien": importlib.metadata.version("sapien")}
         identity = WorldIdentity(name=OWN, versions=versions, rendering=record)
         return OwnBackend(identity, OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering)))
-    if not _is_module(name):
+    module = _module(name)
+    if module is None:
         raise UserError(f'There is no world "{name}".{did_you_mean(name, (OWN, ORIGINAL))}')
-    return OwnBackend(WorldIdentity(name=name), OwnWorker(name, WorldOptions(assets)))
+    identity = WorldIdentity(name=name, code=_code_of(module))
+    return OwnBackend(identity, OwnWorker(name, WorldOptions(assets)))
 
 
-def _is_module(name: str) -> bool:
+def _module(name: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(name) is not None
+        return importlib.util.find_spec(name)
     except (ImportError, ValueError):
-        return False
+        return None
+
+
+def _code_of(module: ModuleSpec) -> str | None:
+    """Hash of a module's own file; None where it has none."""
+    if not module.has_location or module.origin is None:
+        return None
+    return hashlib.blake2b(Path(module.origin).read_bytes(), digest_size=16).hexdigest()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import typer
 from rich.console import Console
@@ -30,16 +33,32 @@ def play_with_progress(plan: Sequence[EpisodeSpec], options: RunOptions, path: P
         path: folder of the run.
         shard: the part of the plan to be played.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` and batch systems stop a run like Ctrl-C
+    stop_like_ctrl_c()
+    folder = path.absolute()  # a policy may change the working folder
     episodes = len(take_shard(plan, shard) if shard else plan)
     try:
         with RunProgress(Console(stderr=True), options.policy, episodes) as progress:
-            return play(plan, options, session=Session(path, shard, progress.begin, progress.episode))
+            session = Session(path, shard, progress.begin, progress.episode)
+            with contextlib.redirect_stdout(sys.stderr):  # what a policy prints is no part of a table or of --json
+                return play(plan, options, session=session)
     except KeyboardInterrupt:
-        done = len(load_run(path).records) if (path / "run.json").is_file() else 0
+        done = len(load_run(folder).records) if (folder / "run.json").is_file() else 0
         command = shlex.join(["simpler-eval", "run", "--resume", str(path)])
         typer.echo(f"Stopped; {done} of {episodes} episodes are done. Continue with: {command}", err=True)
         raise typer.Exit(130) from None
+
+
+def stop_like_ctrl_c() -> None:
+    """Let `kill` and batch systems stop a run like Ctrl-C; processes that a policy forks from this one end as always."""
+    main = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == main:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 class RunProgress:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eval.backends.selection import ORIGINAL
+from eval.backends.selection import ORIGINAL, OWN
 from eval.cli.options import AllBut, Json, ModelOptions, Out, expand_options
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import print_table
@@ -52,8 +52,8 @@ def run_verb(
     """
     args = model.args()
     if resume is not None:
-        chosen = plan.model_fields_set - {"setting", "seed"} or options.model_fields_set & {"policy", "world"}
-        if chosen or args or out:
+        chosen = plan.model_fields_set | options.model_fields_set & {"policy", "world", "assets_fallback"}
+        if chosen or args or out or _source(context, "assets") == "COMMANDLINE":
             raise UserError("--resume takes plan, policy, assets and world from the run; leave those options out.")
         data = _continue(resume, options)
     else:
@@ -66,9 +66,14 @@ def run_verb(
 
 def _assets_for(context: typer.Context, options: RunOptions) -> str | None:
     """``--assets``; what the environment variable says of our own world is not meant for the original."""
-    source = context.get_parameter_source("assets")
-    from_environment = source is not None and source.name == "ENVIRONMENT"
+    from_environment = _source(context, "assets") == "ENVIRONMENT"
     return None if options.world == ORIGINAL and from_environment else options.assets
+
+
+def _source(context: typer.Context, option: str) -> str | None:
+    """Where the value of an option comes from, as click calls it."""
+    source = context.get_parameter_source(option)
+    return None if source is None else source.name
 
 
 def _continue(path: Path, given: RunOptions) -> RunData:
@@ -76,7 +81,10 @@ def _continue(path: Path, given: RunOptions) -> RunData:
     before = load_run(path)
     refuse_continuing(before.header, path)
     know_tasks(path)
-    return play_with_progress(before.plan, before.header.options.continued(given), path)
+    options = before.header.options.continued(given)
+    if options.world == OWN and options.assets is None:
+        options = options.model_copy(update={"assets": ""})  # none, whatever the environment variable says now
+    return play_with_progress(before.plan, options, path)
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:

@@ -55,11 +55,12 @@ def plan_hash(plan: Sequence[EpisodeSpec]) -> str:
     return hashlib.blake2b(" ".join(spec.id for spec in plan).encode(), digest_size=8).hexdigest()
 
 
-def load_run(path: Path) -> RunData:
+def load_run(path: Path | str) -> RunData:
     """Read a run without locking it (it may still be running).
 
     Raises ``UserError`` if the folder holds no run or its files are damaged.
     """
+    path = Path(path)
     if not path.is_dir():
         raise UserError(f"{path} is not a folder; give the folder of a run (it holds {RUN_FILE}).")
     if not (path / RUN_FILE).is_file():
@@ -72,6 +73,7 @@ def load_run(path: Path) -> RunData:
         else:
             know_tasks(path)  # what an older plan does not say stands in the tasks' configs
             plan = older.read_plan(path / PLAN_FILE)
+        _refuse_another_plan(path / PLAN_FILE, plan, header)
         records, _ = _read_records(path / EPISODES_FILE)
     return RunData(path, header, plan, records)
 
@@ -212,6 +214,9 @@ def _parse_header(path: Path, content: Mapping[str, object]) -> RunHeader:
         return RunHeader.model_validate_json(json.dumps(content))
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        if error.errors()[0]["type"] == "extra_forbidden":
+            text = f"{path} says more than this version of simpler-eval knows ({place}); install the one that wrote it."
+            raise UserError(text) from error
         raise UserError(f"{path} is damaged ({place}: {error.errors()[0]['msg']}); restore it or start a new run.") from error
 
 
@@ -220,8 +225,17 @@ def _read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
         return tuple(EpisodeSpec.model_validate_json(line) for line in path.read_text().splitlines())
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; the run cannot be continued or counted without its plan.") from error
-    except ValidationError as error:
-        raise UserError(f"{path} is damaged or of another version; start a new run.") from error
+    except ValueError as error:  # also bytes that are no text
+        raise UserError(f"{path} is damaged or of another version; restore it or start a new run.") from error
+
+
+def _refuse_another_plan(path: Path, plan: Sequence[EpisodeSpec], header: RunHeader) -> None:
+    """Raise UserError if lines of the plan were lost or changed: its tables would leave out what they were about."""
+    if plan_hash(plan) != header.plan_hash:
+        raise UserError(
+            f"{path} ({len(plan)} episodes) is not the plan that {RUN_FILE} was written for ({header.episodes} episodes); "
+            "restore it or start a new run."
+        )
 
 
 def _read_records(path: Path) -> tuple[dict[RecordKey, EpisodeRecord], int]:

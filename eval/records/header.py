@@ -36,6 +36,8 @@ class WorldIdentity(RecordModel):
     """``simpler-eval``, ``simpler-env`` or a user's module."""
     versions: dict[str, str] = {}
     """Of packages that are not ours: the simulator's version, the original's commits."""
+    code: str | None = None
+    """Hash of a user's module."""
     rendering: RenderingRecord | None = None
     """None where no episode asks for ray tracing."""
 

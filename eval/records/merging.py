@@ -16,7 +16,7 @@ from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.worlds import merge_worlds
 
 
-def load_runs(paths: Sequence[Path], partial: bool = False) -> RunData:
+def load_runs(paths: Sequence[Path | str], partial: bool = False) -> RunData:
     """One run, or several as one. Raises UserError where they do not belong together or a shard is absent."""
     runs = [load_run(path) for path in paths]
     if len({run.path.resolve() for run in runs}) < len(runs):

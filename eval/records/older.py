@@ -138,6 +138,8 @@ def read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
         lines = path.read_text().splitlines()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing; the run cannot be counted without its plan.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it or start a new run.") from error
     return tuple(_episode(line, path) for line in lines)
 
 

@@ -18,7 +18,7 @@ def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
     if shard := header.shard:
         inside.append(f"shard {shard.shard}: {len(plan)} of {shard.episodes} episodes")
     inside += header.merged
-    player = f"{policy} ({', '.join(remarks)})" if remarks else policy
+    player = f"{policy} ({' '.join(', '.join(remarks).split())})" if remarks else policy
     return f"{player} in {world.name if world else 'an unrecorded world'} ({'; '.join(inside)})"
 
 

@@ -48,7 +48,7 @@ def query(policy: Policy, observations: Sequence[Observation]) -> BatchResult:
         given = policy.act(observations)
         if len(given) != len(observations):
             raise PolicyFault(f"policy gave {len(given)} actions for {len(observations)} observations")
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in a policy must not end the run without a word
         if len(observations) == 1:
             return BatchResult({}, {observations[0].episode: one_line(error)})
         return BatchResult({}, spoiled=tuple(observation.episode for observation in observations))

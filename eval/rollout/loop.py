@@ -91,7 +91,7 @@ class Rollout:
         spec = job.spec
         try:
             self.policy.reset([episode_info(spec)])
-        except Exception as error:  # the policy's fault is its episode's, not the run's
+        except (Exception, SystemExit) as error:  # the policy's fault is its episode's, not the run's
             self._finish(Finished(spec, job.record(one_line(error))))
             return
         worker.job = job

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from eval.assets.options import chosen_assets
 from eval.backends.base import Backend
 from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
@@ -29,7 +30,7 @@ from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
-from policies.registry import PolicyDescriptionError, describe, load_policy
+from policies.registry import PolicyDescriptionError, class_name, describe, load_policy, one_line
 from task_configs.schema.parsing import parse
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
@@ -39,7 +40,7 @@ OnStart = Callable[[Path, list[EpisodeRecord]], None]
 class RunKeywords(TypedDict, total=False):
     """Fields of :class:`RunOptions` as keywords of :func:`run`."""
 
-    policy_args: Mapping[str, str]
+    policy_args: Mapping[str, str] | None
     assets: str | None
     assets_fallback: bool
     workers: int | None
@@ -55,7 +56,7 @@ class RunKeywords(TypedDict, total=False):
 class RunArguments(RunKeywords, total=False):
     """All keywords of :func:`run`."""
 
-    out: Path | None
+    out: Path | str | None
     shard: str | None
     on_start: OnStart | None
     listener: Listener | None
@@ -80,7 +81,7 @@ def run(
     plan: Sequence[EpisodeSpec],
     policy: str | Policy = "oracle",
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     shard: str | None = None,
     on_start: OnStart | None = None,
     listener: Listener | None = None,
@@ -105,11 +106,12 @@ def run(
         UserError: what the caller can fix. ``KeyboardInterrupt`` passes through; what was finished before is on disk in
             both cases.
     """
-    name = policy if isinstance(policy, str) else f"{type(policy).__module__}:{type(policy).__qualname__}"
+    name = policy if isinstance(policy, str) else class_name(policy)
     given: dict[str, object] = {**options, "policy": name}
-    given["policy_args"] = {key: str(value) for key, value in options.get("policy_args", {}).items()}
+    given["policy_args"] = {key: str(value) for key, value in (options.get("policy_args") or {}).items()}
     checked = parse(RunOptions, given, "run")
-    return play(plan, checked, None if isinstance(policy, str) else policy, Session(out, shard, on_start, listener))
+    session = Session(None if out is None else Path(out), shard, on_start, listener)
+    return play(plan, checked, None if isinstance(policy, str) else policy, session)
 
 
 @dataclass(frozen=True)
@@ -145,24 +147,36 @@ def play(
     if options.workers is not None and options.workers < 1:
         raise UserError(f"--workers {options.workers} is not possible; give 1 or more.")
     rule = VideoRule.parse(options.video)
+    if options.world == OWN:
+        options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
     part = take_shard(plan, session.shard) if session.shard else plan
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
+    given = session.out or default_out(options.policy)
+    out = given.absolute()  # a policy may change the working folder
     loaded = load_policy(options.policy, options.policy_args) if player is None else player
     try:
         shard = None if session.shard is None else _shard_record(plan, session.shard, options)
         header = new_header(part, options, loaded, backend.identity).model_copy(update={"shard": shard})
-        with RunFolder(session.out or default_out(options.policy), part, header) as folder:
+        with RunFolder(out, part, header) as folder:
             folder.keep_tasks(_user_tasks(part))
             recorder = FolderRecorder(folder, rule, session.listener)
             left = folder.open_episodes(options.retry_errored)
             if session.on_start is not None:
-                session.on_start(folder.path, list(folder.records.values()))
+                session.on_start(given, list(folder.records.values()))
             settings = WorkerSettings(backend, options.workers or default_workers(len(left)), options.watchdog)
             _play(Rollout(left, loaded, settings, recorder), recorder)
     finally:
         if player is None:
-            loaded.close()
-    return load_run(folder.path)
+            _close(loaded, options.policy)
+    return load_run(given if given.absolute() == out else out)
+
+
+def _close(policy: Policy, name: str) -> None:
+    """A fault here comes after the last result: it costs a line, not the table."""
+    try:
+        policy.close()
+    except (Exception, SystemExit) as error:
+        print(f"simpler-eval: close() of {name} failed: {one_line(error)}", file=sys.stderr)
 
 
 def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:

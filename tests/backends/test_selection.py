@@ -6,7 +6,7 @@ from original_interpreter import interpreter
 
 from eval.backends.selection import find_backend
 from eval.plan.suites import make_plan
-from eval.records.header import RenderingRecord, WorldIdentity
+from eval.records.header import RenderingRecord
 
 PLAN = make_plan(tasks=["widowx_carrot_on_plate"], limit=2)
 TRACED = [spec.model_copy(update={"shader": "rt"}) for spec in PLAN]
@@ -25,5 +25,12 @@ def test_the_original_is_known_by_its_versions(tmp_path):
     assert identity.versions.keys() == {"sapien", "simpler_env", "mani_skill2_real2sim"}
 
 
-def test_a_users_world_is_known_by_its_module():
-    assert find_backend("fake_world", None, None, "auto", TRACED).identity == WorldIdentity(name="fake_world")
+def test_a_users_world_is_known_by_its_module_and_that_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    codes = []
+    for text in ("x = 1", "x = 2", "x = 1"):
+        (tmp_path / "world_of_mine.py").write_text(text)
+        identity = find_backend("world_of_mine", None, None, "auto", TRACED).identity
+        assert (identity.name, identity.versions, identity.rendering) == ("world_of_mine", {}, None)
+        codes.append(identity.code)
+    assert codes[0] == codes[2] != codes[1]

@@ -140,6 +140,13 @@ def test_a_module_of_a_labs_package_called_policies_in_the_working_folder() -> N
     assert value_of("policies.mine:Mine") == 9
 
 
+def test_a_file_of_our_name_hides_a_folder_of_it_as_in_python(tmp_path: Path) -> None:
+    write(Path.cwd() / "policies", mine="def value(): return 9" + BODY)
+    write(Path.cwd(), policies="")
+    with pytest.raises(UserError, match=r"Cannot import \"policies\.mine\": "):
+        value_of("policies.mine:Mine")
+
+
 def test_installed_packages_and_the_standard_library_are_not_hidden(tmp_path: Path) -> None:
     (tmp_path / "yaml").mkdir()  # a folder of data
     write(tmp_path, random="raise RuntimeError")

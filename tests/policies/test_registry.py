@@ -53,6 +53,8 @@ def test_a_file_and_a_module_of_the_user(folder: Path) -> None:
         ("none.py:Mine", r"none\.py does not exist"),
         ("no_such_module:Mine", 'Cannot import "no_such_module"'),
         ("policies.no_such_module:Mine", r"for your own file write path/to/file\.py:Class"),
+        (":Mine", "neither module:Class nor"),
+        ("my_robot_policy.py:", "neither module:Class nor"),
         ("randon", 'Did you mean "random"'),
     ],
 )
@@ -75,6 +77,8 @@ def test_a_file_that_ends_the_program_is_one_line(folder: Path, statement: str) 
     (folder / "exits.py").write_text(statement)
     with pytest.raises(UserError, match=r"exits\.py cannot be loaded: .*SystemExit"):
         load_policy("exits.py:Mine")
+    with pytest.raises(UserError, match=r'Cannot import "exits": .*SystemExit'):
+        load_policy("exits:Mine")
     (folder / "exits_later.py").write_text(POLICY.replace("self.gain = float(gain)", statement))
     with pytest.raises(UserError, match=r"cannot be made: .*SystemExit"):
         load_policy("exits_later.py:Mine")

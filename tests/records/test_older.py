@@ -122,3 +122,14 @@ def test_a_plan_of_a_task_that_is_gone_is_one_line(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("widowx_carot", CARROT).replace('"objects"', '"objekts"'))
     with pytest.raises(UserError, match="damaged or does not fit the tasks of today"):
         load_run(tmp_path / "old")
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"plan\.jsonl is damaged"):
+        load_run(tmp_path / "old")
+
+
+def test_an_older_plan_that_lost_a_line_is_one_line(tmp_path: Path) -> None:
+    shutil.copytree(FOLDERS / "random", tmp_path / "old")
+    file = tmp_path / "old" / "plan.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(UserError, match="is not the plan that"):
+        load_run(tmp_path / "old")

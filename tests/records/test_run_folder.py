@@ -172,7 +172,7 @@ def test_a_session_more_is_recorded_with_its_own_options(tmp_path, plan):
     [
         ('"schema_version": 2', '"schema_version": 3', r"another version of simpler-eval \(3\)"),
         ('"episodes": 6', '"episodes": "six"', "is damaged .episodes: "),
-        ('"episodes": 6', '"surprise": 1, "episodes": 6', "is damaged .surprise: "),
+        ('"episodes": 6', '"surprise": 1, "episodes": 6', r"more than this version of simpler-eval knows \(surprise\)"),
         ("{", "[", "is damaged"),
     ],
 )
@@ -184,3 +184,28 @@ def test_a_damaged_run_record_is_one_line(tmp_path, plan, old, new, words):
     with pytest.raises(UserError, match=words) as caught:
         load_run(tmp_path / "run")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda lines: lines[1:], r"plan\.jsonl \(5 episodes\) is not the plan that run\.json was written for \(6 episodes\)"),
+        (lambda lines: [lines[0].replace(b'"max_steps":5', b'"max_steps":6'), *lines[1:]], "is not the plan"),
+        (lambda lines: [b"\xff\xfe\x00\n", *lines[1:]], "is damaged or of another version"),
+    ],
+)
+def test_a_plan_that_lost_or_changed_a_line_is_one_line(tmp_path, plan, change, words):
+    scripted_run(tmp_path / "run", plan)
+    file = tmp_path / "run/plan.jsonl"
+    before = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(change(before)))
+    assert file.read_bytes().splitlines(keepends=True) != before
+    with pytest.raises(UserError, match=words) as caught:
+        load_run(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_remark_of_several_lines_stays_in_the_title(tmp_path, plan):
+    data = scripted_run(tmp_path / "run", plan)
+    policy = data.header.policy.model_copy(update={"remarks": ("half\n trained", "b")})
+    assert "(half trained, b) in" in title(data.header.model_copy(update={"policy": policy}), data.plan)

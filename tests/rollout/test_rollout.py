@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -9,12 +11,15 @@ from fake_policies import Answers, Counts, Looks, Notes, Still, Terminates
 
 import eval.records.videos
 import eval.rollout.loop
+import eval.rollout.run
 from eval.diagnostics.smoke import check_run
 from eval.errors import UserError
 from eval.records.folder import load_run
 from eval.records.results import RecordKey
 from eval.rollout.run import run
 from policies.base import PolicyDescription
+from policies.random import RandomPolicy
+from policies.registry import load_policy
 
 
 @pytest.fixture
@@ -77,6 +82,76 @@ def test_raising_policy_costs_its_episode_alone(play, make_spec):
     data = play(plan, Counts(plan[1].id))
     assert statuses(data) == ["success", "errored", "success", "success", "success"]
     assert data.record(plan[1].id).error == "policy raised ZeroDivisionError: policy bug"
+
+
+@pytest.mark.parametrize("method", ["reset", "act"])
+def test_a_policy_that_ends_the_program_costs_its_episodes_alone(play, make_spec, method):
+    def leave(*_):
+        sys.exit(3)
+
+    plan = [make_spec(0), make_spec(1)]
+    data = play(plan, type("Leaves", (Still,), {method: leave})(), workers=1)
+    assert [data.record(spec.id).error for spec in plan] == ["policy raised SystemExit: 3"] * 2
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("no\nclose"), SystemExit(3)])
+def test_a_fault_of_close_costs_a_line_and_not_the_table(play, make_spec, monkeypatch, capsys, fault):
+    def close(_):
+        raise fault
+
+    monkeypatch.setattr(RandomPolicy, "close", close)
+    data = play([make_spec(0)], "random", workers=1)
+    assert statuses(data) == ["success"]
+    assert (data.path / "tables/summary.md").exists()
+    said = capsys.readouterr().err
+    assert said.startswith("simpler-eval: close() of random failed: ")
+    assert type(fault).__name__ in said
+    assert said.count("\n") == 1
+
+
+def test_a_policy_that_changes_the_working_folder_does_not_move_the_results(play, make_spec, tmp_path, monkeypatch):
+    class Wanders(Still):
+        def act(self, observations):
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            return super().act(observations)
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    data = play([make_spec(0), make_spec(2)], Wanders(), workers=1, out="wanders")
+    assert statuses(data) == ["success", "success"]
+    assert data.path == tmp_path / "wanders"
+    assert (data.path / "tables/summary.md").exists()
+    monkeypatch.chdir(tmp_path)
+    assert play([make_spec(0), make_spec(2)], Wanders(), workers=1, out="wanders").path.as_posix() == "wanders", "all done"
+
+
+def test_a_policy_from_a_file_has_one_identity_as_text_and_as_an_object(play, make_spec, tmp_path):
+    text = """
+from fake_policies import Still
+class Mine(Still):
+    def describe(self):
+        return {}
+"""
+    identities = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(text)
+        place = f"{tmp_path}/{name}/mine.py:Mine"
+        for policy in (place, load_policy(place)):
+            data = play([make_spec(0)], policy, workers=1, policy_args=None, out=str(tmp_path / "run"))  # continued
+            identities.append(data.header.identity)
+    assert {identity.policy.name for identity in identities} == {"mine.py:Mine"}
+    assert data.header.options.policy == "mine.py:Mine"
+
+
+def test_a_setting_that_is_not_a_number_does_not_keep_a_run_from_being_continued(play, make_spec):
+    class Unlimited(Still):
+        def describe(self):
+            return PolicyDescription(name="unlimited", settings={"most": float("inf"), "each": [float("nan")]})
+
+    play([make_spec(0)], Unlimited(), workers=1)
+    policy = play([make_spec(0)], Unlimited(), workers=1).header.identity.policy
+    assert policy.settings == {"most": "inf", "each": ["nan"]}
 
 
 @pytest.mark.parametrize(
@@ -244,3 +319,20 @@ def test_the_smoke_check_notices_images_that_show_nothing(play, make_spec):
     data = play([make_spec(0)], Looks(), workers=1, video="all")
     checks = {check.name: check.passed for check in check_run(data)}
     assert checks == {"episodes": True, "table": True, "video fake_task": True, "image fake_task": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "recorded"), [(None, "b", "b"), ("a", "b", "a"), ("", "b", ""), (None, "", None)]
+)
+def test_the_assets_that_the_environment_names_are_recorded(make_spec, monkeypatch, given, variable, recorded):
+    asked = []
+
+    def find(options, _):
+        asked.append(options.assets)
+        raise UserError("enough")
+
+    monkeypatch.setenv("SIMPLER_EVAL_ASSETS", variable)
+    monkeypatch.setattr(eval.rollout.run, "find_backend_of", find)
+    with pytest.raises(UserError, match="enough"):
+        run([make_spec(0)], "random", assets=given)
+    assert asked == [recorded]
