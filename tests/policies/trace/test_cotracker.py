@@ -41,16 +41,16 @@ class Mark:
 def test_a_file_that_is_no_plain_state_dict_is_refused_and_nothing_in_it_runs(tmp_path: Path) -> None:
     path = tmp_path / "tracker.pth"
     torch.save({"model": Mark(tmp_path / "mark")}, path)
-    assert "no plain state dict" in refused(path)
+    assert "not a plain state dict" in refused(path)
     assert not (tmp_path / "mark").exists()
     torch.save({"weight": torch.zeros(2), "scale": np.float64(2.0)}, path)
-    assert "no plain state dict" in refused(path)
+    assert "not a plain state dict" in refused(path)
     torch.save({"epoch": 3}, path)
     assert "must map names to tensors" in refused(path)
     torch.save({}, path)
     assert "must map names to tensors" in refused(path)
     path.write_text("version https://git-lfs.github.com/spec/v1\n")
-    assert "no plain state dict" in refused(path)
+    assert "not a plain state dict" in refused(path)
 
 
 @pytest.fixture(scope="module")
