@@ -18,7 +18,8 @@ from eval.simpler_env import ENVIRONMENT_MAP
 FRAMES: dict[str, Any] = {
     key: frame
     for key, frame in json.loads(golden("images/frames.json").read_text()).items()
-    if "distractor_config" not in frame["spec"]["env_kwargs"]  # round distractors roll elsewhere, and hide the can
+    # Round distractors of our own roll elsewhere than the original's, and hide the can.
+    if "distractor_config" not in frame["spec"]["env_kwargs"] and "DistractorInScene" not in frame["spec"].get("env", "")
 }
 QUICK = ("vm_coke_standing_tabletop1", "vm_bridge_carrot_ep10", "vm_bridge_spoon_ep05", "va_coke_camera1", "va_near_base_ep03")
 MOST_OFF = 0.2
