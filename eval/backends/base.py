@@ -125,7 +125,8 @@ class Simulation(ABC):
 
     def advance_to_next_subtask(self) -> None:
         """Begin the next subtask; called only if the last state was not in the final one."""
-        raise NotImplementedError(f"{type(self).__name__} has subtasks but no advance_to_next_subtask")
+        name = type(self).__name__
+        raise UserError(f"The world {name} reports subtasks but cannot change them; give it a method advance_to_next_subtask.")
 
     def privileged(self) -> Privileged:
         """State of the simulator for scripted policies; asked only if the policy ``needs_privileged``."""

@@ -26,6 +26,7 @@ from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
 from eval.records.videos import VideoRule
 from eval.rollout.loop import Rollout
+from eval.rollout.play import PolicyNeeds
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
@@ -197,7 +198,7 @@ def new_header(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy,
         UserError: the policy does not describe itself properly, or the files of the plan cannot be read.
     """
     description = describe(player, options.policy, options.policy_args)
-    if not getattr(player, "needs_image", True):
+    if not PolicyNeeds.of(player).image:
         world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
     return RunHeader(
         identity=RunIdentity(
@@ -242,7 +243,7 @@ def _digest(text: str) -> str:
 
 def _rendered(player: Policy, videos: VideoRule) -> Rendered:
     """Of which episodes images are rendered: a policy that needs none is played without."""
-    if getattr(player, "needs_image", True):
+    if PolicyNeeds.of(player).image:
         return "all episodes"
     return "nothing" if videos.kind == "none" else "filmed episodes"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_policies import Still
 
@@ -13,6 +14,7 @@ from eval.backends.base import WorldOptions, load_simulation
 from eval.errors import UserError
 from eval.rollout.play import play_episode
 from eval.rollout.run import run
+from policies.base import Action
 
 
 @pytest.fixture
@@ -50,3 +52,15 @@ def test_the_documented_example_is_a_world(module, make_spec, tmp_path):
 def test_a_module_without_one_world_is_told_what_to_do(module, text, words):
     with pytest.raises(UserError, match=rf"{words}.*eval/backends/base\.py"):
         load_simulation(module(text))
+
+
+def test_a_world_that_cannot_change_its_subtask_ends_the_run_in_one_line(module, make_spec, tmp_path):
+    doc = textwrap.dedent((eval.backends.base.__doc__ or "").partition("::\n")[2].rpartition("H, W pixels")[0])
+    name = module(doc.replace("success=False,", "success=False, is_final_subtask=False,"))
+
+    class Done(Still):
+        def act(self, observations):
+            return [Action(np.zeros(7), terminate=True) for _ in observations]
+
+    with pytest.raises(UserError, match="The world Nothing reports subtasks but cannot change them; give it a method"):
+        run([make_spec(0)], Done(), world=name, out=tmp_path / "run", workers=1)
