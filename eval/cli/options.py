@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from pydantic import Field
@@ -19,7 +19,6 @@ from eval.errors import UserError
 from task_configs.schema.parsing import StrictModel, parse
 
 Verb = Callable[..., None]
-Options = TypeVar("Options", bound=StrictModel)
 
 SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_args": "policy_arg"}
 """Fields that hold what an option, given several times, adds up to -> name of the option."""

@@ -82,14 +82,6 @@ def _extended(data: object, path: Path, extending: tuple[Path, ...] = ()) -> obj
     return {**base, **{key: value for key, value in data.items() if key != "extends"}, "setup": setup}
 
 
-def counts_in_average(task: str, setting: str, variant: str) -> bool:
-    """Whether a variant counts in the published average of its setting; True for variants no setting lists."""
-    loaded = load_task(task)
-    if setting not in loaded.settings:
-        return True
-    return next((v.in_average for v in loaded.variants(setting) if v.name == variant), True)
-
-
 def _check_names(task: TaskBase, path: Path) -> None:
     for table, model in task.models:
         _known(model, objects(table), f"{path}: object")

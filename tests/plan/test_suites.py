@@ -13,8 +13,8 @@ from recordings import golden
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.suites import make_plan
+from eval.records.aggregation import counts as counts_in_average
 from eval.simpler_api import SeedChain, spec_from_reset
-from eval.tasks.loading import counts_in_average
 
 CAN, CARROT = "google_robot_pick_coke_can", "widowx_carrot_on_plate"
 EVALUATOR_FIRST_SEED = 40194941
@@ -61,7 +61,7 @@ def test_each_sweep_of_the_can_has_25_places_a_variant(setting: str, variants: i
 def test_suites_have_as_many_episodes_as_the_original_has(suite: str, episodes: int) -> None:
     plan = make_plan(suite=suite)
     assert len(plan) == len({spec.id for spec in plan}) == len({world_of(spec) for spec in plan}) == episodes
-    counted = sum(counts_in_average(spec.task, spec.setting, spec.variant) for spec in plan)
+    counted = sum(counts_in_average((spec.task, spec.setting, spec.variant)) for spec in plan)
     assert counted == {1992: 1722, 1803: 1533}.get(episodes, episodes)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from recordings import golden
 
-from eval.tasks.loading import counts_in_average, load_task, task_names
+from eval.records.aggregation import counts
+from eval.tasks.loading import load_task, task_names
 from task_configs.schema.tables import lights, objects, robot_places, robots, scenes
 
 SPEC = golden("simpler_spec")
@@ -159,8 +160,8 @@ def test_only_cameras_stay_out_of_the_published_average() -> None:
     ours = task.variants("variant_aggregation")
     assert sum(variant.in_average for variant in ours) == sum(counted) == 27
     assert {v.name.split("/")[1] for v in ours if not v.in_average} == {"camera=alt_1", "camera=alt_2"}
-    assert not counts_in_average("google_robot_pick_coke_can", "variant_aggregation", "standing/camera=alt_2")
-    assert counts_in_average("google_robot_pick_coke_can", "variant_aggregation", "standing/base")
+    assert not counts(("google_robot_pick_coke_can", "variant_aggregation", "standing/camera=alt_2"))
+    assert counts(("google_robot_pick_coke_can", "variant_aggregation", "standing/base"))
 
 
 @pytest.mark.parametrize("uid", list(robots()))
