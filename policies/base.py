@@ -67,7 +67,8 @@ class EpisodeInfo:
     """An episode that is about to begin."""
 
     episode: str
-    """Content id; the key of everything a policy remembers about the episode."""
+    """The key of everything a policy remembers about the episode: its content id, and for a repeat (``run --repeat``) its
+    number, too, since several may be under way at once."""
     task: str
     robot: RobotName
     instruction: str
@@ -75,7 +76,21 @@ class EpisodeInfo:
     control_freq: int
     """Control steps a second."""
     seed: int
-    """Seed of the episode; a policy that samples must take its random numbers from it."""
+    """Seed of the episode and repeat; a policy that samples must take its random numbers from it."""
+    repeat: int = 0
+    """Number of the repeat; 0 for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeResult:
+    """How an episode ended."""
+
+    status: Literal["success", "failure", "errored"]
+    """``errored``: no verdict, because the policy, the world or its process failed."""
+    steps: int
+    """Control steps done."""
+    error: str | None = None
+    """One line: why there is no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +203,13 @@ class Policy(Protocol):
     """Anything that turns observations into actions.
 
     Class attributes ``needs_image`` (default True) and ``needs_privileged`` (default False) tell the runner what to
-    prepare.
+    prepare. Two methods are optional, and called only where a policy has them:
+
+    ``check_robots(robots: Collection[RobotName]) -> None``
+        Raise ``UserError`` if one of the robots of the plan cannot be played; called once, before any episode begins.
+    ``end(episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None``
+        These episodes are over, and how; whatever is remembered of them may be forgotten. Called once for every ``reset``
+        of an episode, also where it was given up (then it is ``errored``, and may be reset again).
     """
 
     needs_image: bool

@@ -147,7 +147,9 @@ def _option(name: str, info: FieldInfo, text: str | None) -> inspect.Parameter:
 
 
 def _scalar(info: FieldInfo) -> type:
-    """``str | None`` -> ``str``."""
+    """``str | None`` -> ``str``; a ``Literal`` is text, which the model checks."""
+    if typing.get_origin(info.annotation) is typing.Literal:
+        return str
     kinds = [kind for kind in (typing.get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
     assert isinstance(kinds[0], type)
     return kinds[0]

@@ -50,6 +50,8 @@ class WorldRecord(RecordModel):
     assets: AssetsRecord | None = None
     device: str | None = None
     """What renders, in the simulator's words."""
+    render_device: str | None = None
+    """As it was chosen, such as ``cuda:1``; None: the first."""
     rendering: RenderingRecord | None = None
     drivers: tuple[JsonValue, ...] = ()
     versions: dict[str, JsonValue] = {}
@@ -101,6 +103,15 @@ class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
     options: RunOptions
+    policy_code: str | None = None
+    """Hash of the policy's own code that this session played; see ``PolicyIdentity.code``."""
+    outcome: Literal["finished", "interrupted", "stopped"] | None = None
+    """``stopped``: by faults. None: it is still running, or was killed."""
+    ended: str | None = None
+    """UTC, ISO 8601."""
+    wall_seconds: float | None = None
+    episodes: int | None = None
+    """Records that this session wrote."""
 
 
 class ShardRecord(RecordModel):
@@ -140,6 +151,8 @@ class RunHeader(RecordModel):
     """Over the ids of the plan's episodes in order."""
     episodes: int
     """Of the plan."""
+    repeats: int = 1
+    """How often each episode is played."""
     seeds: tuple[int, ...] = ()
     """Of the episodes, each once."""
     merged: tuple[str, ...] = ()

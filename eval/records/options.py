@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from eval.assets.options import assets_text
@@ -51,6 +53,24 @@ class RunOptions(StrictModel):
         default=WATCHDOG_SECONDS,
         description=f"Seconds a simulator process may be silent before it is replaced; default {WATCHDOG_SECONDS:g}.",
     )
+    render_device: str | None = Field(
+        default=None, description="GPU that renders, such as cuda:1; default: the first. The policy's, too, unless --device."
+    )
+    repeat: int = Field(
+        default=1, description="Play the plan N times, for policies that sample; tables give mean and spread. Default 1."
+    )
+    no_actions: bool = Field(default=False, description="Do not keep the actions played (actions/<id>.npy, for replay).")
+    stop_after: int = Field(
+        default=8, description="Stop after N episodes in a row were lost to the same fault of the policy; default 8."
+    )
+    fail_on_error: bool = Field(default=False, description="Stop at the first episode without a verdict.")
+    policy_changed: bool = Field(
+        default=False, description="Continue a run although the policy's own code has changed; every title says so."
+    )
+    success: Literal["last", "any"] = Field(
+        default="last",
+        description="What counts as success: the flag of the last step (last, the protocol's; default) or of any step.",
+    )
     retry_errored: bool = Field(default=False, description="Run errored episodes of a continued run again.")
     partial: bool = Field(default=False, description="Give totals a rate although episodes are missing or errored.")
 
@@ -62,8 +82,8 @@ class RunOptions(StrictModel):
     def continued(self, given: RunOptions) -> RunOptions:
         """Those of a further session of the same run: what ``given`` sets explicitly, else ours.
 
-        ``policy``, ``assets`` and ``world`` stay; ``retry_errored`` and ``partial`` are the wish of one session.
+        ``policy``, ``assets`` and ``world`` stay; flags such as ``retry_errored`` are the wish of one session.
         """
         changed = given.model_fields_set - {"policy", "policy_args", "assets", "assets_fallback", "world"}
-        once = {"retry_errored": given.retry_errored, "partial": given.partial}
+        once = {name: getattr(given, name) for name in ("retry_errored", "partial", "policy_changed", "fail_on_error")}
         return self.model_copy(update={name: getattr(given, name) for name in changed} | once)

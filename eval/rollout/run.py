@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from eval.assets.options import chosen_assets
 from eval.backends.base import Backend
@@ -47,6 +47,13 @@ class RunKeywords(TypedDict, total=False):
     workers: int | None
     video: str
     watchdog: float
+    render_device: str | None
+    repeat: int
+    no_actions: bool
+    stop_after: int
+    fail_on_error: bool
+    policy_changed: bool
+    success: Literal["last", "any"]
     retry_errored: bool
     partial: bool
     rt: str
