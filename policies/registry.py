@@ -10,12 +10,12 @@ import contextlib
 import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import cast
 
 from eval.errors import UserError, did_you_mean
-from policies.base import Policy, PolicyDescription
+from policies.base import Policy, PolicyDescription, RobotName
 from policies.description import PolicyDescriptionError as PolicyDescriptionError
 from policies.description import describe_raw
 from policies.description import description_of as description_of
@@ -70,6 +70,19 @@ def describe(policy: Policy, name: str | None = None, args: Mapping[str, str] | 
     """
     description = describe_raw(policy, name or type(policy).__name__, args or {})
     return description if description.code is not None else description.model_copy(update={"code": code_hash(policy)})
+
+
+def check_robots(policy: Policy, robots: Collection[RobotName]) -> None:
+    """Ask a policy that has ``check_robots`` whether it can play these robots. Raises UserError, one line, if not."""
+    check = getattr(policy, "check_robots", None)
+    if check is None:
+        return
+    try:
+        check(robots)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
+        raise PolicyOptionError(f"check_robots() of {type(policy).__qualname__} failed: {one_line(error)}") from error
 
 
 def code_hash(policy: Policy) -> str | None:

@@ -20,7 +20,7 @@ from task_configs.schema.parsing import StrictModel, parse
 
 Verb = Callable[..., None]
 
-SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_args": "policy_arg"}
+SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_args": "policy_arg", "unnorm_keys": "unnorm_key"}
 """Fields that hold what an option, given several times, adds up to -> name of the option."""
 ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
 """Environment variable of a field."""
@@ -54,14 +54,22 @@ class ModelOptions(StrictModel):
     generation: str | None = Field(
         default=None, description="restricted (default: the likeliest action) or full (the likeliest token)."
     )
+    unnorm_keys: tuple[str, ...] = Field(
+        default=(), description="Key of the statistics that actions are scaled with: KEY, or widowx=KEY for one robot."
+    )
     trace_preset: str | None = Field(default=None, description="released (default) or paper.")
     tracker: str | None = Field(default=None, description="auto (default), cotracker or lucas_kanade (optical flow).")
     tracker_checkpoint: str | None = Field(default=None, description="CoTracker's scaled_offline.pth.")
 
     def args(self) -> dict[str, str]:
-        """Name -> value of everything that was given. Raises UserError for a --policy-arg that is none."""
-        named = self.model_dump(exclude={"policy_args"}, exclude_none=True)
-        return policy_args_of(self.policy_args) | named
+        """Name -> value of everything that was given. Raises UserError for a --policy-arg that is none, or given twice."""
+        named: dict[str, str] = self.model_dump(exclude={"policy_args", "unnorm_keys"}, exclude_none=True)
+        if self.unnorm_keys:
+            named["unnorm_key"] = ",".join(self.unnorm_keys)
+        free = policy_args_of(self.policy_args)
+        for name in sorted(named.keys() & free.keys()):
+            raise UserError(f"--policy-arg {name}=... and --{name.replace('_', '-')} are the same option; give one of them.")
+        return free | named
 
 
 @dataclass(frozen=True)
@@ -162,5 +170,7 @@ def policy_args_of(texts: Sequence[str]) -> dict[str, str]:
         match = re.fullmatch(r"([A-Za-z_]\w*)=(.*)", text, re.DOTALL)
         if not match:
             raise UserError(f'--policy-arg "{text}" is not NAME=VALUE, such as path=actions.npz.')
+        if match[1] in pairs:
+            raise UserError(f"--policy-arg {match[1]} is given twice.")
         pairs[match[1]] = match[2]
     return pairs

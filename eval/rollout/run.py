@@ -26,12 +26,12 @@ from eval.records.results import EpisodeRecord
 from eval.records.tables import write_tables
 from eval.records.videos import VideoRule
 from eval.rollout.loop import Rollout
-from eval.rollout.play import PolicyNeeds
+from eval.rollout.play import PolicyNeeds, episode_info
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
-from policies.registry import PolicyDescriptionError, class_name, describe, load_policy, one_line
+from policies.registry import PolicyDescriptionError, check_robots, class_name, describe, load_policy, one_line
 from task_configs.schema.parsing import parse
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
@@ -163,6 +163,7 @@ def play(
     out = given.absolute()  # a policy may change the working folder
     loaded = load_policy(options.policy, options.policy_args) if player is None else player
     try:
+        check_robots(loaded, {episode_info(spec).robot for spec in plan})
         shard = None if session.shard is None else _shard_record(plan, session.shard, options)
         header = new_header(part, options, loaded, backend.identity).model_copy(update={"shard": shard})
         with RunFolder(out, part, header) as folder:

@@ -14,6 +14,7 @@ class OpenVLAPhi3(Phi3VPolicy):
 
     name = "openvla_phi3"
     released = "furonghuang-lab/openvla_phi3v"
+    images = 1
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         from policies.openvla_phi3.images import model_images

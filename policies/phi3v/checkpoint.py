@@ -13,7 +13,7 @@ from eval.errors import UserError
 RANDOM = ("tiny-random", "full-random")
 """Checkpoints with random weights that are made on the spot."""
 _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
-_WANTED = ("*.safetensors", "*.json")
+_WANTED = ("*.safetensors", "*.json", "chat_template.jinja")
 """What is fetched from the hub: weights, numbers and the tokenizer; never code, never pickles."""
 
 

@@ -22,7 +22,7 @@ def choose_device(text: str) -> torch.device:
     available = torch.cuda.is_available()
     if text == "auto":
         return torch.device("cuda" if available else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
         raise UserError(f'--device "{text}" is unknown; use auto, cpu, cuda or cuda:N.')
     device = torch.device(text)
     if device.type == "cuda":

@@ -20,6 +20,23 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
+class ImageSettings:
+    """What of the preparation a checkpoint may set."""
+
+    num_crops: int = 1
+    """Crops that an image may fill, besides its global view."""
+    mean: tuple[float, ...] = MEAN
+    """Of each colour, 0 to 1."""
+    std: tuple[float, ...] = STD
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of a square image, which is what the policies show."""
+        side = CROP * math.isqrt(self.num_crops)
+        return token_count((side, side))
+
+
+@dataclass(frozen=True)
 class ImageBatch:
     """Images as the model takes them; crops that are the same (a small image is its own global view) exist once."""
 
@@ -47,6 +64,9 @@ def token_count(size: tuple[int, int]) -> int:
     return CELLS * high * (CELLS * wide + 1) + 1 + CELLS * (CELLS + 1)
 
 
+USUAL = ImageSettings()
+
+
 def padded(image: ImageArray, num_crops: int) -> ImageArray:
     """The image enlarged to fill at most ``num_crops`` crops, white above and below: (336 a, 336 b, 3).
 
@@ -71,15 +91,16 @@ def padded(image: ImageArray, num_crops: int) -> ImageArray:
     return np.pad(image, ((above, lacking - above), (0, 0), (0, 0)), constant_values=255)
 
 
-def prepare(images: Sequence[ImageArray], num_crops: int = 1) -> ImageBatch:
+def prepare(images: Sequence[ImageArray], settings: ImageSettings = USUAL) -> ImageBatch:
     """What the model needs of ``images``. The same array given twice is worked on once."""
+    num_crops = settings.num_crops
     distinct: list[Tensor] = []
     done: dict[int, tuple[list[int], tuple[int, int]]] = {}
     rows, sizes = [], []
     blank: int | None = None
     for image in images:
         if id(image) not in done:
-            views, size = _views(image, num_crops)
+            views, size = _views(image, settings)
             row = list(range(len(distinct), len(distinct) + len(views)))
             distinct += views
             if (len(views), size) == (1, (CROP, CROP)):  # the only crop is the global view as well
@@ -96,12 +117,12 @@ def prepare(images: Sequence[ImageArray], num_crops: int = 1) -> ImageBatch:
     return ImageBatch(crops, torch.tensor(rows, dtype=torch.int64).reshape(-1, num_crops + 1), tuple(sizes))
 
 
-def _views(image: ImageArray, num_crops: int) -> tuple[list[Tensor], tuple[int, int]]:
+def _views(image: ImageArray, settings: ImageSettings) -> tuple[list[Tensor], tuple[int, int]]:
     """Global view and crops, row by row; one view alone if both are the same. And (height, width) of the padded image."""
-    filled = padded(image, num_crops)
+    filled = padded(image, settings.num_crops)
     height, width = filled.shape[:2]
     pixels = torch.from_numpy(filled.copy()).permute(2, 0, 1).float() / 255
-    pixels = (pixels - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    pixels = (pixels - torch.tensor(settings.mean)[:, None, None]) / torch.tensor(settings.std)[:, None, None]
     if (height, width) == (CROP, CROP):  # bicubic resampling to the same size changes nothing
         return [pixels], (CROP, CROP)
     view = F.interpolate(pixels[None], size=(CROP, CROP), mode="bicubic", align_corners=False)[0]

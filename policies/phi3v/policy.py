@@ -6,12 +6,12 @@ A policy adds its prompt and its images. Nothing here needs torch before a check
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from eval.errors import UserError
-from policies.base import Action, EpisodeInfo, Observation, PolicyDescription, RobotName
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription, RobotName
 from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.checkpoint import RANDOM
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LONGEST_INSTRUCTION = 2000
 """Characters; the benchmark's longest has about 60."""
-REMEMBERED = 256
-"""Episodes kept at most. Nobody tells a policy that an episode ended, and runs have thousands."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Episode:
     instruction: str
     gripper: Gripper = field(init=False)
     over: bool = False
-    """Its last action was given: it may be forgotten when the next one begins."""
+    """Its last action was given: it may be forgotten when the next one begins, also where nobody calls ``end``."""
 
     def __post_init__(self) -> None:
         self.gripper = Gripper(self.info.robot)
@@ -57,9 +55,17 @@ class Phi3VPolicy(ABC):
     name: ClassVar[str]
     released: ClassVar[str]
     """Where the trained checkpoint is on the hub."""
+    images: ClassVar[int]
+    """Images of a prompt."""
 
     def __init__(
-        self, checkpoint: str | None = None, device: str = "auto", dtype: str = "auto", generation: str = "restricted"
+        self,
+        checkpoint: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        generation: str = "restricted",
+        unnorm_key: str | None = None,
+        num_crops: str | int | None = None,
     ) -> None:
         """Load a checkpoint.
 
@@ -68,6 +74,10 @@ class Phi3VPolicy(ABC):
             device: auto, cpu, cuda or cuda:N.
             dtype: auto (bfloat16 on a GPU, float32 on the CPU), float32, bfloat16 or float16.
             generation: restricted (the likeliest action id) or full (the likeliest id of all).
+            unnorm_key: key of the statistics that actions are scaled with, for all robots or as ``robot=KEY``, several with
+                commas between; see :func:`policies.phi3v.statistics.read_ranges`.
+            num_crops: crops that an image may fill; default: as ``preprocessor_config.json`` says, or 1, as the released
+                policies have it, where that is Phi-3-vision's own file (16).
 
         Raises:
             UserError: no checkpoint is given, or it or an option cannot be used.
@@ -79,25 +89,29 @@ class Phi3VPolicy(ABC):
             )
         from policies.phi3v.vla import VLA  # torch and transformers: seconds to import
 
-        self.vla = VLA(checkpoint, device, dtype, generation)
-        self._episodes: dict[str, Episode] = {}  # the one that acted longest ago comes first
+        self.vla = VLA(checkpoint, device, dtype, generation, unnorm_key, num_crops, self.images)
+        self._episodes: dict[str, Episode] = {}
 
     # ---- the contract --------------------------------------------------------------------------------------------
 
+    def check_robots(self, robots: Collection[RobotName]) -> None:
+        """Raise UserError if the checkpoint has no ranges for one of the robots."""
+        self.vla.ranges.require(robots)
+
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Begin these episodes, as if they had never been played."""
+        self.check_robots({info.robot for info in episodes})
         for info in episodes:
             _check_instruction(info.instruction)
         begun = {info.episode for info in episodes}
-        stale = [name for name, episode in self._episodes.items() if episode.over or name in begun]
-        kept = [name for name in self._episodes if name not in set(stale)]
-        stale += kept[: max(len(kept) + len(begun) - max(REMEMBERED, len(begun)), 0)]
-        for name in stale:
-            del self._episodes[name]
-            self._forget(name)
+        self._drop([name for name, episode in self._episodes.items() if episode.over or name in begun])
         for info in episodes:
             self._episodes[info.episode] = Episode(info, info.instruction)
             self._begin(info)
+
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        """Forget these episodes, however they ended."""
+        self._drop([info.episode for info in episodes])
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """One action an observation; a changed instruction starts the episode's memory anew."""
@@ -110,7 +124,6 @@ class Phi3VPolicy(ABC):
         actions = []
         for observation, episode, given, predicted in zip(observations, episodes, inputs, predictions, strict=True):
             episode.over = observation.step + 1 >= episode.info.max_steps
-            self._episodes[observation.episode] = self._episodes.pop(observation.episode)
             notes = {
                 "images": list(given.prompt.images),
                 "labels": given.labels,
@@ -129,9 +142,7 @@ class Phi3VPolicy(ABC):
     def close(self) -> None:
         """Give the model's memory back."""
         self.vla.close()
-        for name in list(self._episodes):
-            self._forget(name)
-        self._episodes.clear()
+        self._drop(list(self._episodes))
 
     # ---- what a policy adds --------------------------------------------------------------------------------------
 
@@ -142,7 +153,8 @@ class Phi3VPolicy(ABC):
     def _remarks(self) -> list[str]:
         """What makes its numbers another thing than a reader of a table expects."""
         remarks = ["RANDOM WEIGHTS"] if self.vla.checkpoint in RANDOM else []
-        return remarks + (["full vocabulary"] if self.vla.rule == "full" else [])
+        remarks += ["full vocabulary"] if self.vla.rule == "full" else []
+        return remarks + self.vla.remarks
 
     def _begin(self, info: EpisodeInfo) -> None:  # noqa: B027  a policy may have nothing to do here
         """An episode begins (again)."""
@@ -152,6 +164,11 @@ class Phi3VPolicy(ABC):
 
     def _forget(self, episode: str) -> None:  # noqa: B027
         """An episode is over."""
+
+    def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            if self._episodes.pop(name, None) is not None:
+                self._forget(name)
 
     def _episode(self, observation: Observation) -> Episode:
         episode = self._episodes.get(observation.episode)

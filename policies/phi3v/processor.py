@@ -10,7 +10,7 @@ from torch import Tensor
 
 from eval.errors import UserError
 from policies.phi3v.camera_transforms import ImageArray
-from policies.phi3v.image_processor import ImageBatch, prepare
+from policies.phi3v.image_processor import USUAL, ImageBatch, ImageSettings, prepare
 from policies.phi3v.tokenizer import PAD, PromptTokenizer, chat
 
 
@@ -50,13 +50,15 @@ def pad_left(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def make_inputs(tokenizer: PromptTokenizer, prompts: Sequence[Prompt], num_crops: int = 1, limit: int | None = None) -> Inputs:
+def make_inputs(
+    tokenizer: PromptTokenizer, prompts: Sequence[Prompt], settings: ImageSettings = USUAL, limit: int | None = None
+) -> Inputs:
     """One batch of several prompts.
 
     Args:
         tokenizer: the checkpoint's.
         prompts: texts with their images.
-        num_crops: crops that an image may fill, besides its global view.
+        settings: how images are prepared.
         limit: tokens that a sequence may have.
 
     Returns:
@@ -66,7 +68,7 @@ def make_inputs(tokenizer: PromptTokenizer, prompts: Sequence[Prompt], num_crops
         UserError: a sequence is longer than ``limit``.
     """
     flat = [image for prompt in prompts for image in prompt.images]
-    images = prepare(flat, num_crops) if flat else None
+    images = prepare(flat, settings) if flat else None
     counts = list(images.tokens) if images else []
     sequences = []
     for prompt in prompts:

@@ -44,6 +44,16 @@ class PromptTokenizer:
         """Ids without the added tokens; the last 256 of them are actions."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=False))
 
+    @property
+    def highest_id(self) -> int:
+        """The highest id that a text can have, added tokens included."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values())
+
+    def id_of(self, token: str) -> int | None:
+        """The id of a token; None if there is none of that text."""
+        number: int | None = self._tokenizer.token_to_id(token)
+        return number
+
     def piece(self, text: str) -> list[int]:
         """Ids of a text without images, ``<s>`` first."""
         return list(self._tokenizer.encode(text).ids)

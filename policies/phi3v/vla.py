@@ -13,14 +13,21 @@ from pydantic import JsonValue
 
 from eval.errors import UserError, did_you_mean
 from policies.base import PolicyDescription, RobotName
-from policies.phi3v.actions import STATISTICS, UNNORM_KEYS, action_ids, decode, read_ranges
+from policies.phi3v.actions import action_ids, decode
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.config import read_config
 from policies.phi3v.device import check_memory, choose_device, choose_dtype, device_name, explain_out_of_memory, threads_for
 from policies.phi3v.generation import ACTION_TOKENS, Rule, generate
+from policies.phi3v.image_processor import USUAL
+from policies.phi3v.leftovers import check_leftovers
+from policies.phi3v.preprocessor import read_image_settings
 from policies.phi3v.processor import Prompt, make_inputs
+from policies.phi3v.statistics import STATISTICS, parse_unnorm_key, read_ranges
 from policies.phi3v.tokenizer import FILE, PromptTokenizer
 from policies.phi3v.weights import load_model, stored_parameters, weight_files
+
+SHORTEST_TEXT = 100
+"""Tokens that must be left for the text of a prompt."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,21 @@ class Prediction:
 class VLA:
     """Checkpoint, tokenizer, ranges and model. Options are texts as a user writes them."""
 
-    def __init__(self, checkpoint: str, device: str = "auto", dtype: str = "auto", generation: str = "restricted") -> None:
-        """Load a checkpoint. Arguments and errors: as of :class:`policies.phi3v.policy.Phi3VPolicy`."""
+    def __init__(
+        self,
+        checkpoint: str,
+        device: str = "auto",
+        dtype: str = "auto",
+        generation: str = "restricted",
+        unnorm_key: str | None = None,
+        num_crops: str | int | None = None,
+        images: int = 1,
+    ) -> None:
+        """Load a checkpoint. Arguments and errors: as of :class:`policies.phi3v.policy.Phi3VPolicy`.
+
+        ``images``: how many a prompt has.
+        """
+        parse_unnorm_key(unnorm_key)  # before anything slow
         if generation not in get_args(Rule):
             raise UserError(f'--generation "{generation}" is unknown.{did_you_mean(generation, get_args(Rule))}')
         self.rule: Rule = "full" if generation == "full" else "restricted"
@@ -47,11 +67,19 @@ class VLA:
         folder = find_checkpoint(checkpoint)
         self.config = read_config(folder)
         files = weight_files(folder)
-        self.ranges = read_ranges(folder)
+        self.ranges = read_ranges(folder, unnorm_key)
+        self.image_settings = read_image_settings(folder, num_crops)
         self.tokenizer = PromptTokenizer(folder)
         self.action_ids = action_ids(self.tokenizer.vocab_size)
-        if self.tokenizer.vocab_size > self.config.text["vocab_size"]:
+        if self.tokenizer.highest_id >= self.config.text["vocab_size"]:
             raise UserError(f"{folder}: {FILE} has more ids than the model (vocab_size in config.json).")
+        self.unused = check_leftovers(folder, self.tokenizer)
+        self.limit = self.config.short_context - ACTION_TOKENS  # beyond, one long sequence would change all others of a batch
+        if images * self.image_settings.most_tokens + SHORTEST_TEXT > self.limit:
+            raise UserError(
+                f"{folder}: {images} image(s) of {self.image_settings.num_crops} crops are "
+                f"{images * self.image_settings.most_tokens} tokens, but the model takes at most {self.limit}."
+            )
         self.size = stored_parameters(files)
         check_memory(self.device, self.size * self.dtype.itemsize)
         with explain_out_of_memory(self.device):
@@ -63,8 +91,7 @@ class VLA:
 
     def predict(self, prompts: Sequence[Prompt], robots: Sequence[RobotName]) -> list[Prediction]:
         """One prediction a prompt, whatever robots and prompts are mixed."""
-        limit = self.config.short_context - ACTION_TOKENS  # beyond, one long sequence would change all others of the batch
-        inputs = make_inputs(self.tokenizer, prompts, limit=limit)
+        inputs = make_inputs(self.tokenizer, prompts, self.image_settings, self.limit)
         with explain_out_of_memory(self.device), threads_for(self.size, self.device):
             made = generate(self.model, inputs, self.action_ids, self.rule)
         self.tokens += made.ids.numel()
@@ -72,7 +99,7 @@ class VLA:
         ids = made.ids.numpy()
         values = decode(ids, self.tokenizer.vocab_size)
         return [
-            Prediction(each, self.ranges[robot].unnormalise(value))
+            Prediction(each, self.ranges.ranges[robot].unnormalise(value))
             for each, value, robot in zip(ids, values, robots, strict=True)
         ]
 
@@ -81,6 +108,7 @@ class VLA:
         details: dict[str, JsonValue] = {
             "checkpoint": self.checkpoint,
             "device": device_name(self.device),
+            "num_crops": self.image_settings.num_crops,
             "tokens": self.tokens,
             "tokens_whose_likeliest_id_is_no_action": self.outside,
         }
@@ -92,9 +120,30 @@ class VLA:
             dtype=str(self.dtype).removeprefix("torch."),
             generation=self.rule,
             inference="eager",
-            unnorm_keys={str(robot): key for robot, key in UNNORM_KEYS.items()},
+            unnorm_keys={str(robot): key for robot, key in self.ranges.keys.items()},
+            settings=self._settings(),
             details=details,
         )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What about the checkpoint a reader of a table does not expect."""
+        settings = self.image_settings
+        remarks = [f"{settings.num_crops} crops an image"] if settings.num_crops != USUAL.num_crops else []
+        if (settings.mean, settings.std) != (USUAL.mean, USUAL.std):
+            remarks.append("images normalised as the checkpoint says")
+        unused = [f"not used of the checkpoint: {', '.join(self.unused)}"] if self.unused else []
+        return [*self.ranges.remarks, *remarks, *unused]
+
+    def _settings(self) -> dict[str, JsonValue]:
+        """What of the image settings is not the usual: files beside the weights decide it, which their hash leaves out."""
+        settings = self.image_settings
+        changed: dict[str, JsonValue] = {}
+        if settings.num_crops != USUAL.num_crops:
+            changed["num_crops"] = settings.num_crops
+        if (settings.mean, settings.std) != (USUAL.mean, USUAL.std):
+            changed |= {"image_mean": list(settings.mean), "image_std": list(settings.std)}
+        return changed
 
     def close(self) -> None:
         """Free the model."""

@@ -23,7 +23,25 @@ _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint; ``UserError`` for a pickle, an unfinished copy or none at all."""
+    """The safetensors files of a checkpoint, all that are there.
+
+    Raises UserError for a pickle, an unfinished copy, an adapter, files that are not part of the model, or none at all.
+    """
+    if (folder / "adapter_config.json").exists() or any(folder.glob("adapter_model*")):
+        raise UserError(
+            f"{folder} holds an adapter; merge it into the weights first (in peft: merge_and_unload, then save_pretrained) and "
+            "remove it: without it the weights are another model."
+        )
+    files = _weight_files(folder)
+    used = {path.name for path in files}
+    strange = sorted(path.name for path in folder.glob("*.safetensors") if path.name not in used)
+    if strange:
+        place = SINGLE if files[0].name == SINGLE else INDEX
+        raise UserError(f"{folder} holds {_some(strange)}, which {place} does not name; remove what is not part of the model.")
+    return files
+
+
+def _weight_files(folder: Path) -> list[Path]:
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
@@ -65,11 +83,10 @@ def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: t
         The model, complete and without gradients.
 
     Raises:
-        UserError: a tensor is missing, unexpected, of the wrong shape or not readable.
+        UserError: a tensor is missing, unexpected, of the wrong shape, not readable, or holds a number that is not finite.
     """
     stored = _index(weight_files(folder))
-    with torch.device("meta"):
-        model = Phi3V(config)
+    model = _empty_model(folder, config)
     expected = released_names(model)
     sources = _match(folder, {key: shape for key, (_, shape) in stored.items()}, expected, config)
     state: dict[str, Tensor] = {}
@@ -78,11 +95,34 @@ def load_model(folder: Path, config: Phi3VConfig, device: torch.device, dtype: t
             for key, source in sources.items():
                 if stored[source][0] == path:
                     name, parameter = expected[key]
-                    state[name] = file.get_tensor(source).to(dtype).reshape(parameter.shape)
+                    tensor = file.get_tensor(source)
+                    state[name] = tensor.to(dtype).reshape(parameter.shape)
+                    _check_finite(path, source, tensor, state[name])
             if TWIN in stored and EMBEDDING in sources and sources[EMBEDDING] == EMBEDDING and stored[TWIN][0] == path:
                 twin = file.get_tensor(TWIN).to(dtype)
                 _check_twin(folder, twin, stored[EMBEDDING][0], device, dtype)
     return _finished(model, state, device)
+
+
+def _empty_model(folder: Path, config: Phi3VConfig) -> Phi3V:
+    """The model without memory for its weights."""
+    try:
+        with torch.device("meta"):
+            return Phi3V(config)
+    except Exception as error:  # transformers checks what it is given, with errors of many kinds
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder}/config.json describes no model: {type(error).__name__}: {reason}") from error
+
+
+def _check_finite(path: Path, name: str, stored: Tensor, used: Tensor) -> None:
+    """Raise UserError for NaN and infinities. The extremes show both, in one pass that needs no memory."""
+    if used.numel() == 0 or all(torch.isfinite(extreme) for extreme in torch.aminmax(used)):
+        return
+    if not torch.isfinite(stored).all():
+        wrong = int((~torch.isfinite(stored)).sum())
+        raise UserError(f"{path}: {wrong} of {stored.numel()} numbers of {name} are NaN or infinite.")
+    kind = str(used.dtype).removeprefix("torch.")
+    raise UserError(f"{path}: {name} holds numbers that are too large for {kind}; use --dtype bfloat16 or float32.")
 
 
 def stored_parameters(files: list[Path]) -> int:

@@ -240,6 +240,8 @@ def _check(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], source
             raise UserError(
                 f"{source}: {name} is {tuple(given.shape)} {given.dtype}, not {tuple(model.shape)} {model.dtype}. {said}"
             )
+        if given.is_floating_point() and not torch.isfinite(given).all():
+            raise UserError(f"{source}: {name} holds numbers that are NaN or infinite; the file is broken.")
     if not torch.allclose(weights["time_emb"], expected["time_emb"], atol=1e-4):
         raise UserError(f"{source}: time_emb does not hold the sines and cosines that it should. {said}")
 

@@ -5,30 +5,33 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from eval.errors import UserError
-from policies.trace.trackers import Tracker, TrackerName
+from eval.errors import UserError, did_you_mean
+from policies.trace.trackers import TRACKERS, Tracker, TrackerName
 
 
 def make_tracker(name: TrackerName, checkpoint: Path | None, device: str) -> Tracker:
     """The tracker of that name; ``device`` and ``checkpoint`` (``scaled_offline.pth``) are for CoTracker alone.
 
-    ``auto``: CoTracker if package and checkpoint are there, else the built-in Lucas-Kanade, whose description says why.
+    ``auto``: CoTracker if a checkpoint is given, else the built-in Lucas-Kanade, whose description says why.
+
+    Raises:
+        UserError: what was asked for cannot be had: nothing is replaced by something else.
     """
-    if name not in ("auto", "cotracker", "lucas_kanade"):
-        raise UserError(f'Unknown tracker "{name}". Known: auto, cotracker, lucas_kanade.')
+    if name not in TRACKERS:
+        raise UserError(f'--tracker "{name}" is unknown.{did_you_mean(name, TRACKERS)}')
+    if name == "lucas_kanade":
+        if checkpoint is not None:
+            raise UserError("--tracker lucas_kanade has no use for --tracker-checkpoint; leave one of them out.")
+        return _lucas_kanade("chosen by the user")
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"The tracker checkpoint {checkpoint} does not exist (or is not a file).")
-    if name == "lucas_kanade":
-        return _lucas_kanade("chosen by the user")
-    installed = importlib.util.find_spec("cotracker") is not None
     if name == "auto" and checkpoint is None:
         return _lucas_kanade("no tracker checkpoint was given")
-    if name == "auto" and not installed:
-        return _lucas_kanade("the package cotracker is not installed")
-    if not installed:
+    if importlib.util.find_spec("cotracker") is None:
+        asked = "--tracker cotracker" if name == "cotracker" else "--tracker-checkpoint"
         raise UserError(
-            "The tracker cotracker needs its package: pip install git+https://github.com/facebookresearch/co-tracker "
-            "(licence CC-BY-NC 4.0, code and weights: no commercial use)."
+            f"{asked} needs the package cotracker: pip install git+https://github.com/facebookresearch/co-tracker "
+            "(licence CC-BY-NC 4.0, code and weights: no commercial use). For optical flow give --tracker lucas_kanade alone."
         )
     if checkpoint is None:
         raise UserError(

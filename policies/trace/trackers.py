@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 TrackerName = Literal["auto", "cotracker", "lucas_kanade"]
+TRACKERS: tuple[TrackerName, ...] = get_args(TrackerName)
 
 IMAGE_SIDE = 256
 """Height and width [px] of the images."""

@@ -22,6 +22,7 @@ class TraceVLAPhi3(Phi3VPolicy):
 
     name = "tracevla_phi3"
     released = "furonghuang-lab/tracevla_phi3v"
+    images = 2
 
     def __init__(
         self,
@@ -29,6 +30,8 @@ class TraceVLAPhi3(Phi3VPolicy):
         device: str = "auto",
         dtype: str = "auto",
         generation: str = "restricted",
+        unnorm_key: str | None = None,
+        num_crops: str | int | None = None,
         trace_preset: str = "released",
         tracker: str = "auto",
         tracker_checkpoint: str | None = None,
@@ -36,11 +39,11 @@ class TraceVLAPhi3(Phi3VPolicy):
         """Load a checkpoint.
 
         Args:
-            checkpoint, device, dtype, generation: as of :class:`policies.phi3v.policy.Phi3VPolicy`.
+            checkpoint, device, dtype, generation, unnorm_key, num_crops: as of :class:`policies.phi3v.policy.Phi3VPolicy`.
             trace_preset: released or paper.
-            tracker: auto (CoTracker where it is installed and ``tracker_checkpoint`` is given, else optical flow), cotracker or
+            tracker: auto (CoTracker where ``tracker_checkpoint`` is given, else optical flow), cotracker or
                 lucas_kanade.
-            tracker_checkpoint: the file ``scaled_offline.pth``.
+            tracker_checkpoint: CoTracker's file ``scaled_offline.pth``; it is used, or refused.
 
         Raises:
             UserError: the checkpoint or an option cannot be used.
@@ -50,11 +53,13 @@ class TraceVLAPhi3(Phi3VPolicy):
 
         if trace_preset not in PRESETS:
             raise UserError(f'--trace-preset "{trace_preset}" is unknown.{did_you_mean(trace_preset, PRESETS)}')
-        path = Path(tracker_checkpoint).expanduser() if tracker_checkpoint else None
+        if tracker_checkpoint is not None and not tracker_checkpoint.strip():
+            raise UserError("--tracker-checkpoint is empty; give CoTracker's file scaled_offline.pth, or leave it out.")
+        path = None if tracker_checkpoint is None else Path(tracker_checkpoint).expanduser()
         self.preset = trace_preset
         self.tracker = make_tracker(cast(TrackerName, tracker), path, str(choose_device(device)))  # checks the name itself
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
-        super().__init__(checkpoint, device, dtype, generation)
+        super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops)
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         from policies.phi3v.processor import Prompt

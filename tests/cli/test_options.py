@@ -65,10 +65,18 @@ def test_a_verb_chooses_among_the_fields():
 
 
 def test_named_options_of_a_model_are_arguments_of_the_policy():
-    options = ModelOptions(policy_args=("checkpoint=a", "x=1=2"), checkpoint="b", dtype="float32")
-    assert options.args() == {"checkpoint": "b", "x": "1=2", "dtype": "float32"}
+    options = ModelOptions(policy_args=("x=1=2",), checkpoint="b", dtype="float32", unnorm_keys=("widowx=k", "google_robot=m"))
+    expected = {"checkpoint": "b", "x": "1=2", "dtype": "float32", "unnorm_key": "widowx=k,google_robot=m"}
+    assert options.args() == expected
     with pytest.raises(UserError, match="is not NAME=VALUE"):
         ModelOptions(policy_args=("nonsense",)).args()
+
+
+def test_an_argument_of_the_policy_that_is_given_twice_is_refused():
+    with pytest.raises(UserError, match=r"--policy-arg checkpoint=\.\.\. and --checkpoint are the same option"):
+        ModelOptions(policy_args=("checkpoint=a",), checkpoint="b").args()
+    with pytest.raises(UserError, match="--policy-arg x is given twice"):
+        ModelOptions(policy_args=("x=1", "x=2")).args()
 
 
 def test_every_field_has_a_help_text_and_the_python_function_the_same_names():

@@ -11,7 +11,7 @@ import simpler_eval
 from eval.errors import UserError
 from policies.base import Policy, PolicyDescription
 from policies.random import RandomPolicy
-from policies.registry import describe, load_policy, policy_names
+from policies.registry import check_robots, describe, load_policy, policy_names
 
 POLICY = """
 from policies.base import Action
@@ -126,3 +126,15 @@ def test_a_description_is_taken_as_it_is() -> None:
 def test_what_is_no_description_is_one_line(description: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         describe(Described(description))
+
+
+def test_a_policy_is_asked_for_its_robots_and_any_refusal_is_one_line():
+    class Picky(RandomPolicy):
+        def check_robots(self, robots):
+            if "widowx" in robots:
+                raise ValueError("no\nsuch arm")
+
+    check_robots(RandomPolicy(), {"widowx"})
+    check_robots(Picky(), {"google_robot"})
+    with pytest.raises(UserError, match=r"check_robots\(\) of .*Picky failed: ValueError: no such arm"):
+        check_robots(Picky(), {"widowx"})

@@ -19,11 +19,12 @@ from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 
 from policies.base import RobotName
 from policies.phi3v.action_postprocessing import Gripper, controller_command
-from policies.phi3v.actions import CENTRES, EDGES, UNNORM_KEYS, decode, encode, read_ranges
+from policies.phi3v.actions import CENTRES, EDGES, decode, encode
 from policies.phi3v.camera_transforms import jpeg_and_resize
 from policies.phi3v.config import read_json
-from policies.phi3v.image_processor import padded, prepare, token_count
+from policies.phi3v.image_processor import ImageSettings, padded, prepare, token_count
 from policies.phi3v.parity.check_list import EXACT, PIXELS, ROTARY, CheckList, stride
+from policies.phi3v.statistics import UNNORM_KEYS, read_ranges
 from policies.phi3v.tokenizer import PromptTokenizer
 
 Replays = dict[str, Callable[[CheckList], None]]
@@ -65,7 +66,7 @@ def processor_replays(folder: Path) -> Replays:
 def _compare_image(name: str, entry: dict[str, Any], arrays: dict[str, Any], checks: CheckList) -> None:
     key, crops = f"processor/{name}", int(name.split("crops")[-1])
     rgb = arrays[f"{name.split('/')[0]}/rgb"]
-    filled, made = padded(rgb, crops), prepare([rgb], crops)
+    filled, made = padded(rgb, crops), prepare([rgb], ImageSettings(crops))
     pixels = made.pixel_values[0].numpy()
     recorded = [*entry["image_sizes"][0], *entry["pixel_values_shape"]]
     checks.same(key, "sizes", [*made.image_sizes[0], *made.pixel_values.shape], recorded)
@@ -143,7 +144,7 @@ def actions_replays(folder: Path) -> Replays:
 def _compare_actions(folder: Path, checks: CheckList) -> None:
     arrays, place = load(folder / "actions.npz"), checkpoint_folder(folder)
     size = PromptTokenizer(place).vocab_size
-    ranges = read_ranges(place)
+    ranges = read_ranges(place).ranges
     checks.near("actions", "bins", EXACT, (EDGES, arrays["bins"]), (CENTRES, arrays["bin_centers"]))
     checks.same("actions", "encoded", encode(arrays["encode_values"], size), arrays["encode_ids"])
     if "encode_vectors" in arrays:  # as text and back: a space before, the end of the turn behind

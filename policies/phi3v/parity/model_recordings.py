@@ -17,7 +17,7 @@ from policies.phi3v.actions import action_ids
 from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
 from policies.phi3v.device import threads_for
 from policies.phi3v.generation import Generated, Rule, generate
-from policies.phi3v.image_processor import ImageBatch, prepare
+from policies.phi3v.image_processor import ImageBatch, ImageSettings, prepare
 from policies.phi3v.model import Phi3V
 from policies.phi3v.parity.check_list import FEATURES, LOGITS, TEXT_LOGITS, CheckList, stride
 from policies.phi3v.processor import Inputs, pad_left
@@ -97,7 +97,7 @@ class ModelFile:
 
     def _images(self, names: list[str], num_crops: int) -> ImageBatch:
         files = [self.folder / "model_pictures" / f"{name}.png" for name in names]
-        return prepare([np.asarray(Image.open(file).convert("RGB")) for file in files], num_crops)
+        return prepare([np.asarray(Image.open(file).convert("RGB")) for file in files], ImageSettings(num_crops))
 
     def _of(self, case: str) -> dict[str, Any]:
         return {name.split("/", 1)[1]: array for name, array in self._arrays.items() if name.split("/", 1)[0] == case}

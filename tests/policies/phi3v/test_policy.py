@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval.errors import UserError
-from policies.base import Policy
+from policies.base import EpisodeResult, Policy
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
 
@@ -142,16 +142,21 @@ def test_an_episode_that_never_began_is_an_error(policy: Policy, make_seen) -> N
     assert policy.act([]) == []
 
 
-def test_finished_episodes_are_forgotten(tiny: Path, make_info, make_seen) -> None:
+def test_episodes_that_are_over_are_forgotten_and_no_others(tiny: Path, make_info, make_seen) -> None:
     policy = TraceVLAPhi3(str(tiny), device="cpu")
-    policy.reset([make_info(f"{i}") for i in range(300)])
-    assert len(policy._episodes) == 300  # all that begin together are kept, whatever their number
-    policy.act([make_seen(59, "299"), make_seen(3, "298")])
+    infos = [make_info(f"{i}") for i in range(300)]
+    policy.reset(infos)
+    policy.act([make_seen(59, "299"), make_seen(3, "298"), make_seen(3, "0")])
+    policy.end(infos[:2], [EpisodeResult("success", 3), EpisodeResult("errored", 0, "the world failed")])
+    with pytest.raises(UserError, match="was not begun"):
+        policy.act([make_seen(4, "0")])
     policy.reset([make_info("next")])
-    assert "299" not in policy._episodes
-    assert {"298", "297", "next"} <= policy._episodes.keys()
-    assert set(policy.traces.episodes) == policy._episodes.keys()
-    assert len(policy._episodes) == 256
+    left = {*(f"{i}" for i in range(2, 299)), "next"}  # 299 had its last action: gone, also where nobody calls end
+    assert policy._episodes.keys() == left
+    assert set(policy.traces.episodes) == left
+    policy.end([make_info("299"), make_info("stranger")], [EpisodeResult("failure", 60)] * 2)
+    assert policy._episodes.keys() == left
+    policy.act([make_seen(4, "298")])
     policy.close()
     assert not policy.traces.episodes
 
@@ -169,6 +174,7 @@ def test_the_record_says_what_was_used(tiny: Path, make_info, make_seen) -> None
     assert record.tracker == "lucas_kanade"
     assert len(record.weights or "") == 64
     assert record.unnorm_keys == {"widowx": "bridge_orig", "google_robot": "fractal20220817_data"}
+    assert record.settings == {}
     assert record.details["tokens"] == 7
     assert 0 < record.details["tokens_whose_likeliest_id_is_no_action"] <= 7
 

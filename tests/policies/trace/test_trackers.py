@@ -108,16 +108,29 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     return pretend
 
 
-def test_auto_falls_back_and_says_why(installed: Callable[[bool], None], tmp_path: Path) -> None:
+def test_auto_without_a_checkpoint_is_optical_flow_and_says_why(installed: Callable[[bool], None]) -> None:
+    for there in (True, False):
+        installed(there)
+        described = make_tracker("auto", None, "cpu").describe()
+        assert described.name == "lucas_kanade"
+        assert described.details["why"] == "no tracker checkpoint was given"
+        assert "not CoTracker's" in str(described.details["note"])
+
+
+def test_a_checkpoint_that_was_given_is_used_or_refused(installed: Callable[[bool], None], tmp_path: Path) -> None:
     checkpoint = tmp_path / "scaled_offline.pth"
     checkpoint.touch()
-    installed(True)
-    assert make_tracker("auto", None, "cpu").describe().details["why"] == "no tracker checkpoint was given"
     installed(False)
-    described = make_tracker("auto", checkpoint, "cpu").describe()
-    assert described.name == "lucas_kanade"
-    assert described.details["why"] == "the package cotracker is not installed"
-    assert "not CoTracker's" in str(described.details["note"])
+    with pytest.raises(UserError, match=r"--tracker-checkpoint needs the package cotracker: pip install"):
+        make_tracker("auto", checkpoint, "cpu")
+    with pytest.raises(UserError, match=r"--tracker cotracker needs the package cotracker: pip install"):
+        make_tracker("cotracker", checkpoint, "cpu")
+    with pytest.raises(UserError, match="lucas_kanade has no use for --tracker-checkpoint"):
+        make_tracker("lucas_kanade", checkpoint, "cpu")
+    pytest.importorskip("torch", reason="torch is not installed (make vla)")
+    installed(True)
+    with pytest.raises(UserError, match="is not a plain state dict"):
+        make_tracker("auto", checkpoint, "cpu")
 
 
 def test_what_is_missing_is_one_line(installed: Callable[[bool], None], tmp_path: Path) -> None:
@@ -129,5 +142,5 @@ def test_what_is_missing_is_one_line(installed: Callable[[bool], None], tmp_path
         make_tracker("cotracker", None, "cpu")
     with pytest.raises(UserError, match="does not exist"):
         make_tracker("auto", tmp_path / "nowhere.pth", "cpu")
-    with pytest.raises(UserError, match='Unknown tracker "raft"'):
+    with pytest.raises(UserError, match='--tracker "raft" is unknown'):
         make_tracker("raft", None, "cpu")  # type: ignore[arg-type]
