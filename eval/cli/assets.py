@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json
 
 assets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The original asset files: check, locate, fetch.")
@@ -41,8 +42,8 @@ def check_verb(
         typer.echo(json.dumps({"passed": passed, "counts": counts, "files": [asdict(file) for file in files]}, indent=2))
     else:
         for file in files:
-            typer.echo(f"{file.state:9} {file.name}  ({file.detail})")
-        typer.echo(f"{len(files)} files: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+            show_text(f"{file.state:9} {file.name}  ({file.detail})", " " * 10)
+        show_text(f"{len(files)} files: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
     raise typer.Exit(0 if passed else 1)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, policy_args_of
 
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
@@ -33,9 +34,8 @@ def bench_sim_verb(
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
         return
     for row in rows:
-        typer.echo(
-            f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  inside SAPIEN {row.inside_sapien:.1%}"
-        )
+        line = f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  "
+        show_text(f"{line}inside SAPIEN {row.inside_sapien:.1%}", "  ")
 
 
 @bench.command("policy")
@@ -56,7 +56,7 @@ def bench_policy_verb(
         content = {**asdict(speed), "description": speed.description.model_dump(mode="json")}
         typer.echo(json.dumps(content, indent=2))
         return
-    typer.echo(f"{policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms")
-    typer.echo(f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
+    show_text(f"{policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms")
+    show_text(f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
                f"{speed.ms_per_observation:.1f} ms an observation")  # fmt: skip
-    typer.echo(f"{speed.steps_per_second:.1f} control steps/s, the policy busy {speed.policy_share:.0%} of the time")
+    show_text(f"{speed.steps_per_second:.1f} control steps/s, the policy busy {speed.policy_share:.0%} of the time")

@@ -14,7 +14,7 @@ from rich.console import Console
 from eval.cli.options import AssetsOption, Json, Out, Workers
 from eval.cli.progress import RunProgress
 from eval.cli.tables import print_rows
-from eval.diagnostics.demo import COLUMNS, Demo, DemoRow, demo_rows, run_demo
+from eval.diagnostics.demo import Demo, DemoRow, demo_rows, run_demo
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
 from eval.records.tables import title
@@ -51,7 +51,7 @@ def _show(demo: Demo, as_json: bool) -> None:
         titles = [title(data.header, data.plan) for data in demo.runs]
         typer.echo(json.dumps({"out": str(demo.path), "titles": titles, "rows": rows, "left_out": demo.left_out}, indent=2))
         return
-    print_rows("\n".join(title(data.header, data.plan) for data in demo.runs), COLUMNS, demo.table)
+    print_rows("\n".join(title(data.header, data.plan) for data in demo.runs), demo.table)
     for policy, why in demo.left_out.items():
         typer.echo(f"{policy} was left out: {why}")
     typer.echo(f"{demo.path}/summary.md")

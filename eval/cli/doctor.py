@@ -7,6 +7,7 @@ import json
 import typer
 from rich.console import Console
 
+from eval.cli.layout import NARROW, show_rows
 from eval.cli.options import AssetsOption, Json
 
 
@@ -27,5 +28,10 @@ def doctor_verb(assets: AssetsOption = None, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps({"passed": fine, "checks": [check.model_dump() for check in checks]}, indent=2))
     else:
-        Console().print(doctor_table(checks))
+        console = Console()
+        if console.width < NARROW:
+            rows = [[check.name, "ok" if check.ok else "no", check.detail, check.fix] for check in checks]
+            show_rows("", ["check", "state", "detail", "fix"], rows)
+        else:
+            console.print(doctor_table(checks))
     raise typer.Exit(0 if fine else 1)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import typer
 
+from eval.cli.layout import show_rows, show_text
 from eval.cli.options import Json
-from eval.cli.tables import show_rows
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,4 +32,4 @@ def list_verb(as_json: Json = False) -> None:
         [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
     ])  # fmt: skip
     show_rows("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
-    typer.echo(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")
+    show_text(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")

@@ -35,7 +35,7 @@ Out = Annotated[
 ]
 RunPaths = Annotated[
     list[Path],
-    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; several are reported as one."),
+    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several."),
 ]
 
 

@@ -12,6 +12,7 @@ import typer
 from pydantic import Field
 
 from eval.cli import ranking
+from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, Only, expand_options
 from eval.errors import UserError
 from task_configs.schema.parsing import StrictModel
@@ -147,9 +148,9 @@ def _show(what: str, compare: Callable[[], ParityReport], as_json: bool, options
         for check in content["checks"]:
             verdict = "ok    " if check["passed"] else "MISSED"
             numbers = f"{check['worst']:.3g} (limit {check['limit']:.3g}) {check['unit']}, n {check['n']}"
-            typer.echo(f"{verdict} {check['key']:28} {check['check']:32} {numbers}")
+            show_text(f"{verdict} {check['key']:28} {check['check']:32} {numbers}", " " * 7)
         for note in content.get("notes", ()):
-            typer.echo(note)
+            show_text(note, "  ")
         if html is not None:
             typer.echo(html)
     raise typer.Exit(0 if content["passed"] else 1)

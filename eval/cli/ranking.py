@@ -131,6 +131,7 @@ def _write(folder: Path, comparison: PolicyParity) -> None:
 
 
 def _show(folder: Path, comparison: PolicyParity, as_json: bool) -> None:
+    from eval.cli.layout import show_text
     from eval.parity.ranking.table import COLUMNS, LEVEL_COLUMNS, heading, level_rows, rows
 
     if as_json:
@@ -139,6 +140,6 @@ def _show(folder: Path, comparison: PolicyParity, as_json: bool) -> None:
     show_rows(heading(comparison), COLUMNS, rows(comparison))
     show_rows("Mean of the cells by level", LEVEL_COLUMNS, level_rows(comparison))
     for name, text in comparison.titles.items():
-        typer.echo(f"{name}: {text}")
+        show_text(f"{name}: {text}", "  ")
     typer.echo(f"{len(comparison.flipped)} episodes end differently; they stand in {folder / FILES}.md")
     typer.echo(folder / f"{FILES}.png")

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eval.cli.layout import show_rows, show_text
 from eval.cli.options import AllBut, Json, ModelOptions, Only, Out, expand_options
 from eval.cli.progress import play_with_progress
-from eval.cli.tables import show_rows
+from eval.cli.tables import warn
 from eval.errors import UserError
 from eval.plan.options import PlanOptions
-from eval.records.merging import load_runs
+from eval.records.aggregation import Row
+from eval.records.cell_tables import NUMBER, number, percent
+from eval.records.merging import judged, merge_runs, read_runs
 from eval.records.options import RunOptions
 from eval.rollout.run import default_out
 
@@ -81,7 +84,11 @@ def reproduce_verb(
         raise UserError("Name a policy and a task, such as: simpler-eval reproduce oracle google_robot_pick_coke_can")
     specs = cell_plan(task, setting, sample=plan.sample, max_steps=plan.max_steps)
     if from_runs:
-        data = load_runs(from_runs, options.partial)
+        success = options.success if "success" in options.model_fields_set else None
+        merged = merge_runs([judged(run, success) for run in read_runs(from_runs)], options.partial)
+        for note in merged.notes:
+            warn(note)
+        data = merged.data
         if data.header.options.policy != policy:
             raise UserError(f"{from_runs[0]} was played by {data.header.options.policy}, not {policy}.")
     else:
@@ -91,45 +98,50 @@ def reproduce_verb(
     if as_json:
         typer.echo(json.dumps({"out": str(data.path), **_as_json(result)}, indent=2))
     else:
-        _show(result)
-        typer.echo(f"{data.path}")
+        _show(result, data.path)
     if any(record.status == "errored" for record in data.records.values()):
         raise typer.Exit(1)
 
 
-def _show(result: Reproduction) -> None:
+def _show(result: Reproduction, path: Path) -> None:
     from eval.published.reproduce import disagreement_line, remarks, source_line
     from eval.records.cells import cells
 
     ours = result.ours
-    interval = ours.interval
-    rows: list[list[object]] = [
-        [
-            f"{result.policy} (this run)",
-            "" if ours.rate is None else f"{100 * ours.rate:.1f}",
-            "" if interval is None else f"{100 * interval[0]:.1f} - {100 * interval[1]:.1f}",
-            f"{ours.tally.n} of {ours.of or '?'}",
-            "",
-            "",
-        ]
-    ]
-    for number in result.published:
-        source = ", ".join(number.sources)
-        rows.append([number.model, f"{number.percent:g}", "", "", (number.set and f"{number.set} ({source})") or source,
-                     remarks(number, ours.of)])  # fmt: skip
-    whose = "of this policy" if result.of_this_policy else "of all policies"
-    typer.echo(result.title)
-    heading = f"{cells().title_of(result.cell)} ({result.cell}, {result.setting}), published numbers {whose}"
-    show_rows(heading, ["policy", "success %", "95 % interval", "episodes", "published in", "remarks"], rows)
-    if ours.rate is None:
-        typer.echo(f"No rate: {ours.tally.errored} episodes errored, {ours.tally.missing} are missing; --partial does without.")
+    show_text(result.title)
     typer.echo("Sources")
-    for source in dict.fromkeys(source for number in result.published for source in number.sources):
-        typer.echo(f"- {source_line(source)}")
+    for source in dict.fromkeys(source for published in result.published for source in published.sources):
+        show_text(f"- {source_line(source)}", "  ")
     if result.disagreements:
         typer.echo("Known disagreements")
     for entry in result.disagreements:
-        typer.echo(f"- {disagreement_line(entry)}")
+        show_text(f"- {disagreement_line(entry)}", "  ")
+    typer.echo(f"The run: {path}\n")
+    rows: list[list[object]] = []
+    for published in result.published:
+        source = ", ".join(published.sources)
+        place = (published.set and f"{published.set} ({source})") or source
+        rows.append([published.model, f"{published.percent:.4g}", place, remarks(published, ours.of)])
+    rows.append([result.policy, _our_number(ours), "this run", _our_remarks(ours)])
+    whose = "of this policy" if result.of_this_policy else "of all policies"
+    heading = f"{cells().title_of(result.cell)} ({result.cell}, {result.setting}), published numbers {whose}"
+    show_rows(heading, ["policy", NUMBER, "published in", "remarks"], rows)
+
+
+def _our_number(ours: Row) -> str:
+    low, high = ours.interval or (None, None)
+    return number({"rate": ours.rate, "low": low, "high": high, "lacks": ours.lacks})
+
+
+def _our_remarks(ours: Row) -> str:
+    """How much of the cell was played, and what to do where there is no rate."""
+    whole = "?" if ours.of is None else ours.of if ours.repeats == 1 else f"{ours.repeats} x {ours.of}"
+    texts = [f"{ours.tally.n} of {whole} episodes"]
+    if ours.spread is not None:
+        texts.append(f"spread {percent(ours.spread)} over {ours.repeats} repeats")
+    if ours.rate is None and ours.tally.n:
+        texts.append("--partial gives the rate of what there is")
+    return "; ".join(texts)
 
 
 def _as_json(result: Reproduction) -> dict[str, Any]:
@@ -141,7 +153,8 @@ def _as_json(result: Reproduction) -> dict[str, Any]:
     sources = dict.fromkeys(source for number in result.published for source in number.sources)
     return {
         "cell": result.cell, "setting": result.setting, "policy": result.policy, "title": result.title,
-        "ours": {**numbers, "missing": tally.missing, "low": low, "high": high, "of": ours.of},
+        "ours": {**numbers, "missing": tally.missing, "low": low, "high": high, "of": ours.of,
+                 "lacks": ours.lacks, "repeats": ours.repeats, "spread": ours.spread},
         "published_are_of_this_policy": result.of_this_policy,
         "published": [asdict(number) for number in result.published],
         "sources": {source: references()[source].model_dump() for source in sources},

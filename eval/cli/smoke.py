@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json
 
 
@@ -30,5 +31,5 @@ def smoke_verb(
         typer.echo(json.dumps({"passed": passed, "checks": [vars(check) for check in checks]}, indent=2))
     else:
         for check in checks:
-            typer.echo(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
+            show_text(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}", " " * 7)
     raise typer.Exit(0 if passed else 1)

@@ -1,64 +1,107 @@
-"""Tables on the terminal, for all verbs that show some."""
+"""Tables of results on the terminal, for all verbs that show some."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from eval.records.cell_tables import SHOWN, cell_table, conventions, shown_cells
+from eval.cli.layout import show_rows as show_rows
+from eval.cli.layout import show_text
+from eval.errors import UserError
+from eval.records.cell_tables import conventions, shown_cells
+from eval.records.errors import error_lines
 from eval.records.folder import RunData
-from eval.records.tables import COLUMNS, summary, title, write_tables
+from eval.records.side_by_side import SideBySide
+from eval.records.tables import RunTables, shown_rows, tables_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PIPED_WIDTH = 160
-"""Columns of a table that goes into a file or a pipe."""
+SAID = ("setting", "errored", "missing", "counted", "of")
+"""Columns that go into the heading where they are the same in all rows."""
 
 
-def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None) -> None:
-    """Show the tables of a run, and write them into a folder if there is one."""
+def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None, errors: bool = False) -> None:
+    """Show the tables of a run, and write them into a folder if there is one.
+
+    Tables that cannot be written into the run's own folder (it is read-only) are shown all the same, with a warning.
+
+    Args:
+        data: the run.
+        as_json: print one JSON object instead.
+        partial: give totals a rate although episodes are missing or errored.
+        folder: where the tables are written.
+        errors: also list what went wrong in episodes without a verdict.
+    """
+    tables = tables_of(data, partial)
+    problem = ""
     if folder is not None:
-        write_tables(data, partial, folder)
-    table, cells = summary(data.plan, data.records, partial), cell_table(data.plan, data.records, partial)
-    heading = title(data.header, data.plan)
+        try:
+            tables.write(folder)
+        except UserError as error:
+            if folder != data.path / "tables":
+                raise
+            problem = str(error)
     if as_json:
-        content = {name: json.loads(t.to_json(orient="records")) for name, t in (("rows", table), ("cells", cells))}
-        typer.echo(json.dumps({"out": str(data.path), "title": heading, **content}, indent=2))
-        return
-    print_rows(heading, COLUMNS, table)
-    if len(cells):
-        show_rows("Cells of published tables", SHOWN, shown_cells(cells))
-        typer.echo("".join(f"{line}\n" for line in conventions(cells)), nl=False)
+        typer.echo(json.dumps({"out": str(data.path), **_as_data(tables)}, indent=2))
+    else:
+        _print_run(tables, errors)
+        if folder is not None and not problem:
+            typer.echo(f"{folder}/summary.md")
+        if any(record.video for record in data.records.values()):
+            typer.echo(f"{data.path}/videos")
+    if problem:
+        warn(f"the tables are not kept: {problem}")
+
+
+def _print_run(tables: RunTables, errors: bool) -> None:
+    show_text(tables.title)
+    print_rows("", tables.summary)
+    if len(tables.cells):
+        columns, rows = shown_cells(tables.cells)
+        show_rows("Cells of published tables", columns, rows, SAID)
+        for line in conventions(tables.cells):
+            show_text(line, "  ")
+    if errors and tables.errors:
+        typer.echo("Errors")
+        for line in error_lines(tables.errors):
+            show_text(f"- {line}", "  ")
+
+
+def print_side_by_side(runs: SideBySide, as_json: bool, folder: Path | None) -> None:
+    """Show several runs in one table, and write the common tables into a folder if there is one."""
     if folder is not None:
-        typer.echo(f"{folder}/summary.md")
-    if any(record.video for record in data.records.values()):
-        typer.echo(f"{data.path}/videos")
+        runs.write(folder)
+    if as_json:
+        content = [
+            {"run": label, "out": str(tables.run.path), **_as_data(tables)}
+            for label, tables in zip(runs.labels, runs.runs, strict=True)
+        ]
+        typer.echo(json.dumps({"out": None if folder is None else str(folder), "runs": content}, indent=2))
+        return
+    show_rows(runs.heading, *runs.table())
+    for line in (*runs.titles, *runs.conventions):
+        show_text(line, "  ")
+    if folder is not None:
+        typer.echo(f"{folder}/cells.md")
 
 
-def print_rows(heading: str, columns: Sequence[str], table: pd.DataFrame) -> None:
-    """Show a table of results; rates with three decimals, what is not known empty."""
-    shown = table.astype(object).where(table.notna(), "")
-    if "counted" in shown:
-        shown["counted"] = shown["counted"].map({True: "yes", False: "no"})
-    rows = [[f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in shown.to_numpy()]
-    show_rows(heading, columns, rows)
+def _as_data(tables: RunTables) -> dict[str, Any]:
+    rows = {
+        name: json.loads(table.to_json(orient="records")) for name, table in (("rows", tables.summary), ("cells", tables.cells))
+    }
+    errors = [{"error": entry.error, "count": entry.count} for entry in tables.errors]
+    return {"title": tables.title, "success": tables.run.header.options.success, **rows, "errors": errors}
 
 
-def show_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; into a file or a pipe with a fixed width."""
-    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    terminal = Console()
-    console = terminal if terminal.is_terminal else Console(width=PIPED_WIDTH)
-    console.print(table, markup=False)
+def print_rows(heading: str, table: pd.DataFrame) -> None:
+    """Show a table of results: rates in percent with their intervals, or what is missing."""
+    show_rows(heading, *shown_rows(table), SAID)
+
+
+def warn(text: str) -> None:
+    """One line on stderr."""
+    typer.echo("simpler-eval: " + " ".join(text.split()), err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from eval.diagnostics import checks
@@ -37,7 +37,7 @@ def passed(results: Sequence[Check]) -> bool:
 
 def doctor_table(results: Sequence[Check]) -> Table:
     """The checks for a terminal: what is absent or wrong is followed by a line on how to fix it."""
-    table = Table(show_header=False, box=None, padding=(0, 1))
+    table = Table("", "", Column(overflow="fold"), show_header=False, box=None, padding=(0, 1))
     for check in results:
         mark = Text("ok", "green") if check.ok else Text("no", "red" if check.required else "yellow")
         table.add_row(mark, Text(check.name, "bold"), Text(check.detail))

@@ -11,6 +11,7 @@ from eval.published.models import Disagreement, Published
 from eval.published.numbers import known_disagreements, policy_models, published_numbers, references
 from eval.records.aggregation import Row, aggregate
 from eval.records.folder import RunData
+from eval.records.tallies import JUDGES
 from eval.records.titles import title
 from eval.rollout.run import RunArguments, run
 
@@ -38,16 +39,19 @@ def compare_with_published(
     data: RunData, cell: str, setting: str, partial: bool = False, secondary: bool = False
 ) -> Reproduction:
     """Our number of a cell in a finished run beside the published ones."""
-    rows = [row for row in aggregate(data.plan, data.records, partial) if (row.name, row.setting) == (cell, setting)]
+    header = data.header
+    judge = JUDGES[header.options.success]
+    numbers_of_run = aggregate(data.plan, data.records, partial, judge=judge, repeats=header.repeats)
+    rows = [row for row in numbers_of_run if (row.name, row.setting) == (cell, setting)]
     if not rows:
         raise UserError(f"{data.path} holds no episodes of {cell} in {setting}.")
-    policy = data.header.options.policy
+    policy = header.options.policy
     own = policy_models().get(policy)
     numbers = published_numbers(cell, setting, own, secondary)
     if not numbers:
         own, numbers = None, published_numbers(cell, setting, None, secondary)
     return Reproduction(
-        cell, setting, policy, title(data.header, data.plan), rows[0], tuple(numbers),
+        cell, setting, policy, title(header, data.plan), rows[0], tuple(numbers),
         tuple(known_disagreements(cell, setting, numbers)), own is not None,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ published average (other cameras) are left out. What the layout is made of stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,44 +17,25 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.records.cells import Average, Source, cells
-from eval.records.results import EpisodeRecord, Records, by_episode
-from eval.records.stats import wilson
+from eval.records.results import Records
+from eval.records.tallies import (
+    NOTHING,
+    Judge,
+    Key,
+    Tally,
+    by_repeat,
+    grasped,
+    lacks,
+    macro_mean,
+    rate_interval,
+    spread,
+    succeeded,
+    tally_variants,
+)
 from eval.tasks.loading import load_task, task_names
 
-Key = tuple[str, str, str]
-"""Task, setting, variant."""
-Judge = Callable[[EpisodeRecord], bool]
 PARTIAL = ".partial"
 """Ending of the names under which published tables have "the source object was grasped"."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What became of some episodes of a plan."""
-
-    planned: int
-    n: int
-    """With a verdict."""
-    successes: int
-    errored: int
-
-    @property
-    def missing(self) -> int:
-        """Not played (yet)."""
-        return self.planned - self.n - self.errored
-
-    @property
-    def complete(self) -> bool:
-        """Whether every planned episode has a verdict."""
-        return 0 < self.planned == self.n
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.planned + other.planned, self.n + other.n, self.successes + other.successes, self.errored + other.errored
-        )
-
-
-NOTHING = Tally(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -70,47 +51,24 @@ class Row:
     """0..1; None if a part of it is missing or errored."""
     of: int | None
     """Episodes that the published cell has; None if that is not known here."""
+    absent: tuple[str, ...] = ()
+    """Parts of it that the plan has nothing of."""
+    repeats: int = 1
+    """How often every episode was played."""
+    spread: float | None = None
+    """Standard deviation of the rate over the repeats; None if fewer than two have one."""
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % Wilson interval around the rate; averages have none, as their cells count unequal numbers of episodes."""
-        if self.rate is None or self.kind == "average":
-            return None
-        return wilson(self.rate * self.tally.n, self.tally.n)
+        """As of :func:`rate_interval`; averages have none, as their cells count unequal numbers of episodes."""
+        return None if self.kind == "average" else rate_interval(self.rate, self.tally.n, self.repeats)
 
-
-def succeeded(record: EpisodeRecord) -> bool:
-    """The protocol's success: the flag of the last step."""
-    return record.status == "success"
-
-
-def grasped(record: EpisodeRecord) -> bool:
-    """Partial success of the WidowX tasks: the source is in the gripper at the end."""
-    return bool(record.episode_stats.get("is_src_obj_grasped", False))
-
-
-def tally_variants(plan: Iterable[EpisodeSpec], records: Records, judge: Judge = succeeded) -> dict[Key, Tally]:
-    """Counts of every variant, in the order of the plan; every repeat of an episode counts as one."""
-    tallies: dict[Key, Tally] = {}
-    played = by_episode(records)
-    for spec in plan:
-        key = (spec.task, spec.setting, spec.variant)
-        for record in played.get(spec.id, (None,)):
-            judged = record is not None and record.status != "errored"
-            good = record is not None and judged and judge(record)
-            tallies[key] = tallies.get(key, NOTHING) + Tally(1, judged, good, record is not None and not judged)
-    return tallies
-
-
-def macro_mean(tallies: Iterable[Tally], partial: bool = False) -> float | None:
-    """Mean of the rates, each with the same weight. None if one is incomplete; ``partial`` uses what there is."""
-    rates = []
-    for tally in tallies:
-        if tally.complete or (partial and tally.n):
-            rates.append(tally.successes / tally.n)
-        elif not partial:
-            return None
-    return float(np.mean(rates)) if rates else None
+    @property
+    def lacks(self) -> str:
+        """Why there is no rate; empty if there is one."""
+        if self.rate is not None:
+            return ""
+        return lacks(self.tally.n, self.tally.errored, self.tally.missing, self.absent)
 
 
 @cache
@@ -143,14 +101,36 @@ def aggregate(
     records: Records,
     partial: bool = False,
     counts: Callable[[Key], bool] = counts,
+    *,
+    judge: Judge = succeeded,
+    repeats: int = 1,
 ) -> list[Row]:
     """All cells of published tables that a plan has episodes of, setting by setting, then the averages.
 
     A rate needs a verdict of every planned episode, and episodes of every task of its cell; ``partial`` does without.
-    A plan that is a sample of the cell does have a rate; ``of`` shows it.
+    A plan that is a sample of the cell does have a rate; ``of`` shows it. Of a plan that was played ``repeats`` times the
+    rate is the mean over the repeats, and ``spread`` how far they are apart.
     """
-    verdicts = {key: tally for key, tally in tally_variants(plan, records).items() if counts(key)}
-    grasps = {key: tally for key, tally in tally_variants(plan, records, grasped).items() if counts(key)}
+    rows = _aggregate(plan, records, partial, counts, judge, repeats)
+    if repeats == 1:
+        return rows
+    rates: dict[tuple[str, str], list[float | None]] = {}
+    for part in by_repeat(records, repeats):
+        for row in _aggregate(plan, part, partial, counts, judge, 1):
+            rates.setdefault((row.name, row.setting), []).append(row.rate)
+    return [replace(row, repeats=repeats, spread=spread(rates.get((row.name, row.setting), ()))) for row in rows]
+
+
+def _aggregate(
+    plan: Sequence[EpisodeSpec],
+    records: Records,
+    partial: bool,
+    counts: Callable[[Key], bool],
+    judge: Judge,
+    repeats: int,
+) -> list[Row]:
+    verdicts = {key: tally for key, tally in tally_variants(plan, records, judge, repeats).items() if counts(key)}
+    grasps = {key: tally for key, tally in tally_variants(plan, records, grasped, repeats).items() if counts(key)}
     grasp_known = {(r.task, r.setting) for r in records.values() if "is_src_obj_grasped" in r.episode_stats}
     planned = {key[1] for key in verdicts}
     settings = [setting for setting in cells().settings if setting in planned]
@@ -173,22 +153,32 @@ def aggregate(
 
 def _cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool) -> list[Row]:
     """The rows of a cell, sub-cells first; none if the plan has nothing of it."""
-    parts = [_sub_cell(part, setting, verdicts, partial) for part in cells().cells[name].sub_cells]
+    config = cells().cells[name]
+    parts = [_sub_cell(part, setting, verdicts, partial) for part in config.sub_cells]
     if not any(part.tally.planned for part in parts):
         return []
     shown = [part for part in parts if part.tally.planned and part.name != name]
     tally = sum((part.tally for part in parts), NOTHING)
     rate = _mean([part.rate for part in parts], partial)
-    return [*shown, Row(setting, "cell", name, cells().cells[name].title, tally, rate, _sum([p.of for p in parts]))]
+    inside = [text for part in parts if part.tally.planned for text in part.absent]
+    absent = (*inside, *_others([part.title for part in parts if not part.tally.planned], config.parts))
+    return [*shown, Row(setting, "cell", name, config.title, tally, rate, _sum([p.of for p in parts]), absent)]
+
+
+def _others(absent: Sequence[str], parts: str) -> tuple[str, ...]:
+    """What the plan lacks: one by its name, several by what such parts are called."""
+    return (f"other {parts}",) if len(absent) > 1 and parts else tuple(absent)
 
 
 def _sub_cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool) -> Row:
     config = cells().sub_cells[name]
     candidates = [(source, _matching(source, setting, verdicts)) for source in config.sources]
     source, mine = next((pair for pair in candidates if pair[1]), candidates[0])
-    whole = {key[0] for key in mine} == set(source.tasks)
-    rate = macro_mean(mine.values(), partial) if whole or partial else None
-    return Row(setting, "sub-cell", name, config.title, sum(mine.values(), NOTHING), rate, full_size(source, setting))
+    planned = {key[0] for key in mine}
+    absent = _others([task for task in source.tasks if task not in planned], config.parts)
+    rate = macro_mean(mine.values(), partial) if partial or not absent else None
+    tally = sum(mine.values(), NOTHING)
+    return Row(setting, "sub-cell", name, config.title, tally, rate, full_size(source, setting), absent)
 
 
 def _matching(source: Source, setting: str, verdicts: Mapping[Key, Tally]) -> dict[Key, Tally]:
@@ -207,7 +197,9 @@ def _average(name: str, average: Average, settings: Sequence[str], rows: Mapping
     members = [rows[key] for key in keys]
     tally = sum((member.tally for member in members), NOTHING)
     rate = _mean([member.rate for member in members], partial=False)
-    return [Row("+".join(settings), "average", name, average.title, tally, rate, _sum([m.of for m in members]))]
+    absent = tuple(dict.fromkeys(text for member in members for text in member.absent))
+    of = _sum([member.of for member in members])
+    return [Row("+".join(settings), "average", name, average.title, tally, rate, of, absent)]
 
 
 def _mean(rates: Sequence[float | None], partial: bool) -> float | None:

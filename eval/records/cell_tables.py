@@ -1,120 +1,98 @@
-"""Tables of the cells that published tables have: as data, as text, and as LaTeX for a paper."""
+"""Tables of the cells that published tables have: as data, and as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
 from eval.records.aggregation import aggregate
 from eval.records.cells import cells
 from eval.records.results import Records
+from eval.records.tallies import JUDGES, SuccessRule
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CELL_COLUMNS = ["setting", "kind", "name", "title", "n", "successes", "rate", "low", "high", "errored", "missing", "of"]
-SHOWN = ["setting", "cell", "success %", "95 % interval", "n", "of", "errored", "missing"]
-SETTING_TITLES = {
-    "visual_matching": "Visual Matching",
-    "variant_aggregation": "Variant Aggregation",
-    "alt_urdf": "Variant Aggregation, recoloured arm",
-}
-LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\~{}",
-                       "^": r"\^{}", "\\": r"\textbackslash{}"})  # fmt: skip
+CELL_COLUMNS = ["setting", "kind", "name", "title", "n", "successes", "rate", "low", "high", "errored", "missing", "of",
+                "lacks", "success", "repeats", "spread"]  # fmt: skip
+NUMBER = "success % [95 %]"
+"""Head of the column with a rate and its interval."""
 
 
-def cell_table(plan: Sequence[EpisodeSpec], records: Records, partial: bool = False) -> pd.DataFrame:
+def cell_table(
+    plan: Sequence[EpisodeSpec],
+    records: Records,
+    partial: bool = False,
+    *,
+    success: SuccessRule = "last",
+    repeats: int = 1,
+) -> pd.DataFrame:
     """One row a sub-cell, cell and average; columns as in ``CELL_COLUMNS``.
 
     ``rate`` in 0..1 is a mean of means (:mod:`eval.records.aggregation`); ``of`` are the episodes that the published
-    cell has, so ``n`` below it is a sample.
+    cell has, so ``n`` below it is a sample. ``lacks`` says why there is no rate, ``success`` which flag counts, ``spread`` is
+    the standard deviation of the rate over the repeats.
     """
     import pandas as pd  # here, because every worker process imports what the command imports
 
     rows = []
-    for row in aggregate(plan, records, partial):
+    for row in aggregate(plan, records, partial, judge=JUDGES[success], repeats=repeats):
         low, high = row.interval or (None, None)
         tally = row.tally
         numbers = [tally.n, tally.successes, row.rate, low, high, tally.errored, tally.missing, row.of]
-        rows.append([row.setting, row.kind, row.name, row.title, *numbers])
-    return pd.DataFrame(rows, columns=CELL_COLUMNS).astype({"of": "Int64"})
+        rows.append([row.setting, row.kind, row.name, row.title, *numbers, row.lacks, success, repeats, row.spread])
+    return pd.DataFrame(rows, columns=CELL_COLUMNS).astype({"of": "Int64", "spread": float})
 
 
-def shown_cells(table: pd.DataFrame) -> list[list[str]]:
-    """The rows as people read them: percent with one decimal; columns as in ``SHOWN``."""
+def shown_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows as people read them: percent with one decimal and its interval, or what is missing."""
+    columns = ["setting", "cell", NUMBER, "n", "of", "errored", "missing"]
+    repeated = bool((table["repeats"] > 1).any())
     rows = []
-    for row in _records(table):
+    for row in rows_of(table):
         name = row["title"] if row["kind"] != "sub-cell" else f"  {row['title']}"
-        interval = "" if row["low"] is None else f"{_percent(row['low'])} - {_percent(row['high'])}"
-        of = "?" if row["of"] is None else row["of"]
-        shown = [row["setting"], name, _percent(row["rate"]), interval, row["n"], of, row["errored"], row["missing"]]
-        rows.append([str(value) for value in shown])
-    return rows
+        of = "?" if row["of"] is None else f"{row['repeats']} x {row['of']}" if repeated else row["of"]
+        shown = [row["setting"], name, number(row), row["n"], of, row["errored"], row["missing"]]
+        rows.append([*map(str, shown), *([percent(row["spread"])] if repeated else [])])
+    return [*columns, *(["spread"] if repeated else [])], rows
 
 
 def conventions(table: pd.DataFrame) -> list[str]:
     """One line for every average in the table: what it is the mean of."""
-    names = dict.fromkeys(row["name"] for row in _records(table) if row["kind"] == "average")
+    names = dict.fromkeys(row["name"] for row in rows_of(table) if row["kind"] == "average")
     return [f"{cells().averages[name].title}: {cells().averages[name].about}." for name in names]
 
 
 def cells_markdown(table: pd.DataFrame, heading: str) -> str:
     """The table as a GitHub table under its title, with what each average is the mean of."""
-    lines = [f"# {heading}", "", "| " + " | ".join(SHOWN) + " |", "|" + " --- |" * len(SHOWN)]
-    lines += ["| " + " | ".join(row).replace("|   ", "| &nbsp;&nbsp;") + " |" for row in shown_cells(table)]
-    return "\n".join([*lines, "", *(f"- {line}" for line in conventions(table))]).rstrip() + "\n"
+    columns, rows = shown_cells(table)
+    rows = [[cell.replace("  ", "&nbsp;&nbsp;", 1) if cell.startswith("  ") else cell for cell in row] for row in rows]
+    lines = [f"# {heading}", "", *markdown_table(columns, rows), "", *(f"- {line}" for line in conventions(table))]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def cells_latex(table: pd.DataFrame, heading: str) -> str:
-    """A ``booktabs`` table for each robot: a row a setting, a column a cell, 95 % Wilson intervals as indices."""
-    rows = _records(table)
-    parts = [
-        f"% {heading}",
-        *(_tabular(rows, prefix) for prefix in ("google_robot", "widowx") if any(_of(row, prefix) for row in rows)),
-    ]
-    return "\n".join(parts) + "\n"
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a GitHub table."""
+    lines = [list(columns), ["---"] * len(columns), *rows]
+    return ["| " + " | ".join(cell.strip().replace("|", r"\|") for cell in line) + " |" for line in lines]
 
 
-def _of(row: Mapping[str, Any], robot: str) -> bool:
-    return bool(row["kind"] == "cell" and row["name"].startswith(robot))
-
-
-def _tabular(rows: Sequence[Mapping[str, Any]], robot: str) -> str:
-    names = list(dict.fromkeys(row["name"] for row in rows if _of(row, robot)))
-    averages = dict.fromkeys(
-        row["name"] for row in rows if row["kind"] == "average" and row["name"].split("_")[0] == robot.split("_")[0]
-    )
-    averages = dict.fromkeys(name for name in averages if not cells().averages[name].over_settings)
-    heads = [cells().title_of(name) for name in names] + [cells().averages[name].title for name in averages]
-    lines = [
-        r"\begin{tabular}{l" + "c" * len(heads) + "}",
-        r"\toprule",
-        " & ".join(["Success (\\%)", *(head.translate(LATEX) for head in heads)]) + r" \\",
-        r"\midrule",
-    ]
-    by_place = {(row["name"], row["setting"]): row for row in rows}
-    for setting in dict.fromkeys(row["setting"] for row in rows if _of(row, robot)):
-        here = [by_place.get((name, setting)) for name in (*names, *averages)]
-        lines.append(" & ".join([SETTING_TITLES[setting], *map(_latex_rate, here)]) + r" \\")
-        sizes = ["--" if row is None else str(row["n"]) for row in here]
-        lines.append(" & ".join([r"\quad episodes", *sizes]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
-
-
-def _latex_rate(row: Mapping[str, Any] | None) -> str:
-    if row is None or row["rate"] is None:
-        return "--"
+def number(row: dict[str, Any]) -> str:
+    """Percent and 95 % interval of a row with ``rate``, ``low`` and ``high``, or what it lacks."""
+    if row["rate"] is None:
+        return str(row.get("lacks") or "")
     if row["low"] is None:
-        return _percent(row["rate"])
-    return f"${_percent(row['rate'])}_{{{_percent(row['low'])}}}^{{{_percent(row['high'])}}}$"
+        return percent(row["rate"])
+    return f"{percent(row['rate'])} [{percent(row['low'])}-{percent(row['high'])}]"
 
 
-def _percent(rate: float | None) -> str:
+def percent(rate: float | None) -> str:
+    """0.5 -> ``50.0``; nothing for None."""
     return "" if rate is None else f"{100 * rate:.1f}"
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as dicts with None for what is absent."""
     shown: list[dict[Any, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in shown]

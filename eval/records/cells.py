@@ -30,6 +30,8 @@ class SubCell(StrictModel):
     title: str
     sources: Annotated[tuple[Source, ...], Field(min_length=1, alias="from")]
     """The same scenes by other task names; the first that a plan has is taken."""
+    parts: str = ""
+    """What its tasks are called together, if there are several."""
 
 
 class Cell(StrictModel):
@@ -37,6 +39,8 @@ class Cell(StrictModel):
 
     title: str
     sub_cells: Names
+    parts: str = ""
+    """What its sub-cells are called together."""
 
 
 class Average(StrictModel):

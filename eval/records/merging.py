@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.episode import EpisodeSpec
@@ -12,43 +14,137 @@ from eval.plan.shards import parse_shard
 from eval.records.folder import RunData, load_run, plan_hash
 from eval.records.header import RunHeader, WorldRecord
 from eval.records.identity import place_of, refuse_another_episode, require_poolable
+from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.worlds import merge_worlds
+from task_configs.schema.parsing import parse
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Runs as one, and what the reader should know about how that came about."""
+
+    data: RunData
+    notes: tuple[str, ...]
+    """Such as that two folders hold the same episodes."""
 
 
 def load_runs(paths: Sequence[Path | str], partial: bool = False) -> RunData:
-    """One run, or several as one. Raises UserError where they do not belong together or a shard is absent."""
+    """One run, or several as one. Raises UserError where they do not belong together or a shard is absent.
+
+    Warns of episodes that several folders hold; they are counted once.
+    """
+    merged = merge_runs(read_runs(paths), partial)
+    for note in merged.notes:
+        warnings.warn(note, stacklevel=2)
+    return merged.data
+
+
+def read_runs(paths: Sequence[Path | str]) -> list[RunData]:
+    """Every run by itself. Raises UserError where one cannot be read or is given twice."""
     runs = [load_run(path) for path in paths]
     if len({run.path.resolve() for run in runs}) < len(runs):
         raise UserError("The same run is given twice; name each folder once.")
-    return runs[0] if len(runs) == 1 else merge_runs(runs, partial)
+    return runs
 
 
-def merge_runs(runs: Sequence[RunData], partial: bool = False) -> RunData:
+def judged(run: RunData, success: str | None) -> RunData:
+    """The run with another rule of success (last, any); None leaves its own. Raises UserError for any other word."""
+    if success is None:
+        return run
+    options = parse(RunOptions, {**run.header.options.model_dump(), "success": success}, "options")
+    return replace(run, header=run.header.model_copy(update={"options": options}))
+
+
+def merge_runs(runs: Sequence[RunData], partial: bool = False) -> Merged:
     """The union of runs of one policy; ``path`` is that of the first.
+
+    What a run has that others have, too, is counted once; one that has nothing else is left out.
 
     Raises UserError if policies, worlds or plans contradict each other, if two runs have different verdicts for an
     episode, or, unless ``partial``, if a shard of a plan is not among them.
     """
     for pair in itertools.combinations(runs, 2):  # two runs may share what the first lacks
-        require_poolable(*pair)
-    plan = _union_of_plans(runs)
+        require_one_row(*pair)
+    records = _union_of_records(runs)
+    runs, notes = _needed(runs)
+    if len(runs) == 1:
+        return Merged(runs[0], tuple(notes))
     missing = _missing_shards(runs)
     if missing and not partial:
         raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with --partial.")
-    return RunData(runs[0].path, _header(runs, plan, missing), plan, _union_of_records(runs))
+    plan = _union_of_plans(runs)
+    twice = sum(len(run.plan) for run in runs) - len(plan)
+    if twice:
+        notes.append(f"{twice} episodes are in several of the runs; they are counted once")
+    return Merged(RunData(runs[0].path, _header(runs, plan, missing), plan, records), tuple(notes))
+
+
+def group_runs(runs: Sequence[RunData]) -> list[list[RunData]]:
+    """Runs that may be counted as one number together, each group a row of a table; in the order of their first runs."""
+    groups: list[list[RunData]] = []
+    for run in runs:
+        home = next((group for group in groups if all(_one_row(run, other) for other in group)), None)
+        if home is None:
+            groups.append([run])
+        else:
+            home.append(run)
+    return groups
+
+
+def require_one_row(a: RunData, b: RunData) -> None:
+    """Whether two runs may be counted as one number. Raises UserError naming what stands against it."""
+    require_poolable(a, b)
+    if a.header.repeats != b.header.repeats:
+        raise UserError(
+            f"{a.path} plays its episodes {a.header.repeats} times, {b.path} {b.header.repeats} times; report them apart."
+        )
+    stand_ins = [_stand_ins(run) for run in (a, b)]
+    if a.header.plan_hash == b.header.plan_hash and None not in stand_ins and stand_ins[0] != stand_ins[1]:
+        raise UserError(f"{a.path} has stand-ins {stand_ins[0]!r}, {b.path} has {stand_ins[1]!r}; report them apart.")
+    places = {place_of(spec): spec for spec in a.plan}
+    for spec in b.plan:
+        refuse_another_episode(places.get(place_of(spec), spec), spec, a.path, b.path)
+
+
+def _stand_ins(run: RunData) -> list[str] | None:
+    """Where nothing better is known of the files that were loaded: those for which there were stand-ins."""
+    assets = run.header.world.assets if run.header.world else None
+    if run.header.identity.assets is not None or assets is None or assets.stand_ins is None:
+        return None
+    return sorted(assets.stand_ins)
+
+
+def _one_row(a: RunData, b: RunData) -> bool:
+    try:
+        require_one_row(a, b)
+    except UserError:
+        return False
+    return True
+
+
+def _needed(runs: Sequence[RunData]) -> tuple[list[RunData], list[str]]:
+    """Without the runs all of which others have, such as copies and shards of a whole run; and a note for each of those."""
+    left = list(runs)
+    notes = []
+    for _, run in sorted(enumerate(runs), key=lambda pair: (len(pair[1].plan), -pair[0])):  # of two equal ones the first stays
+        others = [other for other in left if other is not run]
+        holders = [other for other in others if {spec.id for spec in run.plan} & {spec.id for spec in other.plan}]
+        planned = {spec.id for other in holders for spec in other.plan}
+        judged = {key for other in holders for key, record in other.records.items() if record.status != "errored"}
+        known = {key for other in holders for key in other.records}
+        adds = any(key not in (known if record.status == "errored" else judged) for key, record in run.records.items())
+        if holders and not adds and all(spec.id in planned for spec in run.plan):
+            left = others
+            where = " and ".join(str(other.path) for other in holders)
+            notes.append(f"{run.path}: {where} hold{'s' * (len(holders) == 1)} all of its {len(run.plan)} episodes, too; "
+                         "they are counted once")  # fmt: skip
+    return left, notes
 
 
 def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:
-    """Every episode once. The same place of the same variant must be the same episode in all plans."""
-    union: dict[str, EpisodeSpec] = {}
-    places: dict[tuple[str, str, str, int], tuple[EpisodeSpec, Path]] = {}
-    for run in runs:
-        for spec in run.plan:
-            other, path = places.setdefault(place_of(spec), (spec, run.path))
-            refuse_another_episode(other, spec, path, run.path)
-            union.setdefault(spec.id, spec)
-    return tuple(union.values())
+    """Every episode once."""
+    return tuple({spec.id: spec for run in runs for spec in run.plan}.values())
 
 
 def _union_of_records(runs: Iterable[RunData]) -> dict[RecordKey, EpisodeRecord]:
@@ -62,25 +158,28 @@ def _union_of_records(runs: Iterable[RunData]) -> dict[RecordKey, EpisodeRecord]
             elif record.status not in (before.status, "errored"):
                 raise UserError(
                     f"Episode {record.id} ({record.task} {record.variant}) is a {before.status} in {path} and a "
-                    f"{record.status} in {run.path}; report one of them."
+                    f"{record.status} in {run.path}; report one of them (a policy that draws is played with run --repeat N)."
                 )
     return {key: record for key, (record, _) in union.items()}
 
 
-def _missing_shards(runs: Iterable[RunData]) -> list[str]:
-    """Shards that no run is, of every plan of which one is here."""
+def _missing_shards(runs: Sequence[RunData]) -> list[str]:
+    """Shards that no run is, of every plan of which one is here; none where other runs have their episodes."""
     seen: dict[tuple[str, int], set[int]] = {}
-    sizes: dict[tuple[str, int], int] = {}
+    sizes: dict[str, int] = {}
+    episodes: dict[str, set[str]] = {}
     for run in runs:
+        whole = run.header.shard.plan_hash if run.header.shard else run.header.plan_hash
+        episodes.setdefault(whole, set()).update(spec.id for spec in run.plan)
         if shard := run.header.shard:
             number, of = parse_shard(shard.shard)
-            seen.setdefault((shard.plan_hash, of), set()).add(number)
-            sizes[shard.plan_hash, of] = shard.episodes
+            seen.setdefault((whole, of), set()).add(number)
+            sizes[whole] = shard.episodes
     return [
-        f"Shard {number}/{of} of the plan of {sizes[key, of]} episodes"
-        for (key, of), numbers in seen.items()
+        f"Shard {number}/{of} of the plan of {sizes[whole]} episodes"
+        for (whole, of), numbers in seen.items()
         for number in range(1, of + 1)
-        if number not in numbers
+        if number not in numbers and len(episodes[whole]) < sizes[whole]
     ]
 
 
@@ -91,8 +190,11 @@ def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Seque
     merged = [f"{len(runs)} runs together", *missing]
     if len(commits) > 1:
         merged.append(f"of different versions {', '.join(sorted(commits))}")
+    rules = {run.header.options.success for run in runs}
+    options = runs[0].header.options.model_copy(update={"success": rules.pop() if len(rules) == 1 else "last"})
     return runs[0].header.model_copy(
         update={
+            "options": options,
             "world": world_of(runs),
             "sessions": sessions,
             "merged": tuple(merged),

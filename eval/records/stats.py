@@ -11,10 +11,10 @@ NORMAL_95 = 1.959964
 """Standard deviations that 95 % of a normal distribution are within."""
 
 
-def wilson(successes: float, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """95 % Wilson interval of a success rate, each end in 0..1; (0, 1) when nothing was tried.
 
-    ``successes`` need not be whole: a mean over variants of unequal length stands for ``rate * n`` of them.
+    Neither need be whole: a mean over variants of unequal length stands for ``rate * n`` successes.
     """
     if n == 0:
         return 0.0, 1.0

@@ -3,67 +3,185 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from eval.episode import EpisodeSpec
-from eval.records.aggregation import NOTHING, Key, Tally, counts, macro_mean, tally_variants
-from eval.records.cell_tables import cell_table, cells_latex, cells_markdown
+from eval.records.aggregation import counts
+from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdown_table, number, percent, rows_of
+from eval.records.errors import ErrorCount, error_counts, error_lines
 from eval.records.folder import RunData, disk_errors, write_atomically
+from eval.records.latex import cells_latex
 from eval.records.results import Records
-from eval.records.stats import wilson
+from eval.records.tallies import (
+    JUDGES,
+    NOTHING,
+    Key,
+    SuccessRule,
+    Tally,
+    by_repeat,
+    lacks,
+    macro_mean,
+    rate_interval,
+    spread,
+    tally_variants,
+)
 from eval.records.titles import title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing", "counted"]
+COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing", "counted",
+           "first", "success", "repeats", "spread"]  # fmt: skip
 TOTAL = "all"
+HIDDEN = ("low", "high", "success", "repeats")
+"""Columns that people read elsewhere: beside the rate, or in the title."""
 
-__all__ = ["COLUMNS", "TOTAL", "markdown", "summary", "title", "write_tables"]
+__all__ = ["COLUMNS", "TOTAL", "RunTables", "markdown", "summary", "tables_of", "title", "write_tables"]
 
 
-def summary(plan: Sequence[EpisodeSpec], records: Records, partial: bool = False) -> pd.DataFrame:
+def summary(
+    plan: Sequence[EpisodeSpec],
+    records: Records,
+    partial: bool = False,
+    *,
+    success: SuccessRule = "last",
+    repeats: int = 1,
+) -> pd.DataFrame:
     """Count successes over the plan; columns as in ``COLUMNS``.
 
-    ``n`` counts episodes with a verdict; ``rate`` is successes / n in 0..1, ``low`` and ``high`` its 95 % Wilson
-    interval. ``errored`` and ``missing`` episodes are in neither. The total (variant ``all``) is over the variants that
-    count in the published average (``counted``), its rate the mean of theirs; with errored or missing episodes it has no
-    rate unless ``partial``.
+    ``n`` counts episodes with a verdict, each repeat as one; ``rate`` is successes / n in 0..1, ``low`` and ``high`` its 95 %
+    Wilson interval, in which every scene counts once. ``errored`` and ``missing`` episodes are in neither. The total
+    (variant ``all``) is over the variants that count in the published average (``counted``), its rate the mean of theirs;
+    with errored or missing episodes it has no rate unless ``partial``. ``first`` is the median control step at which the
+    successes first had their flag up, ``spread`` the standard deviation of the rate over the repeats.
+
+    Args:
+        plan: the episodes.
+        records: what became of them.
+        partial: give totals a rate although episodes are missing or errored.
+        success: which flag counts, that of the last step or that of any.
+        repeats: how often each episode was to be played.
     """
     import pandas as pd  # here, because every worker process imports what the command imports
 
+    rows = _rows(plan, records, partial, success, repeats)
+    spreads: dict[Key, float | None] = {}
+    if repeats > 1:
+        each = [_rows(plan, part, partial, success, 1) for part in by_repeat(records, repeats)]
+        spreads = {key: spread(part[key].rate for part in each) for key in rows}
+    steps = _first_steps(plan, records, success)
+    lines = []
+    for (task, setting, variant), row in rows.items():
+        low, high = rate_interval(row.rate, row.tally.n, repeats) or (None, None)
+        tally = [row.tally.n, row.tally.successes, row.rate, low, high, row.tally.errored, row.tally.missing]
+        of_row = steps.get((task, setting, variant), [])
+        if variant == TOTAL:
+            of_row = [step for key, some in steps.items() if key[:2] == (task, setting) and counts(key) for step in some]
+        first = float(np.median(of_row)) if of_row else None
+        more = [row.counted, first, success, repeats, spreads.get((task, setting, variant))]
+        lines.append([task, setting, variant, *tally, *more])
+    return pd.DataFrame(lines, columns=COLUMNS).astype({"first": float, "spread": float})
+
+
+@dataclass(frozen=True)
+class _Row:
+    tally: Tally
+    rate: float | None
+    counted: bool
+
+
+def _rows(plan: Sequence[EpisodeSpec], records: Records, partial: bool, success: SuccessRule, repeats: int) -> dict[Key, _Row]:
+    """A row a variant, and after those of a task and setting their total."""
     groups: dict[tuple[str, str], dict[Key, Tally]] = {}
-    for key, tally in tally_variants(plan, records).items():
+    for key, tally in tally_variants(plan, records, JUDGES[success], repeats).items():
         groups.setdefault(key[:2], {})[key] = tally
-    rows = []
+    rows: dict[Key, _Row] = {}
     for (task, setting), variants in groups.items():
         for key, tally in variants.items():
-            rate = tally.successes / tally.n if tally.n else None
-            rows.append([task, setting, key[2], *_numbers(tally, rate), counts(key)])
+            rows[key] = _Row(tally, tally.successes / tally.n if tally.n else None, counts(key))
         counted = [tally for key, tally in variants.items() if counts(key)]
-        total = sum(counted, NOTHING)
-        rows.append([task, setting, TOTAL, *_numbers(total, macro_mean(counted, partial)), bool(counted)])
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows[task, setting, TOTAL] = _Row(sum(counted, NOTHING), macro_mean(counted, partial), bool(counted))
+    return rows
 
 
-def _numbers(tally: Tally, rate: float | None) -> list[Any]:
-    """Columns ``n`` to ``missing``."""
-    low, high = (None, None) if rate is None else wilson(rate * tally.n, tally.n)
-    return [tally.n, tally.successes, rate, low, high, tally.errored, tally.missing]
+def _first_steps(plan: Sequence[EpisodeSpec], records: Records, success: SuccessRule) -> dict[Key, list[int]]:
+    """Variant -> the step of the first success of every successful episode that tells it."""
+    steps: dict[Key, list[int]] = {}
+    places = {spec.id: (spec.task, spec.setting, spec.variant) for spec in plan}
+    for record in records.values():
+        if record.id in places and record.first_success_step is not None and JUDGES[success](record):
+            steps.setdefault(places[record.id], []).append(record.first_success_step)
+    return steps
+
+
+def shown_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a table of results as people read them: one column for a rate and its interval."""
+    empty = [name for name in ("first", "spread") if name in table and not table[name].notna().any()]
+    names = [str(name) for name in table.columns if name not in (*HIDDEN, *empty)]
+    rows = []
+    for row in rows_of(table):
+        if row["rate"] is None:
+            row["lacks"] = lacks(row["n"], row["errored"], row.get("missing", 0)) or "no variant counts"
+        texts = {
+            "rate": number(row), "spread": percent(row.get("spread")), "counted": "yes" if row.get("counted") else "no",
+            "first": "" if row.get("first") is None else f"{row['first']:g}",
+        }  # fmt: skip
+        rows.append([texts.get(name, str(row[name])) for name in names])
+    return [NUMBER if name == "rate" else name for name in names], rows
 
 
 def markdown(table: pd.DataFrame, heading: str) -> str:
     """The table as a GitHub table under its title."""
-    shown = table.astype(object).where(table.notna(), "")
-    for column in ("rate", "low", "high"):
-        shown[column] = [f"{value:.3f}" if value != "" else "" for value in shown[column]]
-    if "counted" in shown:
-        shown["counted"] = ["yes" if value else "no" for value in shown["counted"]]
-    names = list(map(str, table.columns))
-    lines = [f"# {heading}", "", "| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in shown.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([f"# {heading}", "", *markdown_table(*shown_rows(table))]) + "\n"
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """All that is told of a run."""
+
+    run: RunData
+    title: str
+    summary: pd.DataFrame
+    """As of :func:`summary`."""
+    cells: pd.DataFrame
+    """As of :func:`eval.records.cell_tables.cell_table`; empty if the run has no episodes of one."""
+    errors: tuple[ErrorCount, ...]
+
+    @property
+    def policy(self) -> str:
+        """As it was asked for."""
+        return self.run.header.options.policy
+
+    def summary_markdown(self, level: str = "#") -> str:
+        """``summary.md``: the table and the errors under the title."""
+        lines = [f"{level} {self.title}", "", *markdown_table(*shown_rows(self.summary))]
+        if self.errors:
+            lines += ["", f"{level}# Errors", "", *(f"- {line}" for line in error_lines(self.errors))]
+        return "\n".join(lines) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write all tables. Raises UserError if the disk refuses."""
+        files = {"summary.csv": self.summary.to_csv(index=False), "summary.md": self.summary_markdown()}
+        if len(self.cells):
+            files |= {
+                "cells.csv": self.cells.to_csv(index=False),
+                "cells.md": cells_markdown(self.cells, self.title),
+                "cells.tex": cells_latex(self.cells, self.title, self.policy),
+            }
+        write_files(folder, files)
+
+
+def tables_of(run: RunData, partial: bool = False) -> RunTables:
+    """The tables of a run, by the rule of success and the repeats that its header names."""
+    success, repeats = run.header.options.success, run.header.repeats
+    table = summary(run.plan, run.records, partial, success=success, repeats=repeats)
+    cells = cell_table(run.plan, run.records, partial, success=success, repeats=repeats)
+    errors = tuple(error_counts(run.records.values()))
+    return RunTables(run, title(run.header, run.plan), table, cells, errors)
 
 
 def write_tables(run: RunData, partial: bool = False, folder: Path | None = None) -> pd.DataFrame:
@@ -72,18 +190,14 @@ def write_tables(run: RunData, partial: bool = False, folder: Path | None = None
     ``summary.csv`` and ``.md`` have a row a variant; ``cells.csv``, ``.md`` and ``.tex`` the cells of published tables,
     if the run has episodes of one. They go into ``folder``, by default ``tables/`` of the run.
     """
-    table, cells = summary(run.plan, run.records, partial), cell_table(run.plan, run.records, partial)
-    heading = title(run.header, run.plan)
-    files = {"summary.csv": table.to_csv(index=False), "summary.md": markdown(table, heading)}
-    if len(cells):
-        files |= {
-            "cells.csv": cells.to_csv(index=False),
-            "cells.md": cells_markdown(cells, heading),
-            "cells.tex": cells_latex(cells, heading),
-        }
-    folder = folder or run.path / "tables"
+    tables = tables_of(run, partial)
+    tables.write(folder or run.path / "tables")
+    return tables.summary
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write some text files. Raises UserError if the disk refuses."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             write_atomically(folder / name, text)
-    return table

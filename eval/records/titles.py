@@ -14,7 +14,7 @@ from eval.tasks.loading import load_task, task_names
 def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
     """Policy with its own remarks, world, stand-ins, and everything in which the run departs from the published protocol."""
     policy, remarks, world = header.options.policy, header.policy.remarks, header.world
-    inside = [_files(world), *departures(plan), *_rendering(world.rendering if world else None, plan)]
+    inside = [_files(world), *departures(plan), *_rendering(world.rendering if world else None, plan), *_counting(header)]
     if shard := header.shard:
         inside.append(f"shard {shard.shard}: {len(plan)} of {shard.episodes} episodes")
     inside += header.merged
@@ -42,6 +42,14 @@ def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -
     if rendering.rt == "raster":
         return ["RASTER images where the original traces rays"]
     return [f"rays traced with {rendering.samples} samples, denoiser {rendering.denoiser}"]
+
+
+def _counting(header: RunHeader) -> list[str]:
+    """Where not every episode once, by the flag of its last step, is what was counted."""
+    texts = [] if header.options.success == "last" else ["SUCCESS AT ANY STEP instead of the last"]
+    if header.repeats > 1:
+        texts.append(f"mean of {header.repeats} repeats")
+    return texts
 
 
 def departures(plan: Iterable[EpisodeSpec]) -> list[str]:

@@ -6,11 +6,13 @@ import pytest
 from scripted_runs import scripted_run
 
 from eval.plan.suites import make_plan
-from eval.records.aggregation import Tally, aggregate, macro_mean
-from eval.records.cell_tables import cell_table, cells_latex, cells_markdown, conventions
+from eval.records.aggregation import aggregate
+from eval.records.cell_tables import cell_table, cells_markdown, conventions
 from eval.records.header import RenderingRecord, WorldRecord
+from eval.records.latex import cells_latex
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.tables import summary
+from eval.records.tallies import Tally, macro_mean
 from eval.records.titles import title
 
 CAN = "google_robot_pick_coke_can"

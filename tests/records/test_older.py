@@ -36,7 +36,8 @@ def test_episodes_keep_the_ids_they_had(name: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", ["random", "oracle", "openvla"])
 def test_the_tables_are_those_that_were_written_then(name: str) -> None:
     data = load_run(FOLDERS / name)
-    pd.testing.assert_frame_equal(summary(data.plan, data.records), pd.read_csv(FOLDERS / name / "summary.csv"))
+    then = pd.read_csv(FOLDERS / name / "summary.csv")
+    pd.testing.assert_frame_equal(summary(data.plan, data.records)[then.columns], then)
     assert f"# {title(data.header, data.plan)}\n" == (FOLDERS / name / "title.txt").read_text()
 
 

@@ -133,7 +133,7 @@ def test_title_confesses_stand_ins(tmp_path, plan):
     data = scripted_run(tmp_path / "run", plan, "------", recorded=world)
     text = markdown(summary(data.plan, data.records), title(data.header))
     assert text.startswith("# random in SAPIEN 3 (STAND-INS for 2 asset files")
-    assert "| fake_task | visual_matching | v0 | 0 | 0 |  |  |  | 0 | 3 |" in text
+    assert "| fake_task | visual_matching | v0 | 0 | 0 | not played | 0 | 3 |" in text
 
 
 def test_every_repeat_of_an_episode_is_kept_and_counted(tmp_path, plan):
