@@ -111,8 +111,11 @@ def _install() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command ``simpler-eval`` and leave with its exit code."""
-    from eval.cli import main as cli
-
+    try:
+        from eval.cli import main as cli
+    except KeyboardInterrupt:
+        print("simpler-eval: stopped.", file=sys.stderr)
+        raise SystemExit(130) from None
     cli(arguments)
 
 

@@ -20,7 +20,7 @@ PACKAGES = ("eval", "policies", "task_configs")
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.errors",),
     ("task_configs",),
-    ("eval.episode",),
+    ("eval.episode", "eval.options"),
     ("eval.tasks",),
     ("eval.simpler_api",),
     ("eval.plan",),

@@ -57,7 +57,10 @@ def fetch_assets(
     manifest = manifest or original_assets()
     target = (folder or default_folder(manifest)).absolute()
     if (target / DONE).is_file():
-        _complete(_Clone(target), manifest, progress)
+        done = _Clone(target)
+        if repository is not None:
+            done.come_from(repository)
+        _complete(done, manifest, progress)
         return target
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and was not made by `assets fetch`; choose another --to.")
@@ -119,8 +122,7 @@ class _Clone:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / ".git" / "index.lock").unlink(missing_ok=True)  # left by a git that was killed
         self._git("init", "-q")
-        known = self._git("remote").split()
-        self._git("remote", "set-url" if "origin" in known else "add", "origin", repository)
+        self.come_from(repository)
         for key, value in (
             ("core.autocrlf", "false"),
             ("remote.origin.promisor", "true"),
@@ -129,6 +131,11 @@ class _Clone:
         ):
             self._git("config", key, value)
         self._git("fetch", "-q", "--depth", "1", "--filter=blob:none", "--no-tags", "origin", manifest.commit)
+
+    def come_from(self, repository: str) -> None:
+        """Take what is absent from there."""
+        known = self._git("remote").split()
+        self._git("remote", "set-url" if "origin" in known else "add", "origin", repository)
 
     def repository(self) -> str:
         """Where it comes from."""

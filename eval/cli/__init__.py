@@ -1,5 +1,5 @@
 """The command ``simpler-eval``: thin verbs over public functions."""
 
-from eval.cli.app import main
+from eval.cli.entry import main
 
 __all__ = ["main"]

@@ -1,36 +1,95 @@
-"""The application: all verbs, and one place where errors become one line."""
+"""The application: a table of all verbs. A verb's module is imported when the verb is called, or its help is asked for."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import sys
+import importlib
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-from eval.cli import assets, bench, demo, doctor, list, parity, plan, report, reproduce, run, smoke
-from eval.errors import UserError
+from eval.cli.verbs import Verbs
+from eval.errors import UserError, did_you_mean
+
+
+class Verb(NamedTuple):
+    """Where a verb is, and what the list of verbs says of it: the first sentence of its help."""
+
+    module: str
+    about: str
+
+
+VERBS = {
+    "demo": Verb("demo", "See both robots at work: a scripted policy, then each neural one with random weights."),
+    "run": Verb("run", "Play episodes with a policy; leave a table and videos."),
+    "smoke": Verb(
+        "smoke", "Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."
+    ),
+    "reproduce": Verb(
+        "reproduce", "Play a cell of the published tables exactly as published, and print the number beside the published ones."
+    ),
+    "list": Verb("list", "Show the tasks with their settings, the suites and the policies that are installed."),
+    "plan": Verb("plan", "Show what `run` with the same options would play, without playing it: episodes, steps and disk."),
+    "report": Verb("report", "Make the tables of a run anew and print them; works while it is running."),
+    "parity": Verb("parity", "Compare with recordings of the original."),
+    "bench": Verb("bench", "Measure speed on this machine."),
+    "doctor": Verb(
+        "doctor",
+        "Look at Python, packages, Vulkan, video encoder, assets and GPU; one line for each lack that says how to fix it.",
+    ),
+    "assets": Verb("assets", "The original asset files: check, locate, fetch."),
+}
+
+
+class VerbGroup(TyperGroup):
+    """The table of verbs as a group of commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  click's or typer's own context
+        """All verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  click's or typer's own command
+        """The verb, from its module; None where there is none of that name."""
+        if cmd_name in VERBS and cmd_name not in self.commands:
+            part = Verbs()
+            importlib.import_module(f"eval.cli.{VERBS[cmd_name].module}").add_to(part)
+            self.commands[cmd_name] = typer.main.get_group(part).commands[cmd_name]
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        """Raises UserError for a verb that there is not."""
+        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise UserError(f'There is no verb "{args[0]}".{did_you_mean(args[0], VERBS)}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """The table as a list; no verb is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.about) for name, verb in VERBS.items()])
+
 
 app = typer.Typer(
     name="simpler-eval",
+    cls=VerbGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Evaluate vision-language-action policies on SIMPLER scenes: one command, a table and rollout videos.\n\n"
     "Start with `simpler-eval demo` (it needs nothing) or `simpler-eval doctor`.",
 )
-for group in (demo, run, smoke, reproduce, list, plan, report, parity, bench, doctor, assets):
-    group.add_to(app)
 
-# typer carries its own copy of click in some versions; this is the base of its usage errors in all of them
-_UsageProblem: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+def command(arguments: Sequence[str]) -> object:
+    """Run the command; its exit code, where it has one."""
+    return app([*arguments], prog_name="simpler-eval", standalone_mode=False)
 
 
 def _print_version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(importlib.metadata.version("simpler-eval"))
         raise typer.Exit
 
@@ -42,28 +101,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and leave with its exit code: 0 fine, 1 a check or an episode failed, 2 unusable input."""
-    try:
-        given = [*(sys.argv[1:] if arguments is None else arguments)]
-        code = app(given, prog_name="simpler-eval", standalone_mode=False)
-    except UserError as error:
-        code = _complain(str(error))
-    except _UsageProblem as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            typer.echo(error.format_message())
-            sys.exit(2)
-        code = _complain(error.format_message())
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except BrokenPipeError:  # `simpler-eval list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _complain(text: str) -> int:
-    typer.echo("simpler-eval: " + " ".join(text.split()), err=True)
-    return 2

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json
+from eval.cli.verbs import Verbs
 
-assets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The original asset files: check, locate, fetch.")
+assets = Verbs(no_args_is_help=True, help="The original asset files: check, locate, fetch.")
 
 To = Annotated[Path | None, typer.Option("--to", help="Folder for the data; default: one in your cache.")]
 BAD = ("broken", "changed", "missing")

@@ -10,8 +10,9 @@ import typer
 
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, policy_args_of
+from eval.cli.verbs import Verbs
 
-bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed on this machine.")
+bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,15 +22,17 @@ def add_to(app: typer.Typer) -> None:
 
 @bench.command("sim")
 def bench_sim_verb(
-    workers: Annotated[int, typer.Option(help="Measure 1, 2, 4, ... up to N workers; default: the cores.", min=1)] = 0,
-    steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1)] = 60,
+    workers: Annotated[
+        int | None, typer.Option(help="Measure 1, 2, 4, ... up to N workers; default: the cores.", min=1, max=256)
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1, max=100_000)] = 60,
     assets: AssetsOption = None,
     as_json: Json = False,
 ) -> None:
     """Control steps a second with images, and the share of time spent inside SAPIEN."""
     from eval.diagnostics.bench.sim import measure
 
-    rows = measure(workers or None, steps, assets)
+    rows = measure(workers, steps, assets)
     if as_json:
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
         return
@@ -44,7 +47,7 @@ def bench_policy_verb(
     policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
     episodes: Annotated[int, typer.Option(help="Episodes, half of each robot.", min=2)] = 16,
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1, max=100_000)] = None,
     assets: AssetsOption = None,
     as_json: Json = False,
 ) -> None:

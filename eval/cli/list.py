@@ -28,6 +28,8 @@ def list_verb(as_json: Json = False) -> None:
         }  # fmt: skip
         typer.echo(json.dumps(content, indent=2))
         return
+    from eval.cli.tables import show_rows
+
     show_rows("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
         [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
     ])  # fmt: skip

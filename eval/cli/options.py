@@ -6,17 +6,21 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from eval.cli.completion import completer
 from eval.errors import UserError
-from task_configs.schema.parsing import StrictModel, parse
+from eval.options import Options, Rule, read_options, refuse_idle
+from eval.plan.options import PlanOptions
+from eval.records.options import RunOptions
+from task_configs.schema.parsing import StrictModel
 
 Verb = Callable[..., None]
 
@@ -25,10 +29,34 @@ SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_a
 ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
 """Environment variable of a field."""
 
+HEADINGS = {
+    "PlanOptions": "Which episodes",
+    "ModelOptions": "Policy",
+    "policy": "Policy",
+    **dict.fromkeys(("assets", "assets_fallback", "rt", "render_device", "world", "world_python"), "World"),
+    **dict.fromkeys(("video", "no_actions"), "What is kept"),
+    **dict.fromkeys(("success", "partial"), "Tables"),
+    "RunOptions": "Course of the run",
+}
+"""Field or else model -> heading in the help of a verb."""
+METAVARS = {str: "TEXT", int: "N", float: "X"}
+"""What stands for a value in the help of a verb."""
+
 ASSETS = "Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in."
+
+
+def _whole_list(text: str | None) -> str | None:
+    """Raises UserError for a comma list with nothing between two commas: a folder that was meant would be left out."""
+    if text is not None and not all(part.strip() for part in text.split(",")):
+        raise UserError(f'--assets "{text}" names no folder beside a comma; give folders, separated by commas.')
+    return text
+
+
+CALLBACKS = {"assets": _whole_list}
+"""What looks at the text of a field."""
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-AssetsOption = Annotated[str | None, typer.Option("--assets", envvar=ENVIRONMENT["assets"], help=ASSETS)]
-Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.")]
+AssetsOption = Annotated[str | None, typer.Option("--assets", envvar=ENVIRONMENT["assets"], help=ASSETS, callback=_whole_list)]
+Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)]
 Out = Annotated[
     Path | None,
     typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
@@ -39,7 +67,7 @@ RunPaths = Annotated[
 ]
 
 
-class ModelOptions(StrictModel):
+class ModelOptions(Options):
     """What goes to the policy's constructor; the named ones are those of a policy that is a neural network."""
 
     policy_args: tuple[str, ...] = Field(default=(), description="NAME=VALUE for the policy, may be repeated.")
@@ -87,15 +115,24 @@ class AllBut:
     names: tuple[str, ...]
 
 
-def expand_options(verb: Verb) -> Verb:
+@typing.overload
+def expand_options(verb: Verb) -> Verb: ...
+@typing.overload
+def expand_options(*, rules: Sequence[Rule]) -> Callable[[Verb], Verb]: ...
+def expand_options(verb: Verb | None = None, *, rules: Sequence[Rule] = ()) -> Verb | Callable[[Verb], Verb]:
     """Replace every parameter of a verb that is a model by one option for each of its fields.
 
     The wrapped verb gets a model in which only what the user gave counts as set (``model_fields_set``). Help texts are the
-    descriptions of the fields::
+    descriptions of the fields. What has no effect beside what else was given is refused: by the rules of the models, and by
+    ``rules``, which may name any option of the verb by its parameter or field::
 
-        @expand_options
+        @expand_options(rules=[Needs("partial", ("report",), "nothing else has totals")])
         def plan_verb(plan: PlanOptions, as_json: Json = False) -> None: ...
     """
+    return functools.partial(_expanded, rules=rules) if verb is None else _expanded(verb, rules)
+
+
+def _expanded(verb: Verb, rules: Sequence[Rule]) -> Verb:
     hints = typing.get_type_hints(verb, include_extras=True)
     parameters: list[inspect.Parameter] = []
     models: dict[str, tuple[type[StrictModel], dict[str, str]]] = {}
@@ -107,20 +144,54 @@ def expand_options(verb: Verb) -> Verb:
         fields = _chosen(model, choice)
         models[name] = model, {SINGULAR.get(name, name): name for name in fields}
         helps = choice.helps if isinstance(choice, Only) else {}
-        parameters += [_option(name, info, helps.get(name)) for name, info in fields.items()]
+        parameters += [_option(model, name, info, helps.get(name)) for name, info in fields.items()]
+    context = next((parameter.name for parameter in parameters if parameter.annotation is typer.Context), None)
+    if context is None:
+        parameters.append(inspect.Parameter("_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
 
     @functools.wraps(verb)
     def expanded(**values: object) -> None:
+        given = _Given(values[context] if context else values.pop("_context"))
+        every = {option: option for option in given.options}
+        for _, fields in models.values():
+            every |= fields
+        refuse_idle(rules, given.among(every), given.shown, given.among(every, "ENVIRONMENT"))
+        for model, fields in models.values():
+            of_model = getattr(model, "rules", ())
+            refuse_idle(of_model, given.among(fields), given.shown, given.among(fields, "ENVIRONMENT"))
         for name, (model, fields) in models.items():
             typed = {field: values.pop(option) for option, field in fields.items()}
-            given = {field: value for field, value in typed.items() if not (value is None or value is False or value == [])}
-            values[name] = parse(model, given, "options")
+            known = {field: value for field, value in typed.items() if not (value is None or value is False or value == [])}
+            values[name] = read_options(model, known, given.shown)
         verb(**values)
 
     del expanded.__wrapped__  # typer must see the options, not the models
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return expanded
+
+
+class _Given:
+    """Which options of a verb were given, and how they are written."""
+
+    def __init__(self, context: Any) -> None:  # noqa: ANN401  click's or typer's own
+        self.options: dict[str, str] = {}
+        """Parameter -> where its value comes from, as click calls it."""
+        self._written: dict[str, str] = {}
+        for parameter in context.command.params:
+            source = context.get_parameter_source(parameter.name)
+            self.options[parameter.name] = "" if source is None else source.name
+            option = parameter.param_type_name == "option"
+            self._written[parameter.name] = max(parameter.opts, key=len) if option else parameter.name.upper()
+
+    def among(self, fields: Mapping[str, str], source: str = "COMMANDLINE") -> set[str]:
+        """Fields whose options were given (option -> field)."""
+        return {field for option, field in fields.items() if self.options.get(option) == source}
+
+    def shown(self, field: str) -> str:
+        """``tasks`` -> ``--task``."""
+        option = SINGULAR.get(field, field)
+        return self._written.get(option, "--" + option.replace("_", "-"))
 
 
 def _model_of(hint: object) -> tuple[type[StrictModel] | None, Only | AllBut | None]:
@@ -138,16 +209,26 @@ def _chosen(model: type[StrictModel], choice: Only | AllBut | None) -> dict[str,
     return {name: info for name, info in model.model_fields.items() if name not in left_out}
 
 
-def _option(name: str, info: FieldInfo, text: str | None) -> inspect.Parameter:
+def _option(model: type[StrictModel], name: str, info: FieldInfo, text: str | None) -> inspect.Parameter:
     """One option; what is not given is None (or no value, or False), so that it differs from a default that was given."""
     default = info.default
     text = text or info.description or ""
     if isinstance(default, str) and default and "default" not in text:
         text += f"  [default: {default}]"
-    option = typer.Option(help=text, envvar=ENVIRONMENT.get(name))
-    kind: object = bool if default is False else list[str] | None if isinstance(default, tuple) else _scalar(info) | None
+    completion = completer(name, info.annotation)
+    heading = HEADINGS.get(name) or HEADINGS.get(model.__name__)
+    parameter = SINGULAR.get(name, name)
+    settings: dict[str, Any] = {"help": text, "rich_help_panel": heading, "envvar": ENVIRONMENT.get(name)}
+    if default is False:
+        option = typer.Option("--" + parameter.replace("_", "-"), show_default=False, **settings)  # no --no-...
+        kind: object = bool
+    else:
+        scalar = str if isinstance(default, tuple) else _scalar(info)
+        check = CALLBACKS.get(name)
+        option = typer.Option(metavar=METAVARS[scalar], autocompletion=completion, callback=check, **settings)
+        kind = list[str] | None if isinstance(default, tuple) else scalar | None
     return inspect.Parameter(
-        SINGULAR.get(name, name),
+        parameter,
         inspect.Parameter.KEYWORD_ONLY,
         default=False if default is False else None,
         annotation=Annotated[kind, option],
@@ -161,6 +242,12 @@ def _scalar(info: FieldInfo) -> type:
     kinds = [kind for kind in (typing.get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
     assert isinstance(kinds[0], type)
     return kinds[0]
+
+
+def filmed_by_default(plan: PlanOptions, options: RunOptions) -> RunOptions:
+    """Without a suite or tasks it is the demonstration, of which every episode is filmed unless ``--video`` says otherwise."""
+    demo = not (plan.suites or plan.tasks) and "video" not in options.model_fields_set
+    return options.model_copy(update={"video": "all"}) if demo else options
 
 
 def policy_args_of(texts: Sequence[str]) -> dict[str, str]:

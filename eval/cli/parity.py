@@ -14,6 +14,7 @@ from pydantic import Field
 from eval.cli import ranking
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, Only, expand_options
+from eval.cli.verbs import Verbs
 from eval.errors import UserError
 from task_configs.schema.parsing import StrictModel
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 HTML = "Also write a page: checks, notes and, for images, ours beside the originals."
 
-parity = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Compare with recordings of the original.")
+parity = Verbs(no_args_is_help=True, help="Compare with recordings of the original.")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Annotated
 
 import typer
 
-from eval.cli.options import Json, expand_options
-from eval.cli.tables import show_rows
+from eval.cli.options import Json, Only, expand_options, filmed_by_default
 from eval.plan.options import PlanOptions
+from eval.records.options import RunOptions
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,11 +19,28 @@ def add_to(app: typer.Typer) -> None:
 
 
 @expand_options
-def plan_verb(plan: PlanOptions, as_json: Json = False) -> None:
-    """Show what `run` with the same options would play, without playing it."""
-    specs = plan.plan()
+def plan_verb(
+    plan: PlanOptions,
+    options: Annotated[RunOptions, Only(("repeat", "video", "no_actions"))],
+    as_json: Json = False,
+) -> None:
+    """Show what `run` with the same options would play, without playing it: episodes, steps and disk."""
+    from eval.records.disk import expected_bytes, readable
+
+    episodes = plan.chosen()
+    options.refuse_too_many(len(episodes))
+    size = expected_bytes(episodes, filmed_by_default(plan, options))
+    steps = options.repeat * sum(episode.max_steps for episode in episodes)
     if as_json:
-        typer.echo(json.dumps({"episodes": [{"id": spec.id, **spec.model_dump(mode="json")} for spec in specs]}))
+        from eval.plan.axes import built
+
+        specs = [{"id": spec.id, **spec.model_dump(mode="json")} for spec in built(episodes)]
+        typer.echo(json.dumps({"episodes": specs, "repeat": options.repeat, "max_steps": steps, "max_bytes": size}))
         return
-    counts = Counter((spec.task, spec.setting, spec.variant) for spec in specs)
-    show_rows(f"{len(specs)} episodes", ["task", "setting", "variant", "episodes"], [[*k, n] for k, n in counts.items()])
+    from eval.cli.tables import show_rows
+
+    times = f" {options.repeat} times" if options.repeat > 1 else ""
+    said = f"{len(episodes)} episodes{times}, at most {steps:,} control steps and about {readable(size)} on disk"
+    counts = Counter((episode.task, episode.setting, episode.variant) for episode in episodes)
+    typer.echo(said)
+    show_rows("By variant", ["task", "setting", "variant", "episodes"], [[*cell, number] for cell, number in counts.items()])

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eval.backends.selection import OWN
+from eval.backends.selection import ORIGINAL, OWN
 from eval.cli.options import AllBut, Json, Only, expand_options
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import show_rows
+from eval.errors import UserError
 from eval.parity.ranking.rounds import EPISODES, LEVELS, POLICY, Round
 from eval.plan.options import PlanOptions
 from eval.records.folder import disk_errors, write_atomically
@@ -32,7 +33,7 @@ Levels = Annotated[
 ]
 Episodes = Annotated[
     int | None,
-    typer.Option(help=f"Of every cell, spread evenly; default {EPISODES}.", min=1),
+    typer.Option(help=f"Of every cell, spread evenly; default {EPISODES}.", min=1, max=10_000),
 ]
 ComparedWorld = Annotated[
     str | None,
@@ -78,8 +79,11 @@ def parity_policies_verb(
     from eval.parity.ranking.rounds import default_plan, is_complete, rounds_of, worlds_of
 
     names = worlds_of(world)
-    planned = plan.model_fields_set - {"setting"} or any(value is not None for value in (level, episodes, world))
+    _refuse_what_no_world_reads(names, options)
+    planned = plan.model_fields_set or any(value is not None for value in (level, episodes, world))
     folder = out or default_out("parity-policies")
+    if not planned and options.model_fields_set - {"assets"} and out is not None and is_complete(out):
+        raise UserError(f"All runs in {out} are complete, so nothing is played; give --out alone to compare them.")
     if planned or out is None or not is_complete(out):
         specs = plan.plan() if plan.suites or plan.tasks else default_plan(plan.max_steps)
         _play(folder, names, rounds_of(level or LEVELS, specs, episodes or EPISODES), options)
@@ -90,6 +94,14 @@ def parity_policies_verb(
     _write(folder, comparison)
     _show(folder, comparison, as_json)
     raise typer.Exit(0 if comparison.passed else 1)
+
+
+def _refuse_what_no_world_reads(worlds: tuple[str, ...], options: RunOptions) -> None:
+    """Raises UserError for an option of a world that is not played in."""
+    if OWN not in worlds and options.assets_fallback:
+        raise UserError(f"--assets-fallback has no effect: nothing is played in {OWN}; leave it out.")
+    if worlds == (OWN,) and options.world_python is not None:
+        raise UserError(f"--world-python has no effect: only {ORIGINAL} has an interpreter of its own; leave it out.")
 
 
 def _play(folder: Path, worlds: tuple[str, ...], rounds: list[Round], options: RunOptions) -> None:

@@ -15,6 +15,7 @@ from eval.cli.options import AllBut, Json, ModelOptions, Only, Out, expand_optio
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import warn
 from eval.errors import UserError
+from eval.options import Excludes, Needs
 from eval.plan.options import PlanOptions
 from eval.records.aggregation import Row
 from eval.records.cell_tables import NUMBER, number, percent
@@ -44,13 +45,26 @@ From = Annotated[
 ]
 Everything = Annotated[bool, typer.Option("--second-hand", help="Also numbers that a machine extracted from papers.")]
 
+_PLAYED = (
+    *("sample", "max_steps", "shard", "out", *ModelOptions.model_fields),
+    *(name for name in RunOptions.model_fields if name not in ("policy", "policy_args", "success", "partial")),
+)
+_LISTED = ("policy", "task", "setting", "from_runs", "second_hand", "success", "partial", *_PLAYED)
+RULES = (
+    Excludes("listed", _LISTED, "it shows all cells"),
+    Excludes("from_runs", _PLAYED, "nothing is played"),
+    Needs("retry_errored", ("out",), "a new run has no errored episodes"),
+    Needs("policy_changed", ("out",), "a new run has no other policy to compare with"),
+)
+"""Which options have an effect together."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the verb."""
     app.command("reproduce")(reproduce_verb)
 
 
-@expand_options
+@expand_options(rules=RULES)
 def reproduce_verb(
     plan: CellPlan,
     options: Annotated[RunOptions, AllBut(("policy", "policy_args", "world", "world_python"))],
@@ -92,6 +106,7 @@ def reproduce_verb(
         if data.header.options.policy != policy:
             raise UserError(f"{from_runs[0]} was played by {data.header.options.policy}, not {policy}.")
     else:
+        options.check_for(specs)
         options = options.model_copy(update={"policy": policy, "policy_args": model.args()})
         data = play_with_progress(specs, options, out or default_out(f"{policy}-{task}"), plan.shard)
     result = compare_with_published(data, task, setting, options.partial, second_hand)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eval.backends.selection import ORIGINAL, OWN
-from eval.cli.options import AllBut, Json, ModelOptions, Out, expand_options
-from eval.cli.progress import play_with_progress
-from eval.cli.tables import print_table
-from eval.errors import UserError
+from eval.cli.options import AllBut, Json, ModelOptions, Out, expand_options, filmed_by_default
+from eval.options import Excludes, Needs
 from eval.plan.options import PlanOptions
-from eval.records.folder import RunData, know_tasks, load_run
-from eval.records.older import refuse_continuing
 from eval.records.options import RunOptions
-from eval.rollout.run import default_out
+
+if TYPE_CHECKING:
+    from eval.records.folder import RunData
 
 Resume = Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own plan, policy and assets.")]
+
+
+FIXED = (*PlanOptions.model_fields, *ModelOptions.model_fields, "policy", "world", "assets", "assets_fallback", "out")
+"""What a resumed run has from its folder."""
+RULES = (
+    Excludes("resume", FIXED, "a run goes on with its own plan, policy, assets and world"),
+    Needs("retry_errored", ("resume", "out"), "a new run has no errored episodes"),
+    Needs("policy_changed", ("resume", "out"), "a new run has no other policy to compare with"),
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run_verb)
 
 
-@expand_options
+@expand_options(rules=RULES)
 def run_verb(
     context: typer.Context,
     plan: PlanOptions,
@@ -40,32 +46,31 @@ def run_verb(
 
     Without options: the demonstration (scripted oracle, two robots, built-in assets, all videos).
 
+    \b
     Examples:
-
       simpler-eval run --task google_robot_pick_coke_can --policy random --limit 10
-
-      simpler-eval run --policy my_policy.py:MyPolicy --suite coke_can_and_carrot --out results/mine
-
-      simpler-eval run --policy openvla_phi3 --checkpoint tiny-random --task widowx_carrot_on_plate --limit 2
-
+      simpler-eval run --suite widowx_visual_matching --policy my_policy.py:MyPolicy
+      simpler-eval run --task widowx_stack_cube --policy openvla_phi3 --checkpoint DIR
       simpler-eval run --resume results/mine
     """
-    args = model.args()
+    from eval.cli.progress import play_with_progress
+    from eval.rollout.run import default_out
+
     if resume is not None:
-        chosen = plan.model_fields_set | options.model_fields_set & {"policy", "world", "assets_fallback"}
-        if chosen or args or out or _source(context, "assets") == "COMMANDLINE":
-            raise UserError("--resume takes plan, policy, assets and world from the run; leave those options out.")
         data = _continue(resume, options)
     else:
-        if not (plan.suites or plan.tasks) and "video" not in options.model_fields_set:
-            options = options.model_copy(update={"video": "all"})
-        options = options.model_copy(update={"policy_args": args, "assets": _assets_for(context, options)})
-        data = play_with_progress(plan.whole_plan(), options, out or default_out(options.policy), plan.shard)
+        options = filmed_by_default(plan, options)
+        episodes = plan.whole_plan()
+        options.check_for(episodes)
+        options = options.model_copy(update={"policy_args": model.args(), "assets": _assets_for(context, options)})
+        data = play_with_progress(episodes, options, out or default_out(options.policy), plan.shard)
     _show(data, as_json, options.partial)
 
 
 def _assets_for(context: typer.Context, options: RunOptions) -> str | None:
     """``--assets``; what the environment variable says of our own world is not meant for the original."""
+    from eval.backends.selection import ORIGINAL
+
     from_environment = _source(context, "assets") == "ENVIRONMENT"
     return None if options.world == ORIGINAL and from_environment else options.assets
 
@@ -78,9 +83,15 @@ def _source(context: typer.Context, option: str) -> str | None:
 
 def _continue(path: Path, given: RunOptions) -> RunData:
     """Go on with a run: what was not given now is as in its newest session."""
+    from eval.backends.selection import OWN
+    from eval.cli.progress import play_with_progress
+    from eval.records.folder import know_tasks, load_run
+    from eval.records.older import refuse_continuing
+
     before = load_run(path)
     refuse_continuing(before.header, path)
     know_tasks(path)
+    given.check_for(before.plan)
     options = before.header.options.continued(given)
     if options.world == OWN and options.assets is None:
         options = options.model_copy(update={"assets": ""})  # none, whatever the environment variable says now
@@ -88,6 +99,8 @@ def _continue(path: Path, given: RunOptions) -> RunData:
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:
+    from eval.cli.tables import print_table
+
     print_table(data, as_json, partial, data.path / "tables")
     errored = sum(record.status == "errored" for record in data.records.values())
     if errored:

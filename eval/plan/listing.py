@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eval.plan.suites import load_suite, make_plan, suite_names
+from eval.plan.options import PlanOptions
+from eval.plan.suites import choose_episodes, load_suite, suite_names
 from eval.tasks.loading import load_task, task_names
 
 
@@ -48,6 +49,6 @@ def describe_suites() -> list[SuiteInfo]:
     """Every suite."""
     suites = []
     for name in suite_names():
-        plan, suite = make_plan(suite=name), load_suite(name)
-        suites.append(SuiteInfo(name, suite.about, tuple(dict.fromkeys(spec.task for spec in plan)), len(plan)))
+        plan = choose_episodes(PlanOptions(suites=(name,)))
+        suites.append(SuiteInfo(name, load_suite(name).about, tuple(dict.fromkeys(e.task for e in plan)), len(plan)))
     return suites

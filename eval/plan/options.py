@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from pydantic import Field
 
-from eval.episode import EpisodeSpec
-from eval.plan.shards import take_shard
-from eval.plan.suites import make_plan
-from task_configs.schema.parsing import StrictModel
+from eval.options import Excludes, Needs, Options, Rule
+
+if TYPE_CHECKING:
+    from eval.episode import EpisodeSpec
+    from eval.plan.axes import PlannedEpisode
+
+DEFAULT_SETTING = "visual_matching"
 
 
-class PlanOptions(StrictModel):
+class PlanOptions(Options):
     """Which episodes. The descriptions of the fields are the help texts of the command line."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Excludes("suites", ("tasks",), "give either a suite or tasks, a suite names its own"),
+        Needs("setting", ("tasks",), "a suite says itself which settings it plays"),
+        Needs("variants", ("tasks",), "a suite says itself which variants it plays; give tasks with them"),
+    )
 
     suites: tuple[str, ...] = Field(default=(), description="Suite by name, or the path of a suite file; may be repeated.")
     tasks: tuple[str, ...] = Field(
-        default=(), description="Task by name, or the path of a task file, instead of a suite; may be repeated."
+        default=(),
+        description="Task by name, by an environment id of the original, or the path of a task file, instead of a suite; may "
+        "be repeated.",
     )
-    setting: str = Field(
-        default="visual_matching",
-        description="Which sweep of the tasks: visual_matching, prepackaged (seeded random scenes), ... see `list`.",
+    setting: str | None = Field(
+        default=None,
+        description="Which sweep of the tasks: visual_matching (default), prepackaged (seeded random scenes), ... see `list`.",
     )
     variants: tuple[str, ...] = Field(
         default=(), description="Only variants of the tasks that match, such as 'standing/*'; may be repeated."
     )
-    seed: int | None = Field(default=None, description="Seed of the first prepackaged scene, and of --sample.")
-    limit: int | None = Field(default=None, description="At most N episodes a task, evenly over the grid.")
-    sample: float | None = Field(default=None, description="This share (0..1] of the grid, evenly, sampled by --seed.")
-    max_steps: int | None = Field(default=None, description="Step limit instead of the task's own.")
+    seed: int | None = Field(
+        default=None, ge=0, le=2**32 - 1, description="Seed of the first prepackaged scene, and of --sample."
+    )
+    limit: int | None = Field(default=None, ge=1, description="At most N episodes a task, evenly over the grid.")
+    sample: float | None = Field(
+        default=None, gt=0, le=1, allow_inf_nan=False, description="This share (0..1] of the grid, evenly, sampled by --seed."
+    )
+    max_steps: int | None = Field(default=None, ge=1, le=100_000, description="Step limit instead of the task's own.")
     shard: str | None = Field(default=None, description="Only this part, such as 2/8; `report` puts the parts together.")
+
+    def chosen(self) -> list[PlannedEpisode]:
+        """The episodes of the shard, or all, before they are built. Raises UserError as :func:`eval.plan.suites.make_plan`."""
+        from eval.plan.shards import take_shard
+        from eval.plan.suites import choose_episodes
+
+        whole = choose_episodes(self)
+        return whole if self.shard is None else take_shard(whole, self.shard)
 
     def whole_plan(self) -> list[EpisodeSpec]:
         """All episodes, whatever the shard. Raises UserError as :func:`eval.plan.suites.make_plan` does."""
-        return make_plan(
-            self.suites,
-            self.tasks,
-            self.setting,
-            variants=self.variants,
-            seed=self.seed,
-            limit=self.limit,
-            sample=self.sample,
-            max_steps=self.max_steps,
-        )
+        return self.model_copy(update={"shard": None}).plan()
 
     def plan(self) -> list[EpisodeSpec]:
         """The episodes of the shard, or all. Raises UserError as :func:`eval.plan.suites.make_plan` does."""
-        whole = self.whole_plan()
-        return whole if self.shard is None else take_shard(whole, self.shard)
+        from eval.plan.axes import built
+
+        return built(self.chosen())

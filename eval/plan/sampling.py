@@ -5,15 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from eval.episode import EpisodeSpec
 
+class OfVariant(Protocol):
+    """An episode, built or not."""
+
+    @property
+    def setting(self) -> str:
+        """Of its task."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """Of its setting."""
+        ...
+
+
+Episode = TypeVar("Episode", bound=OfVariant)
 GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 
 
-def spread(specs: Sequence[EpisodeSpec], count: int) -> list[EpisodeSpec]:
+def spread(specs: Sequence[Episode], count: int) -> list[Episode]:
     """``count`` of the episodes, evenly over variants and within them, in their old order.
 
     The variants take turns (in a plan their first axis runs fastest); within a variant the places follow a stride of
@@ -30,7 +45,7 @@ def spread(specs: Sequence[EpisodeSpec], count: int) -> list[EpisodeSpec]:
     return [specs[i] for i in sorted(turns[:count])]
 
 
-def sample(specs: Sequence[EpisodeSpec], share: float, seed: int) -> list[EpisodeSpec]:
+def sample(specs: Sequence[Episode], share: float, seed: int) -> list[Episode]:
     """One episode sampled from each of equally long stretches of the list, so every variant gets its share."""
     count = max(1, round(share * len(specs)))
     rng = np.random.RandomState(seed)

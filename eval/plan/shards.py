@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
-from eval.episode import EpisodeSpec
 from eval.errors import UserError
+
+Episode = TypeVar("Episode")
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -23,7 +25,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     return number, of
 
 
-def take_shard(plan: Sequence[EpisodeSpec], shard: str) -> list[EpisodeSpec]:
+def take_shard(plan: Sequence[Episode], shard: str) -> list[Episode]:
     """The episodes of one shard, in the order of the plan. Raises UserError if it would be empty."""
     number, of = parse_shard(shard)
     part = list(plan[number - 1 :: of])

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
-from eval.plan.axes import episodes_of, matching_variants
+from eval.options import read_options, refuse_idle
+from eval.plan.axes import PlannedEpisode, built, matching_variants, planned_episodes
+from eval.plan.environments import environment_part, is_environment, refuse_misspelt
+from eval.plan.options import DEFAULT_SETTING, PlanOptions
 from eval.plan.sampling import sample as take_sample
 from eval.plan.sampling import spread
-from eval.tasks.loading import load_task, task_file
+from eval.tasks.loading import load_task, task_file, task_names
 from eval.tasks.user_tasks import ENDINGS, task_name
 from task_configs.schema.parsing import parse, read_yaml
 from task_configs.schema.tasks import Episodes, Part, Suite, Variant
@@ -26,10 +29,10 @@ FOLDER = Path(str(resources.files("task_configs"))) / "suites"
 
 def make_plan(
     suite: str | Sequence[str] | None = None,
-    tasks: Sequence[str] = (),
-    setting: str = "visual_matching",
+    tasks: str | Sequence[str] = (),
+    setting: str | None = None,
     *,
-    variants: Sequence[str] = (),
+    variants: str | Sequence[str] = (),
     seed: int | None = None,
     limit: int | None = None,
     sample: float | None = None,
@@ -39,11 +42,12 @@ def make_plan(
 
     Args:
         suite: name of a suite, or path of a suite file; or several, an episode that two of them hold is played once.
-        tasks: names of tasks, or paths of task files; not together with a suite.
-        setting: which sweep of the tasks.
+        tasks: name of a task, path of a task file, or an environment id of the original (the variants that it plays); or
+            several. Not together with a suite.
+        setting: which sweep of the tasks; ``visual_matching`` if not given.
         variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
         seed: first seed of the seeded random scenes (``prepackaged``: episode i is what the original's
-            ``reset(seed=seed + i)`` gives), and seed of ``sample``. Default 0.
+            ``reset(seed=seed + i)`` gives), and seed of ``sample``. Default 0. Grids have no use for it.
         limit: at most N episodes per task, spread evenly over variants and placements: a limit of 3 sees all
             three orientations of the can, and a smaller limit takes a part of what a larger one takes. Seeded random
             scenes: exactly N.
@@ -51,37 +55,48 @@ def make_plan(
         max_steps: step limit instead of the task's own.
 
     Raises:
-        UserError: unknown suite, task, setting or variant, or a number out of range.
+        UserError: unknown suite, task, setting or variant, a number out of range, or an option that has no effect.
     """
-    suites = [suite] if isinstance(suite, str) else list(suite or ())
-    if suites and tasks:
-        raise UserError("Give either a suite or tasks, not both.")
-    if variants and not tasks:
-        raise UserError("Variants are chosen of tasks: give tasks with them.")
-    if limit is not None and limit < 1:
-        raise UserError(f"limit is {limit}; it must be at least 1.")
-    if sample is not None and not 0 < sample <= 1:
-        raise UserError(f"sample is {sample}; it must be more than 0 and at most 1.")
-    if max_steps is not None and max_steps < 1:
-        raise UserError(f"max_steps is {max_steps}; it must be at least 1.")
-    if seed is not None and not 0 <= seed < 2**32:
-        raise UserError(f"seed is {seed}; it must be between 0 and 2**32 - 1.")
+    given = {
+        "suites": _texts(suite), "tasks": _texts(tasks), "setting": setting, "variants": _texts(variants),
+        "seed": seed, "limit": limit, "sample": sample, "max_steps": max_steps,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value not in (None, [])}
+    refuse_idle(PlanOptions.rules, given)
+    return built(choose_episodes(read_options(PlanOptions, given)))
 
-    names = [task_name(task) for task in tasks]
-    if tasks:
-        parts = _parts_of_tasks(names, setting, variants)
+
+def _texts(given: str | Path | Sequence[str | Path] | None) -> list[str]:
+    """One name or path, or several."""
+    several = [given] if isinstance(given, str | Path) else given or ()
+    return [str(text) for text in several]
+
+
+def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:
+    """What :func:`make_plan` builds: all episodes that the options choose, whatever the shard. Raises UserError as it does."""
+    if options.tasks:
+        parts = _parts_of_tasks(options)
     else:
-        parts = tuple(part for name in suites or [DEFAULT_SUITE] for part in load_suite(name).parts)
-    by_task: dict[str, dict[str, EpisodeSpec]] = {}
+        parts = tuple(part for name in options.suites or (DEFAULT_SUITE,) for part in load_suite(name).parts)
+    _refuse_idle_seed(parts, options)
+    by_task: dict[str, dict[object, PlannedEpisode]] = {}
     for part in parts:
-        specs = _expand(part, seed or 0, limit if sample is None else None, max_steps)
-        by_task.setdefault(part.task, {}).update((spec.id, spec) for spec in specs)
-    plan = []
-    for by_id in by_task.values():
-        specs = list(by_id.values())
-        chosen = specs if sample is None else take_sample(specs, sample, seed or 0)
-        plan += chosen if limit is None else spread(chosen, limit)
+        by_task.setdefault(part.task, {}).update((episode.key, episode) for episode in _expand(part, options))
+    plan: list[PlannedEpisode] = []
+    for by_key in by_task.values():
+        episodes = list(by_key.values())
+        chosen = episodes if options.sample is None else take_sample(episodes, options.sample, options.seed or 0)
+        plan += chosen if options.limit is None else spread(chosen, options.limit)
     return plan
+
+
+def _refuse_idle_seed(parts: Sequence[Part], options: PlanOptions) -> None:
+    seeded = any(load_task(part.task).settings[part.setting].episodes.seeds is not None for part in parts)
+    if options.seed is not None and options.sample is None and not seeded:
+        raise UserError(
+            f"--seed {options.seed} has no effect: every episode of this plan is fixed by its grid. It chooses among scenes "
+            "of --setting prepackaged and what --sample takes; a policy's own seed is --policy-arg seed=N."
+        )
 
 
 def suite_names() -> tuple[str, ...]:
@@ -113,25 +128,37 @@ def read_suite(path: Path) -> Suite:
     return suite.model_copy(update={"parts": tuple(parts)})
 
 
-def _parts_of_tasks(tasks: Sequence[str], setting: str, variants: Sequence[str]) -> tuple[Part, ...]:
-    for task in tasks:
-        known = load_task(task).settings
-        if setting not in known:
-            raise UserError(f'{task} has no setting "{setting}".{did_you_mean(setting, known)}')
-    patterns = tuple(variants) or ("*",)
-    return tuple(Part(task=task, setting=setting, variants=patterns) for task in dict.fromkeys(tasks))
+def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
+    setting, patterns = options.setting or DEFAULT_SETTING, options.variants or ("*",)
+    parts = []
+    for text in dict.fromkeys(options.tasks):
+        if is_environment(text) and text not in task_names():
+            parts.append(environment_part(text, setting, patterns))
+            continue
+        task = task_name(text)
+        refuse_misspelt(task)
+        _refuse_unknown_setting(task, setting)
+        parts.append(Part(task=task, setting=setting, variants=patterns))
+    return tuple(parts)
 
 
-def _expand(part: Part, seed: int, limit: int | None, max_steps: int | None) -> list[EpisodeSpec]:
+def _refuse_unknown_setting(task: str, setting: str) -> None:
+    known = load_task(task).settings
+    if setting not in known:
+        raise UserError(f'{task} has no setting "{setting}".{did_you_mean(setting, known)}')
+
+
+def _expand(part: Part, options: PlanOptions) -> list[PlannedEpisode]:
     """All episodes of a part, variant by variant."""
     episodes = load_task(part.task).settings[part.setting].episodes
     if episodes.seeds is not None:
+        limit = options.limit if options.sample is None else None
         episodes = Episodes(seeds=limit or part.limit or episodes.seeds)
     variants = matching_variants(part.task, part.setting, part.variants)
-    if max_steps is not None:
-        variants = [_with_step_limit(variant, max_steps) for variant in variants]
-    specs = [spec for variant in variants for spec in episodes_of(part.task, part.setting, variant, episodes, seed)]
-    return specs if part.limit is None else spread(specs, part.limit)
+    if options.max_steps is not None:
+        variants = [_with_step_limit(variant, options.max_steps) for variant in variants]
+    planned = planned_episodes(part.task, part.setting, variants, episodes, options.seed or 0)
+    return planned if part.limit is None else spread(planned, part.limit)
 
 
 def _with_step_limit(variant: Variant, max_steps: int) -> Variant:

@@ -4,21 +4,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from eval.assets.options import assets_text
-from task_configs.schema.parsing import StrictModel
+from eval.assets.options import assets_text, chosen_assets
+from eval.errors import UserError
+from eval.options import Excludes, Needs, Options, Rule, read_options, refuse_idle
+
+if TYPE_CHECKING:
+    from eval.episode import EpisodeSpec
 
 WATCHDOG_SECONDS = 300.0
+MOST_PLAYED = 1_000_000
+"""Episodes of a run, repeats included."""
 
 
-class RunOptions(StrictModel):
+class RunOptions(Options):
     """How a plan is played. The descriptions of the fields are the help texts of the command line."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Needs("assets_fallback", ("assets",), "only the file of a pack can be broken"),
+        Excludes("fail_on_error", ("stop_after",), "the run stops at the first fault"),
+    )
 
     policy: str = Field(
         default="oracle",
+        min_length=1,
         description="oracle (default), random, replay, any installed policy, module:Class, or path/to/file.py:Class.",
     )
     policy_args: dict[str, str] = Field(default={}, description="NAME=VALUE for the policy, may be repeated.")
@@ -29,19 +42,20 @@ class RunOptions(StrictModel):
     assets_fallback: bool = Field(
         default=False, description="Where a pack's file is broken, take the next pack or the stand-in; the run records which."
     )
-    workers: int | None = Field(default=None, description="Simulator processes; default: one a core.")
+    workers: int | None = Field(default=None, ge=1, description="Simulator processes; default: one a core.")
     video: str = Field(
         default="none",
         description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of "
         "them and a comma, also shows what the policy saw and meant.",
     )
-    rt: str = Field(
+    rt: Literal["auto", "trace", "raster"] = Field(
         default="auto",
         description="How drawer episodes are rendered, for which the original traces rays: trace, raster (the table says so), "
         "or auto (default): trace where a GPU renders. On a CPU a traced image takes minutes.",
     )
     world: str = Field(
         default="simpler-eval",
+        min_length=1,
         description="simpler-eval (default) is our own; simpler-env is the original simulator, in an interpreter that has it.",
     )
     world_python: str | None = Field(
@@ -51,17 +65,22 @@ class RunOptions(StrictModel):
     )
     watchdog: float = Field(
         default=WATCHDOG_SECONDS,
+        gt=0,
+        allow_inf_nan=False,
         description=f"Seconds a simulator process may be silent before it is replaced; default {WATCHDOG_SECONDS:g}.",
     )
     render_device: str | None = Field(
         default=None, description="GPU that renders, such as cuda:1; default: the first. The policy's, too, unless --device."
     )
     repeat: int = Field(
-        default=1, description="Play the plan N times, for policies that sample; tables give mean and spread. Default 1."
+        default=1,
+        ge=1,
+        le=10_000,
+        description="Play the plan N times, for policies that sample; tables give mean and spread. Default 1.",
     )
     no_actions: bool = Field(default=False, description="Do not keep the actions played (actions/<id>.npy, for replay).")
     stop_after: int = Field(
-        default=8, description="Stop after N episodes in a row were lost to the same fault of the policy; default 8."
+        default=8, ge=1, description="Stop after N episodes in a row were lost to the same fault of the policy; default 8."
     )
     fail_on_error: bool = Field(default=False, description="Stop at the first episode without a verdict.")
     policy_changed: bool = Field(
@@ -78,6 +97,29 @@ class RunOptions(StrictModel):
     def packs(self) -> str | None:
         """``assets`` with ``assets_fallback`` included: the text that workers get."""
         return assets_text(self.assets, self.assets_fallback)
+
+    @classmethod
+    def of(cls, given: Mapping[str, object]) -> RunOptions:
+        """The options that a caller gave. Raises UserError for a value that cannot be used or an option without effect."""
+        from_environment = ("assets",) if chosen_assets(None) else ()
+        refuse_idle(cls.rules, {name for name, value in given.items() if value}, silent=from_environment)
+        return read_options(cls, given)
+
+    def check_for(self, plan: Sequence[EpisodeSpec]) -> None:
+        """Raises UserError if something that was set explicitly plays no part in this plan, or makes too much of it."""
+        self.refuse_too_many(len(plan))
+        if "rt" in self.model_fields_set and not any(spec.shader == "rt" for spec in plan):
+            raise UserError(
+                f"--rt {self.rt} has no effect: the original traces rays in no episode of this plan (in drawer tasks it does); "
+                "leave it out."
+            )
+
+    def refuse_too_many(self, episodes: int) -> None:
+        """Raises UserError for more repeats of a plan than one run keeps track of."""
+        if self.repeat * episodes > MOST_PLAYED:
+            raise UserError(
+                f"--repeat {self.repeat} of {episodes} episodes are too many for one run (at most {MOST_PLAYED:,} in all)."
+            )
 
     def continued(self, given: RunOptions) -> RunOptions:
         """Those of a further session of the same run: what ``given`` sets explicitly, else ours.

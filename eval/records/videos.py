@@ -43,7 +43,7 @@ class VideoRule:
         words = [word.strip() for word in text.split(",")]
         view = "policy-view" in words
         left = [word for word in words if word != "policy-view"] or ["all"]
-        match = re.fullmatch(r"first:(\d+)", left[0])
+        match = re.fullmatch(r"first:0*([1-9]\d*)", left[0])
         if len(left) == 1 and left[0] in ("all", "failures", "none"):
             return cls(left[0], policy_view=view)
         if len(left) == 1 and match:

@@ -32,7 +32,6 @@ from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
 from policies.registry import PolicyDescriptionError, check_robots, class_name, describe, load_policy, one_line
-from task_configs.schema.parsing import parse
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -117,7 +116,8 @@ def run(
     name = policy if isinstance(policy, str) else class_name(policy)
     given: dict[str, object] = {**options, "policy": name}
     given["policy_args"] = {key: str(value) for key, value in (options.get("policy_args") or {}).items()}
-    checked = parse(RunOptions, given, "run")
+    checked = RunOptions.of(given)
+    checked.check_for(plan)
     session = Session(None if out is None else Path(out), shard, on_start, listener)
     return play(plan, checked, None if isinstance(policy, str) else policy, session)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -110,6 +111,20 @@ def test_damage_to_fetched_data_is_repaired(tmp_path: Path, origin: Path, manife
     assert differing(target, manifest.files) == {NAMES[5]: file_checksum(target / NAMES[5]), NAMES[6]: "absent"}
     assert fetch_assets(target, manifest=manifest) == target
     assert not differing(target, manifest.files)
+
+
+def test_damage_is_repaired_from_the_repository_that_is_named(tmp_path: Path, origin: Path, manifest: Manifest) -> None:
+    folder = fetch_assets(tmp_path / "data", manifest=manifest)
+    name = next(iter(manifest.files))
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(b"damaged")
+    shutil.rmtree(folder / ".git" / "objects")
+    (folder / ".git" / "objects").mkdir()
+    origin.rename(tmp_path / "moved")
+    with pytest.raises(UserError):
+        fetch_assets(folder, manifest=manifest)
+    fetch_assets(folder, f"file://{tmp_path}/moved", manifest)
+    assert (folder / name).read_bytes() == whole
 
 
 @pytest.mark.parametrize("wrong", ["repository", "commit"])

@@ -6,7 +6,7 @@ import json
 
 from scripted_runs import scripted_run
 
-import eval.cli.run
+import eval.cli.progress
 from eval.records.folder import load_run
 
 
@@ -21,7 +21,7 @@ def test_a_run_without_packs_goes_on_without_packs_whatever_the_environment_says
         return load_run(path)
 
     monkeypatch.setenv("SIMPLER_EVAL_ASSETS", "elsewhere")
-    monkeypatch.setattr(eval.cli.run, "play_with_progress", play)
+    monkeypatch.setattr(eval.cli.progress, "play_with_progress", play)
     assert cli("run", "--resume", tmp_path / "run")[0] == 0
     assert [(options.assets, options.packs) for options in asked] == [("", "")]
 

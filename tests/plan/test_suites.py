@@ -196,7 +196,7 @@ def test_another_step_limit_is_another_episode() -> None:
         ({"limit": 0}, "at least 1"),
         ({"sample": 1.5}, "at most 1"),
         ({"max_steps": 0}, "at least 1"),
-        ({"seed": -1}, "between 0 and"),
+        ({"seed": -1}, "at least 0"),
         ({"suite": "nowhere/mine.yaml"}, "nowhere/mine.yaml: cannot be read"),
     ],
 )

@@ -1,0 +1,109 @@
+"""Where the command begins and ends: whatever happens in between becomes an exit code and at most one line.
+
+Nothing heavy is imported here, so that Ctrl-C and a broken installation are answered like anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from eval.cli.streams import Output, own_streams
+from eval.errors import UserError
+
+FAILED, UNUSABLE, STOPPED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code.
+
+    0 fine, 1 a check or an episode failed or the output was lost, 2 unusable input, 70 a fault of the program, 130 stopped.
+    """
+    own_streams()
+    code = _answer([*(sys.argv[1:] if arguments is None else arguments)])
+    sys.exit(_finished(code))
+
+
+def _answer(given: list[str]) -> int:
+    """The exit code of the command; what went wrong is said."""
+    try:
+        refuse_unusable(given)
+        from eval.cli.app import command
+
+        answer = command(given)
+        return answer if isinstance(answer, int) else 0
+    except UserError as error:
+        return _complain(str(error), UNUSABLE)
+    except KeyboardInterrupt:
+        return _complain("stopped.", STOPPED)
+    except SystemExit as error:
+        if "_SIMPLER_EVAL_COMPLETE" in os.environ or any(text.endswith("-completion") for text in given):
+            raise  # of typer, which answers the shell
+        return _complain(f"something ended the program from within (SystemExit: {error.code}).", FAILED)
+    except Exception as error:
+        if is_about_usage(error):
+            return _usage(error)
+        if type(error).__name__ == "Abort":  # typer's word for Ctrl-C
+            return _complain("stopped.", STOPPED)
+        if not _has_working_folder():
+            return _complain("the working folder no longer exists; cd into one that does.", UNUSABLE)
+        from eval.cli import crash
+
+        code = UNUSABLE if crash.is_of_the_machine(error) else crash.EXIT_CODE
+        return _complain(crash.report(error, given), code)
+
+
+def refuse_unusable(given: Sequence[str]) -> None:
+    """Raises UserError for an argument without content, which would pass for none, or one that cannot be recorded."""
+    for before, text in zip(["", *given], given, strict=False):
+        option = re.fullmatch(r"(--[\w-]+)=\s*", text)
+        if option or not text.strip():
+            name = option[1] if option else before if re.fullmatch(r"--[\w-]+", before) else "an argument"
+            raise UserError(f"{name} is empty; give it a value, or leave it out.")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{text!a} is no UTF-8 text, and nothing else can be recorded; use another name.") from None
+
+
+def is_about_usage(error: BaseException) -> bool:
+    """Whether the command line does not fit; typer carries its own copy of click in some versions, so its name decides."""
+    return any(base.__name__ == "ClickException" for base in type(error).__mro__)
+
+
+def _usage(error: Exception) -> int:
+    text: str = error.format_message()  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(text)
+        return UNUSABLE
+    return _complain(text, UNUSABLE)
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _complain(text: str, code: int) -> int:
+    line = "simpler-eval: " + " ".join(text.split())
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # somebody's code closed it
+        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+    return code
+
+
+def _finished(code: int) -> int:
+    """The exit code, once it is known whether all output arrived."""
+    stdout = sys.stdout
+    if isinstance(stdout, Output):
+        stdout.flush()
+        if stdout.lost is not None and not isinstance(stdout.lost, BrokenPipeError):  # `| head` has seen enough
+            _complain(f"the output could not be written: {stdout.lost.strerror}.", code)
+            return code or FAILED
+    return code
