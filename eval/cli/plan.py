@@ -37,10 +37,10 @@ def plan_verb(
         specs = [{"id": spec.id, **spec.model_dump(mode="json")} for spec in built(episodes)]
         typer.echo(json.dumps({"episodes": specs, "repeat": options.repeat, "max_steps": steps, "max_bytes": size}))
         return
-    from eval.cli.tables import show_rows
+    from eval.cli.layout import show_rows, show_text
 
     times = f" {options.repeat} times" if options.repeat > 1 else ""
     said = f"{len(episodes)} episodes{times}, at most {steps:,} control steps and about {readable(size)} on disk"
     counts = Counter((episode.task, episode.setting, episode.variant) for episode in episodes)
-    typer.echo(said)
+    show_text(said)
     show_rows("By variant", ["task", "setting", "variant", "episodes"], [[*cell, number] for cell, number in counts.items()])
