@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 RobotName = Literal["google_robot", "widowx"]
 
@@ -160,7 +160,7 @@ class PolicyIdentity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1)
     weights: str | None = None
     """Hash over the content of the weights, wherever they lie."""
     tracker: str | None = None
@@ -168,7 +168,8 @@ class PolicyIdentity(BaseModel):
     tracker_weights: str | None = None
     """Hash over the content."""
     code: str | None = None
-    """Hash over a user's own policy file and what it imports from its folder; filled in by the loader."""
+    """Hash over a user's own policy file and what it imports from its folder; filled in by the loader. Of a run that went on
+    with changed code (``--policy-changed``): those of all versions in order, joined by ``+``."""
     dtype: str | None = None
     generation: str | None = None
     """Rule by which tokens are chosen."""
@@ -203,10 +204,10 @@ class Policy(Protocol):
     """Anything that turns observations into actions.
 
     Class attributes ``needs_image`` (default True) and ``needs_privileged`` (default False) tell the runner what to
-    prepare. Two methods are optional, and called only where a policy has them:
+    prepare. Three methods are optional, and called only where a policy has them:
 
-    ``check_robots(robots: Collection[RobotName]) -> None``
-        Raise ``UserError`` if one of the robots of the plan cannot be played; called once, before any episode begins.
+    ``check_episodes(episodes: Sequence[EpisodeInfo]) -> None``
+        Raise ``UserError`` if these, which are about to be played, cannot all be; called once, before anything begins.
     ``end(episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None``
         These episodes are over, and how; whatever is remembered of them may be forgotten. Called once for every ``reset``
         of an episode, also where it was given up (then it is ``errored``, and may be reset again).

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from eval.errors import UserError
 from policies.base import Policy, PolicyDescription
-from policies.loading import one_line
+from policies.loading import one_line, place_of
 
 OLDER_NAMES = {
     "policy": "name", "fingerprint": "weights", "checkpoint_sha256": "weights", "blake2b": "weights", "trace_preset": "preset",
@@ -22,7 +22,10 @@ PLACES_AND_COUNTERS = (
     "gpu_peak_gib",
 )  # fmt: skip
 """Keys of a mapping that decide nothing."""
-_VALUE: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+LONGEST = 1_000_000
+"""Characters of a description as JSON; run.json is written anew again and again."""
+LARGEST = 2**63
+"""Of a whole number: JSON has no limit, but its readers do."""
 
 
 class PolicyDescriptionError(UserError):
@@ -44,25 +47,42 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, str]) -> PolicyDe
     kind = f"the policy {type(policy).__qualname__}"
     try:
         answer: object = policy.describe()
-    except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
-        raise PolicyDescriptionError(f"describe() of {kind} failed: {one_line(error)}") from error
-    if isinstance(answer, PolicyDescription):
-        return answer.model_copy(update={"settings": _json(answer.settings), "details": _json(answer.details)})
-    if not isinstance(answer, Mapping):
+    except KeyboardInterrupt:
+        raise
+    except ValidationError as error:
+        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {_problem(error)}.") from error
+    except BaseException as error:  # code of others: whatever it raises, the user wants one line
+        raise PolicyDescriptionError(f"describe() of {kind} failed: {one_line(error)}{place_of(error)}") from error
+    if not isinstance(answer, PolicyDescription | Mapping):
         raise PolicyDescriptionError(
             f"describe() of {kind} gives {'None' if answer is None else f'a {type(answer).__name__}'}; return a "
             'policies.base.PolicyDescription, such as PolicyDescription(name="mine").'
         )
     given = {key: value for key, value in args.items() if key not in PLACES_AND_COUNTERS}
     try:
-        return description_of(given | dict(answer), name)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        problem = f"{where}: {first['msg']}" if where else first["msg"]
-        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {problem}.") from error
-    except (TypeError, ValueError) as error:
-        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {error}.") from error
+        if isinstance(answer, PolicyDescription):
+            plain = {"settings": _json(answer.settings, "settings"), "details": _json(answer.details, "details")}
+            description = PolicyDescription.model_validate(vars(answer) | plain)
+        else:
+            description = description_of(given | dict(answer), name)
+        text = description.model_dump_json()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PolicyDescriptionError(f"describe() of {kind} cannot be recorded: {_problem(error)}.") from error
+    if len(text) > LONGEST:
+        raise PolicyDescriptionError(
+            f"describe() of {kind} gives {len(text) / 1e6:.1f} MB, too much for a run record; give a hash of it instead."
+        )
+    return description
+
+
+def _problem(error: BaseException) -> str:
+    if not isinstance(error, ValidationError):
+        return "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error).removeprefix("ValueError: ")
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}, not {first['input']!r:.80}" if where else str(first["msg"])
 
 
 def description_of(said: Mapping[str, object], name: str) -> PolicyDescription:
@@ -73,13 +93,14 @@ def description_of(said: Mapping[str, object], name: str) -> PolicyDescription:
     fields: dict[str, object] = {"name": public_name(name)}
     settings: dict[str, JsonValue] = {}
     details: dict[str, JsonValue] = {}
-    for key, value in said.items():
+    for given, value in said.items():
+        key = str(given)
         field = OLDER_NAMES.get(key, key)
         if field == "tracker" and isinstance(value, Mapping):
             fields |= {"tracker": value.get("name"), "tracker_weights": value.get("sha256")}
-            details["tracker"] = _json(value)
+            details["tracker"] = _json(value, key)
         elif field in PLACES_AND_COUNTERS:
-            details[key] = _json(value)
+            details[key] = _json(value, key)
         elif field == "seed" and isinstance(value, str):  # an option from the command line
             fields["seed"] = int(value) if value.lstrip("-").isdigit() else None
             settings |= {} if fields["seed"] is not None else {"seed": value}
@@ -88,23 +109,33 @@ def description_of(said: Mapping[str, object], name: str) -> PolicyDescription:
         elif field in PolicyDescription.model_fields and field not in ("settings", "details"):
             fields[field] = value
         elif field == "settings" and isinstance(value, Mapping):
-            settings |= {str(inner): _json(entry) for inner, entry in value.items()}
+            settings |= {str(inner): _json(entry, f"settings.{inner}") for inner, entry in value.items()}
         else:
-            settings[key] = _json(value)
+            settings[key] = _json(value, key)
     return PolicyDescription.model_validate({**fields, "settings": settings, "details": details})
 
 
-def _json(value: object) -> JsonValue:
-    """NumPy arrays and scalars and paths as JSON values, too; NaN and infinities, which JSON lacks, as text."""
+def _json(value: object, name: str) -> JsonValue:
+    """A value as JSON has it: NumPy arrays, scalars and paths, too; NaN and infinities, which JSON lacks, as text.
+
+    Raises ValueError with ``name`` for anything else.
+    """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Path) or (isinstance(value, float) and not math.isfinite(value)):
-        return str(value)
+        value = str(value)
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise ValueError(f"{name} is text that is no Unicode")
+        return value
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < LARGEST):
+        return value
     if isinstance(value, Mapping):
-        return {str(key): _json(entry) for key, entry in value.items()}
+        return {str(key): _json(entry, f"{name}.{key}") for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_json(entry) for entry in value]
-    return _VALUE.validate_python(value)
+        return [_json(entry, name) for entry in value]
+    what = "a number of too many digits" if isinstance(value, int) else f"a {type(value).__name__}"
+    raise ValueError(f"{name} is {what}; give a number, a text, a list or a mapping of those")
 
 
 def public_name(name: str) -> str:

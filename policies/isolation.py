@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -59,9 +60,23 @@ def user_places() -> list[Path]:
     return list(dict.fromkeys(path.resolve() for path in (*entries, Path.cwd())))
 
 
+def is_installed(path: Path) -> bool:
+    """Whether a file or folder belongs to Python, to an installed package, or to our own packages."""
+    if {"site-packages", "dist-packages"} & {*path.parts}:
+        return True
+    libraries = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    ours = (*(ROOT / name for name in NAMES), ROOT / "simpler_eval.py")
+    return any(path.is_relative_to(place) for place in (*libraries, *ours))
+
+
 def shadowing_folders() -> Iterator[Path]:
-    """Those of :func:`user_places` that hold a module which is called like one of ours."""
-    for folder in user_places():
+    """Folders of the user's that hold a module which is called like one of ours.
+
+    They are those of :func:`user_places`, and what a user's file has put into ``sys.path``.
+    """
+    searched = (Path(entry).resolve() for entry in sys.path if os.path.isdir(entry or "."))
+    added = [folder for folder in searched if not is_installed(folder)]
+    for folder in dict.fromkeys((*added, *user_places())):
         if not is_ours(folder) and any(holds(folder, name) for name in NAMES):
             yield folder
 
@@ -99,6 +114,7 @@ def user_folder_of(folder: Path, beside: Path, name: str) -> Path | None:
         return shadow
     last = [folder] if holds(folder, top) else []  # as in Python: a folder without __init__.py is the last choice
     last += [place for place in (beside, Path.cwd()) if holds_regular(place, top) and not is_ours(place)]
+    last += [Path.cwd()] if holds(Path.cwd(), top) and not is_ours(Path.cwd()) else []
     return last[0] if last and not _is_importable(top) else None
 
 
@@ -144,9 +160,10 @@ def statement_for(folder: Path, beside: Path) -> Callable[..., object]:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        if not level and name not in known:
+        direct = level or isinstance(fromlist, list)  # C code, such as a pickle's, looks the plain name up afterwards
+        if not direct and name not in known:
             known[name] = user_folder_of(folder, beside, name)
-        place = None if level else known[name]
+        place = None if direct else known[name]
         if place is None:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         root = private_root(place)
@@ -241,8 +258,9 @@ def forget_changed(folder: Path) -> None:
     for module in loaded.values():
         known, file = vars(module).get("__simpler_eval_digest__"), getattr(module, "__file__", None)
         if known is not None and file and (not Path(file).is_file() or digest(Path(file)) != known):
-            for name in loaded:
-                sys.modules.pop(name, None)
+            gone = {id(module) for module in loaded.values()}
+            for name in [name for name, module in sys.modules.items() if id(module) in gone]:  # plain names of them, too
+                del sys.modules[name]
             return
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
 
 
 class RandomPolicy:
@@ -40,6 +40,12 @@ class RandomPolicy:
             spread = np.repeat([0.02, 0.1], 3) * self.scale
             actions.append(Action(np.append(generator.normal(0.0, spread), self._gripper[observation.episode])))
         return actions
+
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        """Forget the random numbers of these episodes."""
+        for info in episodes:
+            self._generators.pop(info.episode, None)
+            self._gripper.pop(info.episode, None)
 
     def describe(self) -> PolicyDescription:
         """Seed and scale."""

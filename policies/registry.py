@@ -1,37 +1,48 @@
 """From what a user types after ``--policy`` to a policy, and what a run records about it.
 
 Known names come from the entry point group ``simpler_eval.policies``, so that other packages can add theirs.
-``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file (:mod:`policies.loading`).
+``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file (:mod:`policies.loading`). An object is
+as good as a name; :func:`require_policy` checks it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import difflib
+import hashlib
 import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from eval.errors import UserError, did_you_mean
-from policies.base import Policy, PolicyDescription, RobotName
+from policies.base import EpisodeInfo, Policy, PolicyDescription
 from policies.description import PolicyDescriptionError as PolicyDescriptionError
 from policies.description import describe_raw
 from policies.description import description_of as description_of
 from policies.loading import (
     UnknownPolicyError,
-    code_hash_of_file,
+    code_hash_of_module,
+    file_hint,
     load_from_file,
     load_from_module,
+    place_of,
     policy_classes,
     policy_in,
+    without_our_arguments,
 )
 from policies.loading import class_name as class_name
+from policies.loading import code_hash_of_file as code_hash_of_file
 from policies.loading import one_line as one_line
 
 GROUP = "simpler_eval.policies"
 METHODS = ("reset", "act", "describe", "close")
+OPTIONAL_METHODS = ("check_episodes", "end")
+NEEDS = ("needs_image", "needs_privileged")
 _CODE = "_simpler_eval_code"
 """Attribute of a policy from a user's file: the hash of its code as it was loaded."""
 
@@ -50,15 +61,44 @@ def load_policy(text: str, options: Mapping[str, object] | None = None) -> Polic
 
     Raises ``UserError`` if there is none, if it does not take these options, or if it lacks a method of ``Policy``.
     """
-    factory, code = _find(text)
-    policy = _make(text, factory, dict(options or {}))
-    missing = [name for name in METHODS if not callable(getattr(policy, name, None))]
-    if missing:
-        raise UnknownPolicyError(f"{text} is no policy: it has no method {', '.join(missing)} (see policies/base.py).")
+    with without_our_arguments(text):
+        factory, code = _find(text)
+        policy = require_policy(_make(text, factory, dict(options or {})), text)
     if code is not None:
-        with contextlib.suppress(AttributeError, TypeError, ValueError):  # a class with slots or a frozen dataclass
+        with contextlib.suppress(Exception):  # a class with slots, a frozen dataclass, a __setattr__ of its own
             setattr(policy, _CODE, code)
+    return policy
+
+
+def require_policy(policy: object, name: str) -> Policy:
+    """``policy``, if it is one. Raises ``UserError`` for what lacks a method, or does not say plainly what it needs."""
+    if inspect.isclass(policy):
+        raise UnknownPolicyError(f"{name} is a class; give an object of it, such as {policy.__name__}().")
+    missing = [method for method in METHODS if not callable(_attribute(policy, method, None))]
+    if missing:
+        raise UnknownPolicyError(f"{name} is no policy: it has no method {', '.join(missing)} (see policies/base.py).")
+    for method in OPTIONAL_METHODS:
+        if not callable(_attribute(policy, method, require_policy)):
+            raise UnknownPolicyError(f"{name} is no policy: its {method} is no method (see policies/base.py).")
+    for need in NEEDS:
+        value = _attribute(policy, need, False)
+        if not isinstance(value, bool | np.bool_):
+            shown = f"{value!r:.40}" if isinstance(value, str | int | None) else f"a {type(value).__name__}"
+            raise UnknownPolicyError(f"{name} is no policy: its {need} is {shown}; it must be True or False.")
+    for said in vars(type(policy)):
+        if said not in NEEDS and (meant := difflib.get_close_matches(said, NEEDS, n=1, cutoff=0.85)):
+            raise UnknownPolicyError(f'{name} says {said}, which nobody reads. Did you mean "{meant[0]}"?')
     return cast(Policy, policy)
+
+
+def _attribute(policy: object, name: str, default: object) -> object:
+    """An attribute of a policy. Raises UserError for whatever asking for it raises."""
+    try:
+        return getattr(policy, name, default)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a property, or a __getattr__ that raises what it likes
+        raise UnknownPolicyError(f"{name} of {type(policy).__qualname__} failed: {one_line(error)}{place_of(error)}") from error
 
 
 def describe(policy: Policy, name: str | None = None, args: Mapping[str, str] | None = None) -> PolicyDescription:
@@ -69,27 +109,35 @@ def describe(policy: Policy, name: str | None = None, args: Mapping[str, str] | 
     was made with; ``name`` is what the user calls it. Raises ``UserError`` for anything else.
     """
     description = describe_raw(policy, name or type(policy).__name__, args or {})
-    return description if description.code is not None else description.model_copy(update={"code": code_hash(policy)})
+    parts = [part for part in (code_hash(policy), description.code) if part is not None]
+    if len(parts) > 1:  # what a policy says itself adds to what we find
+        parts = [hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()]
+    return description.model_copy(update={"code": parts[0] if parts else None})
 
 
-def check_robots(policy: Policy, robots: Collection[RobotName]) -> None:
-    """Ask a policy that has ``check_robots`` whether it can play these robots. Raises UserError, one line, if not."""
-    check = getattr(policy, "check_robots", None)
+def check_episodes(policy: Policy, episodes: Sequence[EpisodeInfo]) -> None:
+    """Ask a policy that has ``check_episodes`` whether it can play these. Raises UserError, one line, if not."""
+    check = getattr(policy, "check_episodes", None)
     if check is None:
         return
     try:
-        check(robots)
-    except UserError:
+        check(episodes)
+    except (UserError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
-        raise PolicyOptionError(f"check_robots() of {type(policy).__qualname__} failed: {one_line(error)}") from error
+    except BaseException as error:  # code of others: whatever it raises, the user wants one line
+        name = type(policy).__qualname__
+        raise PolicyOptionError(f"check_episodes() of {name} failed: {one_line(error)}{place_of(error)}") from error
 
 
 def code_hash(policy: Policy) -> str | None:
-    """Hash of a policy's own code (:func:`policies.loading.code_hash_of_file`); None unless it came from a user's file."""
-    code = getattr(policy, _CODE, None)
+    """Hash of a policy's own code (:func:`policies.loading.code_hash_of_file`), as it was loaded.
+
+    That of an object is of the file that its class is in. None for policies of installed packages, for ours, and for a class
+    without a file, as in a notebook.
+    """
+    code = vars(policy).get(_CODE) if hasattr(policy, "__dict__") else None
     module = sys.modules.get(type(policy).__module__)
-    return code if isinstance(code, str) else code_hash_of_file(module) if module is not None else None
+    return code if isinstance(code, str) else code_hash_of_module(module) if module is not None else None
 
 
 def _make(text: str, factory: Callable[..., object], options: dict[str, object]) -> object:
@@ -100,12 +148,12 @@ def _make(text: str, factory: Callable[..., object], options: dict[str, object])
         raise PolicyOptionError(f"Policy {text}: {error}. It takes: {takes} (--policy-arg NAME=VALUE).") from error
     try:
         return factory(**options)
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
         raise UnknownPolicyError(_lacking(text, error)) from error
-    except (Exception, SystemExit) as error:  # code of others: whatever it raises, the user wants one line
-        raise PolicyOptionError(f"Policy {text} cannot be made: {one_line(error)}") from error
+    except BaseException as error:  # code of others: whatever it raises, the user wants one line
+        raise PolicyOptionError(f"Policy {text} cannot be made: {one_line(error)}{place_of(error)}") from error
 
 
 def _find(text: str) -> tuple[Callable[..., object], str | None]:
@@ -120,8 +168,10 @@ def _find(text: str) -> tuple[Callable[..., object], str | None]:
         if not place or not name:
             raise UnknownPolicyError(f'Policy "{text}" is neither module:Class nor path/to/file.py:Class.')
         module = load_from_file(Path(place)) if place.endswith(".py") else load_from_module(place)
-        return policy_in(module, place, name), code_hash_of_file(module)
+        return policy_in(module, place, name), code_hash_of_module(module)
     points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+    if text not in points and (Path(text).expanduser().is_dir() or "/" in text):
+        raise UnknownPolicyError(f'Policy "{text}" is no file with a class; {file_hint(text)}.')
     if text not in points:
         raise UnknownPolicyError(f'Unknown policy "{text}".{did_you_mean(text, points)}')
     try:

@@ -1,71 +1,171 @@
-"""Play recorded actions back."""
+"""Play recorded actions back: from a file, or from the folder of a run."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
+
+ACTIONS_FOLDER = "actions"
+"""In a run folder: ``<episode>.npy`` (T, 7) float64, and ``<episode>.terminate.npy`` (T,) bool if the policy ever said done."""
+TERMINATE = ".terminate"
 
 
 class ReplayFileError(UserError):
-    """The file holds no actions that can be played."""
+    """There are no actions that can be played."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was played in one episode."""
+
+    commands: NDArray[np.float64]
+    """(T, 7)."""
+    terminates: NDArray[np.bool_] | None = None
+    """(T,); None: the policy never said done, and the robot stands still after the last action."""
+
+    def at(self, observation: Observation) -> Action:
+        """The action of an observation's step; after the last one no motion, with the gripper held."""
+        step = observation.step
+        if step < len(self.commands):
+            return Action(self.commands[step], self.terminates is not None and bool(self.terminates[step]))
+        still = np.zeros(7)
+        still[6] = 0.0 if observation.robot == "google_robot" else self.commands[-1, 6]
+        return Action(still, self.terminates is not None)
 
 
 class ReplayPolicy:
-    """Actions from an ``.npz``: an array (T, 7) per episode id, or one named ``actions`` for every other episode.
+    """Actions from a file or a run folder.
 
-    After the last recorded action the robot stands still: no motion, the gripper held (a Google Robot's change is 0,
-    a WidowX keeps its last command).
+    ``path`` is one of
+
+    - the folder of a run: every episode is played as it was there, with its ``terminate``, and ended after its last action;
+    - an ``.npz``: an array (T, 7) per episode id, or one named ``actions`` for every other episode; after the last action
+      the robot stands still: no motion, the gripper held (a Google Robot's change is 0, a WidowX keeps its last command);
+    - an ``.npy``: (T, 7), for every episode; ends in the same way.
     """
 
     needs_image = False
     needs_privileged = False
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                self.actions = {name: np.asarray(file[name], np.float64) for name in file.files}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise ReplayFileError(f"Cannot read actions from {path}: {error}; it must be an .npz.") from error
-        for name, array in self.actions.items():
-            if array.ndim != 2 or array.shape[1] != 7 or not len(array):
-                raise ReplayFileError(f'{path}: array "{name}" has shape {array.shape}; actions are (T, 7).')
+        self.path = Path(path).expanduser().absolute()  # the working folder may change
+        self._source = _RunFolder(self.path) if self.path.is_dir() else _File(Path(path).expanduser())
+        self._playing: dict[str, Recorded] = {}
+
+    def check_episodes(self, episodes: Sequence[EpisodeInfo]) -> None:
+        """Refuse a plan of which there is an episode without actions."""
+        missing = [info.episode for info in episodes if not self._source.holds(info.episode)]
+        if missing:
+            raise ReplayFileError(
+                f"{self.path} has no actions for {len(missing)} of {len(episodes)} episodes, such as {missing[0]}; play the "
+                "plan of that run, with the same options."
+            )
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
-        """Check that there is something to play for each."""
+        """Read what is to be played."""
         for info in episodes:
-            self._actions_of(info.episode)
+            self._playing[info.episode] = self._source.recorded(info)
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """The recorded action of each observation's step."""
-        return [Action(self._at(o)) for o in observations]
+        return [self._playing[observation.episode].at(observation) for observation in observations]
 
-    def _at(self, observation: Observation) -> NDArray[np.float64]:
-        actions = self._actions_of(observation.episode)
-        if observation.step < len(actions):
-            action: NDArray[np.float64] = actions[observation.step]
-            return action
-        still = np.zeros(7)
-        still[6] = 0.0 if observation.robot == "google_robot" else actions[-1, 6]
-        return still
-
-    def _actions_of(self, episode: str) -> NDArray[np.float64]:
-        actions = self.actions.get(episode, self.actions.get("actions"))
-        if actions is None:
-            raise ReplayFileError(f'{self.path} has no actions for episode {episode} and no array "actions".')
-        return actions
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        """Forget what was played."""
+        for info in episodes:
+            self._playing.pop(info.episode, None)
 
     def describe(self) -> PolicyDescription:
-        """The hash of the file decides the numbers, not where it lies."""
-        digest = hashlib.blake2b(self.path.read_bytes(), digest_size=16).hexdigest()
-        return PolicyDescription(name="replay", settings={"actions": digest}, details={"file": str(self.path)})
+        """The hash of the actions decides the numbers, not where they lie."""
+        return PolicyDescription(name="replay", settings={"actions": self._source.digest}, details={"file": str(self.path)})
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ReplayFileError(f"Cannot read actions from {path}: {error}; it must be an .npz or .npy of numbers.") from error
+
+
+def _commands(array: NDArray[Any], where: str) -> NDArray[np.float64]:
+    """(T, 7) finite numbers."""
+    if array.ndim != 2 or array.shape[1] != 7 or not len(array):
+        raise ReplayFileError(f"{where} has shape {array.shape}; actions are (T, 7).")
+    commands = np.asarray(array, np.float64)
+    if not np.isfinite(commands).all():
+        raise ReplayFileError(f"{where} holds numbers that are not finite.")
+    return commands
+
+
+class _File:
+    """Actions of one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not path.exists():
+            raise ReplayFileError(f"Cannot read actions from {path}, which does not exist; give a run folder, an .npz or .npy.")
+        with _reading(path):
+            self.digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+            file = np.load(path, allow_pickle=False)
+            arrays = {"actions": file} if isinstance(file, np.ndarray) else {name: file[name] for name in file.files}
+        self._recorded = {name: Recorded(_commands(array, f'{path}: array "{name}"')) for name, array in arrays.items()}
+
+    def holds(self, episode: str) -> bool:
+        return episode in self._recorded or "actions" in self._recorded
+
+    def recorded(self, info: EpisodeInfo) -> Recorded:
+        actions = self._recorded.get(info.episode, self._recorded.get("actions"))
+        if actions is None:
+            raise ReplayFileError(f'{self._path} has no actions for episode {info.episode} and no array "actions".')
+        return actions
+
+
+class _RunFolder:
+    """Actions that a run kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path / ACTIONS_FOLDER
+        files = sorted(self._folder.glob("*.npy"))
+        if not files:
+            raise ReplayFileError(
+                f"{path} holds no {ACTIONS_FOLDER}/*.npy; give the folder of a run that was not played with --no-actions."
+            )
+        whole = hashlib.blake2b(digest_size=16)
+        for file in files:
+            whole.update(f"{file.name} ".encode() + hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
+        self.digest = whole.hexdigest()
+        self._episodes = {file.stem for file in files if not file.stem.endswith(TERMINATE)}
+
+    def holds(self, episode: str) -> bool:
+        return episode in self._episodes
+
+    def recorded(self, info: EpisodeInfo) -> Recorded:
+        if not self.holds(info.episode):
+            raise ReplayFileError(
+                f"{self._folder} has no actions for episode {info.episode}, only those of {len(self._episodes)} others."
+            )
+        place = self._folder / f"{info.episode}.npy"
+        with _reading(place):
+            commands = _commands(np.load(place, allow_pickle=False), str(place))
+            sidecar = self._folder / f"{info.episode}{TERMINATE}.npy"
+            given = np.load(sidecar, allow_pickle=False) if sidecar.exists() else np.zeros(len(commands), bool)
+        if given.shape != (len(commands),) or given.dtype != np.bool_:
+            raise ReplayFileError(f"{sidecar} holds {given.dtype} {given.shape}; it must be bool ({len(commands)},).")
+        if len(commands) < info.max_steps:
+            given[-1] = True
+        return Recorded(commands, given)

@@ -39,8 +39,8 @@ OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
 BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description")
 """How the registry finds, loads and describes policies; private to it."""
-SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace")
-"""Packages that several policies are made of; policies know no other policy."""
+SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace", "policies.chunks", "policies.sticky_gripper")
+"""What several policies are made of; policies know no other policy."""
 
 SAPIEN_ROOMS = ("eval.sim", "eval.backends.sapien3")
 SAPIEN_EXCEPTIONS = {

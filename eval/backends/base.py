@@ -2,8 +2,8 @@
 
 ``Backend`` is the parent's side: how the world is reached and what a run says of it. ``Simulation`` is the worker's side: it
 plays one episode at a time inside a process of its own. A world of one's own is a module with one class derived from
-``Simulation``; ``simpler-eval run --world MODULE`` plays in it. The hash of the module's file belongs to a run's identity;
-what it imports does not. A whole one::
+``Simulation``; ``simpler-eval run --world MODULE`` plays in it. The hash of the module's file, and of what it
+imports from its folder, belongs to a run's identity. A whole one::
 
     import numpy as np
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.records.header import RenderingRecord, WorldIdentity
 from eval.sim import ray_tracing
+from policies.registry import code_hash_of_file
 
 OWN, ORIGINAL = "simpler-eval", "simpler-env"
 SAPIEN_WORLD = "eval.backends.sapien3"
@@ -67,7 +67,5 @@ def _module(name: str) -> ModuleSpec | None:
 
 
 def _code_of(module: ModuleSpec) -> str | None:
-    """Hash of a module's own file; None where it has none."""
-    if not module.has_location or module.origin is None:
-        return None
-    return hashlib.blake2b(Path(module.origin).read_bytes(), digest_size=16).hexdigest()
+    """Hash of a module's file and of what it imports from its folder; None where it has none."""
+    return code_hash_of_file(Path(module.origin)) if module.has_location and module.origin is not None else None

@@ -36,10 +36,50 @@ def refuse_difference(
             raise UserError(f"{a} has {prefix}{name} {mine!r}, {b} has {other!r}; {hint}.")
 
 
-def refuse_another_identity(path: Path, before: RunIdentity, now: RunIdentity) -> None:
-    """Raise UserError if a run in a folder may not be continued as another one."""
-    for name, mine, other in _differences(before.model_dump(mode="json"), now.model_dump(mode="json"), ""):
-        raise UserError(f"{path} holds a run with {name} {mine!r}, this one has {other!r}; choose another --out.")
+def continued_identity(path: Path, before: RunIdentity, now: RunIdentity, policy_changed: bool) -> RunIdentity:
+    """Identity of a run in a folder that is continued: ``before``, with the code of the policy added where that has changed.
+
+    So a run of several versions is pooled with no run of only one of them.
+
+    Args:
+        path: the folder, for messages.
+        before: of the run so far.
+        now: of what is to be played.
+        policy_changed: whether the policy's own code may be, and is, another one; nothing else may.
+
+    Raises:
+        UserError: the run may not be continued as this one, or ``policy_changed`` has no effect.
+    """
+    ours, theirs = (_without_code(identity).model_dump(mode="json") for identity in (before, now))
+    for name, mine, other in _differences(ours, theirs, ""):
+        raise UserError(
+            f"{path} holds a run with {name} {mine!r}, this one has {other!r}; start a new run in another --out, or go on with "
+            f"what that run was begun with.{_CODE_ONLY if policy_changed else ''}"
+        )
+    versions, code = (before.policy.code or "").split("+"), now.policy.code or ""
+    if code == versions[-1]:
+        if policy_changed:
+            what = "it is that of the run" if code else "this policy has no file of its own"
+            raise UserError(f"--policy-changed has no effect: the policy's code has not changed, {what}; leave the option out.")
+        return before
+    if not policy_changed:
+        raise UserError(
+            f"The policy's own code has changed since {path} was played ({_short(versions[-1])} then, {_short(code)} now). Add "
+            "--policy-changed to go on with the new code (every title will say so), or start a new run in another --out."
+        )
+    policy = before.policy.model_copy(update={"code": "+".join((*versions, code))})
+    return before.model_copy(update={"policy": policy})
+
+
+_CODE_ONLY = " --policy-changed is about the policy's code alone."
+
+
+def _without_code(identity: RunIdentity) -> RunIdentity:
+    return identity.model_copy(update={"policy": identity.policy.model_copy(update={"code": None})})
+
+
+def _short(code: str) -> str:
+    return code[:8] or "none"
 
 
 def _differences(ours: object, theirs: object, name: str) -> Iterator[tuple[str, object, object]]:

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records import older
-from eval.records.differences import refuse_another_identity
-from eval.records.header import SCHEMA_VERSION, RunHeader
+from eval.records.differences import continued_identity
+from eval.records.header import SCHEMA_VERSION, PolicyChange, RunHeader
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.tasks.user_tasks import add_user_task, user_tasks
 
@@ -97,6 +97,8 @@ class RunFolder:
         self.path = path
         self.plan = tuple(plan)
         self.records: dict[RecordKey, EpisodeRecord] = {}
+        if header.options.policy_changed and not (path / RUN_FILE).exists():
+            raise UserError(f"--policy-changed has no effect: {path} holds no run to go on with; leave the option out.")
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
@@ -116,7 +118,7 @@ class RunFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
-                f"Another process is writing {self.path}; wait for it, stop it, or choose another --out."
+                f"Another process is writing {self.path}; wait for it or stop it. A new run needs another --out."
             ) from error
 
     def _start(self, header: RunHeader) -> RunHeader:
@@ -124,8 +126,7 @@ class RunFolder:
         if run_file.exists():
             before = load_run(self.path)
             _refuse_another_run(self.path, before.header, header)
-            update = {"sessions": (*before.header.sessions, *header.sessions), "options": header.options}
-            header = before.header.model_copy(update=update)
+            header = continued_header(before, header)
         else:
             strangers = sorted(p.name for p in self.path.iterdir() if not p.name.startswith((".", PLAN_FILE)))
             if strangers:
@@ -264,7 +265,23 @@ def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:
             f"{path} holds a run of another plan ({before.episodes} episodes, this one has {now.episodes}); choose another "
             f"--out, or continue that run with --resume {path}."
         )
-    refuse_another_identity(path, before.identity, now.identity)
+
+
+def continued_header(before: RunData, now: RunHeader) -> RunHeader:
+    """``run.json`` of a run that goes on as ``now`` says. Raises UserError if it may not; see :func:`continued_identity`."""
+    identity = continued_identity(before.path, before.header.identity, now.identity, now.options.policy_changed)
+    sessions = now.sessions
+    if identity != before.header.identity:
+        judged = sum(record.status != "errored" for record in before.records.values())
+        change = PolicyChange(after=judged, of=now.episodes * now.repeats)
+        sessions = tuple(session.model_copy(update={"policy_change": change}) for session in sessions)
+    update = {
+        "identity": identity,
+        "sessions": (*before.header.sessions, *sessions),
+        "options": now.options,
+        "repeats": now.repeats,
+    }
+    return before.header.model_copy(update=update)
 
 
 @contextlib.contextmanager

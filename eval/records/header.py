@@ -99,12 +99,23 @@ class Provenance(RecordModel):
     machine: MachineRecord
 
 
+class PolicyChange(RecordModel):
+    """From where on a run went on with another version of the policy's own code."""
+
+    after: int
+    """Episodes that had a verdict then, of the earlier versions."""
+    of: int
+    """Episodes of the run, repeats included."""
+
+
 class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
     options: RunOptions
     policy_code: str | None = None
     """Hash of the policy's own code that this session played; see ``PolicyIdentity.code``."""
+    policy_change: PolicyChange | None = None
+    """None: that code is the one of the session before, or this is the first."""
     outcome: Literal["finished", "interrupted", "stopped"] | None = None
     """``stopped``: by faults. None: it is still running, or was killed."""
     ended: str | None = None

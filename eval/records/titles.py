@@ -17,6 +17,7 @@ def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
     inside = [_files(world), *departures(plan), *_rendering(world.rendering if world else None, plan), *_counting(header)]
     if shard := header.shard:
         inside.append(f"shard {shard.shard}: {len(plan)} of {shard.episodes} episodes")
+    inside += _versions(header)
     inside += header.merged
     player = f"{policy} ({' '.join(', '.join(remarks).split())})" if remarks else policy
     return f"{player} in {world.name if world else 'an unrecorded world'} ({'; '.join(inside)})"
@@ -33,6 +34,12 @@ def _files(world: WorldRecord | None) -> str:
     if assets.broken:
         text += f"; {len(assets.broken)} of them because the pack's file is broken"
     return text
+
+
+def _versions(header: RunHeader) -> list[str]:
+    """Where the policy's own code was changed while the run was under way."""
+    changes = [session.policy_change for session in header.sessions if session.policy_change]
+    return [f"POLICY CODE CHANGED after {change.after} of {change.of} episodes" for change in changes]
 
 
 def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -> list[str]:

@@ -31,7 +31,15 @@ from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
 from eval.tasks.loading import user_task_text
 from policies.base import Policy
-from policies.registry import PolicyDescriptionError, check_robots, class_name, describe, load_policy, one_line
+from policies.registry import (
+    PolicyDescriptionError,
+    check_episodes,
+    class_name,
+    describe,
+    load_policy,
+    one_line,
+    require_policy,
+)
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -161,9 +169,9 @@ def play(
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
     given = session.out or default_out(options.policy)
     out = given.absolute()  # a policy may change the working folder
-    loaded = load_policy(options.policy, options.policy_args) if player is None else player
+    loaded = load_policy(options.policy, options.policy_args) if player is None else require_policy(player, options.policy)
     try:
-        check_robots(loaded, {episode_info(spec).robot for spec in plan})
+        check_episodes(loaded, [episode_info(spec) for spec in part])
         shard = None if session.shard is None else _shard_record(plan, session.shard, options)
         header = new_header(part, options, loaded, backend.identity).model_copy(update={"shard": shard})
         with RunFolder(out, part, header) as folder:
@@ -217,7 +225,7 @@ def new_header(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy,
         ),
         policy=description,
         options=options,
-        sessions=(new_session(options),),
+        sessions=(new_session(options).model_copy(update={"policy_code": description.code}),),
         rendered=_rendered(player, VideoRule.parse(options.video)),
         plan_hash=plan_hash(plan),
         episodes=len(plan),

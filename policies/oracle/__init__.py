@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
 from policies.oracle.drawer import Drawer
 from policies.oracle.graded import Grade, Perturbation
 from policies.oracle.move_near import MoveNear
@@ -71,6 +71,10 @@ class OraclePolicy:
         if observation.episode not in self._perturbations:
             self._perturbations[observation.episode] = Perturbation(self.grade, observation.episode, observation.robot)
         return self._perturbations[observation.episode].apply(action, observation.step)
+
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        """Forget these episodes, too."""
+        self.reset(episodes)
 
     def describe(self) -> PolicyDescription:
         """Noise, delay and seed."""

@@ -6,7 +6,7 @@ A policy adds its prompt and its images. Nothing here needs torch before a check
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -94,13 +94,13 @@ class Phi3VPolicy(ABC):
 
     # ---- the contract --------------------------------------------------------------------------------------------
 
-    def check_robots(self, robots: Collection[RobotName]) -> None:
-        """Raise UserError if the checkpoint has no ranges for one of the robots."""
-        self.vla.ranges.require(robots)
+    def check_episodes(self, episodes: Sequence[EpisodeInfo]) -> None:
+        """Raise UserError if the checkpoint has no ranges for the robot of one of them."""
+        self.vla.ranges.require({info.robot for info in episodes})
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Begin these episodes, as if they had never been played."""
-        self.check_robots({info.robot for info in episodes})
+        self.check_episodes(episodes)
         for info in episodes:
             _check_instruction(info.instruction)
         begun = {info.episode for info in episodes}

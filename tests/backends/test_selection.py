@@ -34,3 +34,15 @@ def test_a_users_world_is_known_by_its_module_and_that_by_its_content(tmp_path, 
         assert (identity.name, identity.versions, identity.rendering) == ("world_of_mine", {}, None)
         codes.append(identity.code)
     assert codes[0] == codes[2] != codes[1]
+
+
+def test_a_worlds_hash_covers_what_its_module_imports(tmp_path, monkeypatch, make_spec):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a_world.py").write_text("def late():\n    from world_part import x\n")
+
+    def code(part):
+        (tmp_path / "world_part.py").write_text(part)
+        return find_backend("a_world", None, None, "auto", [make_spec(0)]).identity.code
+
+    assert len({code("x = 1"), code("x = 22")}) == 2
+    assert code("x = 1") == code("x = 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import policies.base
 import simpler_eval
 from eval.errors import UserError
+from policies.random import RandomPolicy
 from policies.registry import code_hash, describe, load_policy
 
 BODY = """
@@ -127,6 +129,15 @@ def test_a_module_by_its_name_gets_its_labs_packages(tmp_path: Path, monkeypatch
     assert describe(policy).code is not None
 
 
+def test_a_module_on_sys_path_gets_the_packages_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a lab's package that was installed in place (``pip install -e``)."""
+    write(
+        tmp_path / "src", installed_lab__mine="from policies.util import value" + BODY, policies__util="def value(): return 16"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "src")
+    assert value_of("installed_lab.mine:Mine") == 16
+
+
 def test_hostile_modules_of_our_names_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/__init__.py").write_text("raise RuntimeError")
@@ -175,6 +186,37 @@ def test_modules_of_the_working_folder(tmp_path: Path) -> None:
     assert str(Path.cwd()) not in sys.path
 
 
+def test_what_a_file_puts_on_sys_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    add = "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / 'vendor'))\n"
+    write(tmp_path / "a", mine=add + "from policies.special import value\nimport vendored_part" + BODY)
+    write(tmp_path / "a", vendor__policies__special="def value(): return 13", vendor__vendored_part="")
+    policy = load_policy(f"{tmp_path}/a/mine.py:Mine")
+    assert describe(policy).settings["value"] == 13
+    write(tmp_path / "a", vendor__vendored_part="changed = True")
+    assert code_hash(policy) != describe(load_policy(f"{tmp_path}/a/mine.py:Mine")).code  # it lies in the file's folder
+
+
+def test_a_namespace_package_of_the_working_folder() -> None:
+    write(
+        Path.cwd(), labspace__nets__a="def value(): return 14", labspace__pol__mine="from labspace.nets.a import value" + BODY
+    )
+    assert value_of("labspace/pol/mine.py:Mine") == 14
+
+
+def test_a_package_whose_folder_no_import_can_name(tmp_path: Path) -> None:
+    write(tmp_path / "exp.v1", mine="from .helper import value" + BODY, helper="def value(): return 15")
+    (tmp_path / "exp.v1/__init__.py").write_text("")
+    assert value_of(tmp_path / "exp.v1/mine.py:Mine") == 15
+
+
+def test_a_pickle_that_names_a_neighbour(tmp_path: Path) -> None:
+    """As a training script beside the file wrote it."""
+    body = "import pickle, neighbour\ndef value(): return type(pickle.loads(b'cneighbour\\nNorm\\n)R.')) is neighbour.Norm"
+    write(tmp_path, mine=body + BODY, neighbour="class Norm: pass")
+    assert value_of(tmp_path / "mine.py:Mine") is True
+
+
 def test_dataclasses_and_pickles(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -212,10 +254,46 @@ def test_the_hash_of_the_code_follows_what_is_imported_and_no_path(tmp_path: Pat
     assert describe(load_policy("random")).code is None
 
 
-@pytest.mark.parametrize("text", ["import no_such_thing", "1 / 0", "def x(:"])
+@pytest.mark.parametrize("statement", ["import_module('late')", "import_module('.late', __package__)"])
+def test_modules_that_are_looked_up_by_a_literal_name_are_in_the_hash(tmp_path: Path, statement: str) -> None:
+    package = tmp_path / "pkg"
+    write(package, mine=f"import importlib\ndef value(): return importlib.{statement}.X" + BODY, late="X = 1")
+    if "." in statement:
+        (package / "__init__.py").write_text("")
+    before = describe(load_policy(f"{package}/mine.py:Mine"))
+    write(package, late="X = 20")
+    after = describe(load_policy(f"{package}/mine.py:Mine"))
+    assert (before.settings["value"], after.settings["value"]) == (1, 20)
+    assert before.code != after.code
+
+
+def test_an_object_from_a_script_has_the_hash_of_its_file(tmp_path: Path) -> None:
+    def hashed(helper: str) -> str:
+        write(tmp_path, part=helper)
+        code = "import simpler_eval, sys; sys.path.insert(0, '.')\nfrom part import value" + BODY
+        code += "\nprint(simpler_eval.describe(Mine()).code)"
+        write(tmp_path, start=code)
+        done = subprocess.run([sys.executable, "start.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    first = hashed("def value(): return 1")
+    assert first == describe(load_policy(f"{tmp_path}/start.py:Mine")).code
+    assert hashed("def value(): return 2") != first
+    assert code_hash(RandomPolicy()) is None
+    exec(BODY, typed := {"__name__": "typed", "value": int})
+    assert code_hash(typed["Mine"]()) is None
+
+
+@pytest.mark.parametrize("text", ["import no_such_thing", "1 / 0", "def x(:", "class E(BaseException): pass\nraise E"])
 def test_a_file_that_cannot_be_loaded_is_one_line(tmp_path: Path, text: str) -> None:
     write(tmp_path, mine=text)
-    with pytest.raises(UserError, match=r"mine\.py cannot be loaded: (ModuleNotFound|ZeroDivision|Syntax)Error"):
+    with pytest.raises(UserError, match=r"mine\.py cannot be loaded: (ModuleNotFoundError|ZeroDivisionError|SyntaxError|E): "):
+        load_policy(f"{tmp_path}/mine.py:Mine")
+
+
+def test_the_line_of_the_users_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path, mine="\nimport helper" + BODY, helper="def f():\n    int('x')\nf()")
+    with pytest.raises(UserError, match=r"ValueError: invalid literal .* \(helper\.py, line 2\)"):
         load_policy(f"{tmp_path}/mine.py:Mine")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 
 import simpler_eval
 from eval.errors import UserError
-from policies.base import Policy, PolicyDescription
+from eval.rollout.run import run
+from policies.base import EpisodeInfo, Policy, PolicyDescription
 from policies.random import RandomPolicy
-from policies.registry import check_robots, describe, load_policy, policy_names
+from policies.registry import check_episodes, describe, load_policy, policy_names
 
 POLICY = """
-from policies.base import Action
 class Mine:
     needs_image = False
     needs_privileged = False
@@ -26,6 +27,8 @@ class Mine:
 class Half:
     def act(self, observations): return []
 class Helper: pass
+class Outer:
+    class Inner(Mine): pass
 """
 
 
@@ -34,6 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(simpler_eval.USER_FOLDERS, "{}")
     (tmp_path / "my_robot_policy.py").write_text(POLICY)
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/net.py").write_text(POLICY + "made = Half()")
     return tmp_path
 
 
@@ -53,6 +58,12 @@ def test_a_file_and_a_module_of_the_user(folder: Path) -> None:
         ("none.py:Mine", r"none\.py does not exist"),
         ("no_such_module:Mine", 'Cannot import "no_such_module"'),
         ("policies.no_such_module:Mine", r"for your own file write path/to/file\.py:Class"),
+        ("my_robot_policy.py:Outer.Innr", 'has no "Outer.Innr"'),
+        ("lab/net.py:made", r'"made" in lab/net\.py is an instance of Half; name its class: lab/net\.py:Half'),
+        ("lab", r"no file with a class; write lab/net\.py:ClassName"),
+        ("./lab:Mine", r'"\./lab" is no module; write lab/net\.py:ClassName'),
+        ("lab/nothing", r"write path/to/file\.py:ClassName"),
+        ("~/none.py:Mine", "/none.py does not exist"),
         (":Mine", "neither module:Class nor"),
         ("my_robot_policy.py:", "neither module:Class nor"),
         ("randon", 'Did you mean "random"'),
@@ -84,6 +95,54 @@ def test_a_file_that_ends_the_program_is_one_line(folder: Path, statement: str) 
         load_policy("exits_later.py:Mine")
 
 
+def test_a_class_within_a_class(folder: Path) -> None:
+    assert describe(load_policy("my_robot_policy.py:Outer.Inner", {"gain": "3"})).settings == {"gain": 3.0}
+
+
+@pytest.mark.parametrize("where", ["at import", "in the constructor"])
+def test_a_parser_in_a_policy_gets_nothing_of_our_command_line(
+    folder: Path, where: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["simpler-eval", "run", "--policy", "x"])
+    parse = "import argparse; p = argparse.ArgumentParser(); p.add_argument('--x', required={}); p.parse_args()"
+
+    def load(required: bool) -> None:
+        line = parse.format(required)
+        text = f"{line}\n{POLICY}" if where == "at import" else POLICY.replace("self.gain = float(gain)", line)
+        (folder / "parses.py").write_text(text)
+        load_policy("parses.py:Mine")
+
+    load(required=False)
+    with pytest.raises(UserError, match=r"parses\.py.*\(SystemExit: argparse: the following arguments are required: --x\)"):
+        load(required=True)
+    assert capfd.readouterr() == ("", "")
+    assert sys.argv[1] == "run"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"needs_image": "no"}, "its needs_image is 'no'; it must be True or False"),
+        ({"needs_privileged": np.zeros(2)}, "its needs_privileged is a ndarray"),
+        ({"needs_image": property(lambda self: 1 / 0)}, "needs_image of Odd failed: ZeroDivisionError"),
+        ({"needs_imgae": False}, 'says needs_imgae, which nobody reads. Did you mean "needs_image"'),
+        ({"reset": None}, "no method reset"),
+        ({"end": 3}, "its end is no method"),
+        ({"__getattr__": lambda self, name: 1 / 0}, "check_episodes of Odd failed: ZeroDivisionError"),
+    ],
+)
+def test_an_object_that_is_no_policy_is_one_line(make_spec, tmp_path: Path, change: dict[str, object], message: str) -> None:
+    odd = type("Odd", (RandomPolicy,), change)()
+    with pytest.raises(UserError, match=message):
+        run([make_spec(0)], odd, out=tmp_path / "run", world="fake_world")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_in_the_place_of_an_object(make_spec, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a class; give an object of it, such as RandomPolicy\(\)"):
+        run([make_spec(0)], RandomPolicy, out=tmp_path / "run", world="fake_world")
+
+
 def test_names_of_installed_policies() -> None:
     assert {"oracle", "random", "replay"} <= set(policy_names())
 
@@ -97,21 +156,35 @@ class Described(RandomPolicy):
         return self.description
 
 
+def said(description: object) -> PolicyDescription:
+    """What a policy says of itself, without the hash of this file."""
+    described = describe(Described(description))
+    assert described.code is not None
+    return described.model_copy(update={"code": None})
+
+
 def test_an_old_mapping_becomes_a_description() -> None:
-    described = describe(
-        Described(
-            {"name": "x", "seed": np.int64(3), "remarks": "half trained", "checkpoint": Path("a/b"), "gain": np.float32(0.5)}
-        )
-    )
-    assert described == PolicyDescription(
+    mapping = {"name": "x", "seed": np.int64(3), "remarks": "half trained", "checkpoint": Path("a/b"), "gain": np.float32(0.5)}
+    assert said(mapping) == PolicyDescription(
         name="x", seed=3, remarks=("half trained",), settings={"gain": 0.5}, details={"checkpoint": "a/b"}
     )
-    assert describe(Described({"settings": {"a": 1}, "b": 2})) == PolicyDescription(name="Described", settings={"a": 1, "b": 2})
+    assert said({"settings": {"a": 1}, "b": 2}) == PolicyDescription(name="Described", settings={"a": 1, "b": 2})
 
 
 def test_a_description_is_taken_as_it_is() -> None:
     description = PolicyDescription(name="x", weights="abc", details={"device": "cpu"})
-    assert describe(Described(description)) == description
+    assert said(description) == description
+
+
+class SaysWhatNobodyCanRead(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def endless() -> dict[str, object]:
+    mapping: dict[str, object] = {}
+    mapping["x"] = mapping
+    return mapping
 
 
 @pytest.mark.parametrize(
@@ -120,7 +193,15 @@ def test_a_description_is_taken_as_it_is() -> None:
         (None, "policy Described gives None"),
         ("x", "policy Described gives a str"),
         ({"weights": 3}, "policy Described cannot be recorded: weights"),
-        ({"network": object()}, "policy Described cannot be recorded: input was not a valid JSON"),
+        ({"network": object()}, "policy Described cannot be recorded: network is a object; give a number"),
+        ({"settings": {"a": {1, 2}}}, r"cannot be recorded: settings\.a is a set"),
+        ({"name": None}, r"cannot be recorded: name: Input should be a valid string, not None"),
+        (PolicyDescription.model_construct(name=""), "cannot be recorded: name: String should have at least 1 character"),
+        (PolicyDescription.model_construct(name="x", settings={"a": object()}), r"cannot be recorded: settings\.a is a object"),
+        (endless(), "cannot be recorded: it is nested too deeply"),
+        ({"text": "\udcff"}, "cannot be recorded: text is text that is no Unicode"),
+        ({"count": 10**5000}, "cannot be recorded: count is a number of too many digits"),
+        ({"curve": [0.5] * 300_000}, r"gives 1\.2 MB, too much"),
     ],
 )
 def test_what_is_no_description_is_one_line(description: object, message: str) -> None:
@@ -128,13 +209,14 @@ def test_what_is_no_description_is_one_line(description: object, message: str) -
         describe(Described(description))
 
 
-def test_a_policy_is_asked_for_its_robots_and_any_refusal_is_one_line():
+def test_a_policy_is_asked_for_its_episodes_and_any_refusal_is_one_line():
     class Picky(RandomPolicy):
-        def check_robots(self, robots):
-            if "widowx" in robots:
+        def check_episodes(self, episodes):
+            if "widowx" in [info.robot for info in episodes]:
                 raise ValueError("no\nsuch arm")
 
-    check_robots(RandomPolicy(), {"widowx"})
-    check_robots(Picky(), {"google_robot"})
-    with pytest.raises(UserError, match=r"check_robots\(\) of .*Picky failed: ValueError: no such arm"):
-        check_robots(Picky(), {"widowx"})
+    widowx, google = (EpisodeInfo("e", "t", robot, "do it", 3, 5, 0) for robot in ("widowx", "google_robot"))
+    check_episodes(RandomPolicy(), [widowx])
+    check_episodes(Picky(), [google])
+    with pytest.raises(UserError, match=r"check_episodes\(\) of .*Picky failed: ValueError: no such arm"):
+        check_episodes(Picky(), [google, widowx])
