@@ -118,6 +118,7 @@ class EpisodeFailed(NamedTuple):
     """The world raised: the episode has no verdict, and the worker is to be replaced."""
 
     error: str
+    traceback: str = ""
 
 
 class Refused(NamedTuple):
@@ -199,16 +200,21 @@ def _mapped(descriptor: int, shared: ImagesShared) -> mmap.mmap:
 
 
 def live_with_parent(parent: int) -> None:
-    """End when the process ``parent`` ends, however it ends, even while this one hangs in a driver; and leave Ctrl-C, which
-    reaches the whole group of processes, to the parent alone.
+    """End when the process ``parent`` ends, however it ends, even while this one hangs in a driver; and leave what a terminal
+    sends to the whole group of processes (Ctrl-C, its own end) to the parent alone.
     """
     with contextlib.suppress(OSError, AttributeError):  # another system: an idle worker still notices the pipe's end
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before the request
         os.kill(os.getpid(), signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def one_line(error: BaseException) -> str:
     """An exception as the text of an ``EpisodeFailed``."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    try:
+        text = " ".join(str(error)[:5000].split())[:500]
+    except Exception as odd:  # code of others
+        text = f"(its text cannot be read, that raised {type(odd).__name__})"
+    return f"{type(error).__name__}: {text}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from eval.cli.options import AssetsOption, Json, Out, Workers
 from eval.cli.progress import RunProgress
+from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.cli.tables import print_rows
 from eval.diagnostics.demo import Demo, DemoRow, demo_rows, run_demo
 from eval.episode import EpisodeSpec
@@ -30,14 +30,14 @@ def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = N
 
     Leaves one table and videos that show beside the camera image what each policy saw and meant.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_like_ctrl_c()
     bars = _Bars(out)
     try:
         demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         bars.close()
         typer.echo(f"Stopped. Continue with: {shlex.join(['simpler-eval', 'demo', '--out', str(bars.path)])}", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(exit_code_of(stop)) from None
     finally:
         bars.close()
     _show(demo, as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 
 if TYPE_CHECKING:
+    from eval.cli.progress import Show
     from eval.records.folder import RunData
 
 Resume = Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own plan, policy and assets.")]
@@ -56,15 +58,18 @@ def run_verb(
     from eval.cli.progress import play_with_progress
     from eval.rollout.run import default_out
 
+    show = partial(_show, as_json=as_json, partial=options.partial)
     if resume is not None:
-        data = _continue(resume, options)
+        data = _continue(resume, options, show)
     else:
         options = filmed_by_default(plan, options)
         episodes = plan.whole_plan()
         options.check_for(episodes)
         options = options.model_copy(update={"policy_args": model.args(), "assets": _assets_for(context, options)})
-        data = play_with_progress(episodes, options, out or default_out(options.policy), plan.shard)
-    _show(data, as_json, options.partial)
+        data = play_with_progress(episodes, options, out or default_out(options.policy), plan.shard, show)
+    stopped = data.header.sessions[-1].outcome == "stopped"
+    if stopped or any(record.status == "errored" for record in data.records.values()):
+        raise typer.Exit(1)
 
 
 def _assets_for(context: typer.Context, options: RunOptions) -> str | None:
@@ -81,7 +86,7 @@ def _source(context: typer.Context, option: str) -> str | None:
     return None if source is None else source.name
 
 
-def _continue(path: Path, given: RunOptions) -> RunData:
+def _continue(path: Path, given: RunOptions, show: Show) -> RunData:
     """Go on with a run: what was not given now is as in its newest session."""
     from eval.backends.selection import OWN
     from eval.cli.progress import play_with_progress
@@ -95,14 +100,10 @@ def _continue(path: Path, given: RunOptions) -> RunData:
     options = before.header.options.continued(given)
     if options.world == OWN and options.assets is None:
         options = options.model_copy(update={"assets": ""})  # none, whatever the environment variable says now
-    return play_with_progress(before.plan, options, path)
+    return play_with_progress(before.plan, options, path, show=show)
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:
     from eval.cli.tables import print_table
 
     print_table(data, as_json, partial, data.path / "tables")
-    errored = sum(record.status == "errored" for record in data.records.values())
-    if errored:
-        typer.echo(f"{errored} episodes have no verdict; their errors are in {data.path}/episodes.jsonl", err=True)
-        raise typer.Exit(1)

@@ -45,7 +45,7 @@ def continued_identity(path: Path, before: RunIdentity, now: RunIdentity, policy
         path: the folder, for messages.
         before: of the run so far.
         now: of what is to be played.
-        policy_changed: whether the policy's own code may be, and is, another one; nothing else may.
+        policy_changed: whether the policy's own code may be another one; nothing else may.
 
     Raises:
         UserError: the run may not be continued as this one, or ``policy_changed`` has no effect.
@@ -58,9 +58,8 @@ def continued_identity(path: Path, before: RunIdentity, now: RunIdentity, policy
         )
     versions, code = (before.policy.code or "").split("+"), now.policy.code or ""
     if code == versions[-1]:
-        if policy_changed:
-            what = "it is that of the run" if code else "this policy has no file of its own"
-            raise UserError(f"--policy-changed has no effect: the policy's code has not changed, {what}; leave the option out.")
+        if policy_changed and not code:
+            raise UserError("--policy-changed has no effect: this policy has no file of its own; leave the option out.")
         return before
     if not policy_changed:
         raise UserError(

@@ -24,6 +24,7 @@ from eval.records import older
 from eval.records.differences import continued_identity
 from eval.records.header import SCHEMA_VERSION, PolicyChange, RunHeader
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
+from eval.records.turns import Turn, turns_of
 from eval.tasks.user_tasks import add_user_task, user_tasks
 
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
@@ -165,14 +166,14 @@ class RunFolder:
             os.fsync(self._episodes)
         self.records[record.key] = record
 
-    def open_episodes(self, retry_errored: bool = False) -> list[EpisodeSpec]:
-        """The episodes still to run, in plan order; ``errored`` ones only if asked for."""
+    def open_episodes(self, retry_errored: bool = False) -> list[Turn]:
+        """What is still to be played, in plan order, repeat after repeat; ``errored`` episodes only if asked for."""
 
-        def is_open(spec: EpisodeSpec) -> bool:
-            record = self.records.get(RecordKey(spec.id))
+        def is_open(turn: Turn) -> bool:
+            record = self.records.get(turn.key)
             return record is None or (retry_errored and record.status == "errored")
 
-        return [spec for spec in self.plan if is_open(spec)]
+        return [turn for turn in turns_of(self.plan, self.header.repeats) if is_open(turn)]
 
     def close(self) -> None:
         """Release the lock; may be called twice."""
@@ -264,6 +265,11 @@ def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:
         raise UserError(
             f"{path} holds a run of another plan ({before.episodes} episodes, this one has {now.episodes}); choose another "
             f"--out, or continue that run with --resume {path}."
+        )
+    if now.repeats < before.repeats:
+        raise UserError(
+            f"{path} holds a run that plays each episode {before.repeats} times; give --repeat {before.repeats}, or more to "
+            "extend it."
         )
 
 

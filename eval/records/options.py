@@ -67,7 +67,8 @@ class RunOptions(Options):
         default=WATCHDOG_SECONDS,
         gt=0,
         allow_inf_nan=False,
-        description=f"Seconds a simulator process may be silent before it is replaced; default {WATCHDOG_SECONDS:g}.",
+        description=f"Seconds a simulator process may be silent before it is replaced, and a call of the policy before it is "
+        f"interrupted (the first of each kind: ten times as long); default {WATCHDOG_SECONDS:g}.",
     )
     render_device: str | None = Field(
         default=None, description="GPU that renders, such as cuda:1; default: the first. The policy's, too, unless --device."

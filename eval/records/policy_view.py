@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 VALUE_NAMES = ("dx", "dy", "dz", "roll", "pitch", "yaw", "grip")
+IMAGES = 2
+"""That a panel has room for."""
 MARGIN = 4
 TEXT_ROW = 20
 """Height of a line of text, pixels."""
@@ -24,17 +26,28 @@ SMALLEST = 8
 WHITE, GREY = (240, 240, 240), (170, 170, 170)
 
 
+def shows_anything(notes: object) -> bool:
+    """Whether notes hold something that the panel shows."""
+    return isinstance(notes, Mapping) and any(key in notes for key in ("images", "pictures", "values"))
+
+
 def panel_width(height: int) -> int:
     """Width of the panel beside a camera image of ``height`` rows: two square images fit one above the other."""
     return height // 2
 
 
 def policy_panel(notes: Mapping[str, Any], height: int) -> NDArray[np.uint8]:
-    """(height, panel_width(height), 3): up to two input images with their labels, then the action values."""
+    """(height, panel_width(height), 3): up to two input images with their labels, then the action values.
+
+    Raises ValueError for notes that are something else.
+    """
+    if not isinstance(notes, Mapping):
+        raise ValueError(f"they are a {type(notes).__name__}, not a mapping with images, labels and values")
     width = panel_width(height)
     panel = np.zeros((height, width, 3), np.uint8)
-    images = [np.asarray(image, dtype=np.uint8) for image in notes.get("images", notes.get("pictures", ()))][:2]
-    labels = list(notes.get("labels", ()))
+    given = list(notes.get("images", notes.get("pictures", ())))
+    images = [_image(image, f"images[{number}]") for number, image in enumerate(given[:IMAGES])]
+    labels = [str(label) for label in notes.get("labels", ())]
     values = notes.get("values")
     lines = _value_lines(values) if values is not None else []
     free = height - len(lines) * TEXT_ROW - len(images) * TEXT_ROW
@@ -53,6 +66,23 @@ def policy_panel(notes: Mapping[str, Any], height: int) -> NDArray[np.uint8]:
         _write(panel, line, row, WHITE)
         row += TEXT_ROW
     return panel
+
+
+def too_many_images(notes: object) -> int:
+    """How many images notes hold, where the panel does not show all; else 0."""
+    images = notes.get("images", notes.get("pictures", ())) if isinstance(notes, Mapping) else ()
+    count = len(images) if hasattr(images, "__len__") else 0
+    return count if count > IMAGES else 0
+
+
+def _image(given: object, name: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8; integers that fit are taken, too."""
+    image = np.asarray(given)
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"{name} has shape {image.shape}, not (H, W, 3)")
+    if image.dtype != np.uint8 and (image.dtype.kind not in "iu" or image.min() < 0 or image.max() > 255):
+        raise ValueError(f"{name} holds {image.dtype} values, not uint8 from 0 to 255")
+    return image.astype(np.uint8, copy=False)
 
 
 def _value_lines(values: Iterable[float]) -> list[str]:

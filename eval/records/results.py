@@ -18,6 +18,11 @@ class RecordKey(NamedTuple):
     repeat: int = 0
     """Number of the repetition; 0 for an episode that is played once."""
 
+    @property
+    def name(self) -> str:
+        """What policies and files know it by: ``<id>``, and ``<id>-r<k>`` for repeat k > 0."""
+        return f"{self.episode}-r{self.repeat}" if self.repeat else self.episode
+
 
 class EpisodeRecord(BaseModel):
     """How one episode ended. ``status`` follows the protocol: the flag of the *last* step decides."""

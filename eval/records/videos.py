@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.records.policy_view import panel_width, policy_panel
-from eval.records.results import EpisodeRecord
+from eval.records.policy_view import IMAGES, panel_width, policy_panel, shows_anything, too_many_images
+from eval.records.results import EpisodeRecord, RecordKey
+from eval.records.turns import Turn
 
 FPS = 5.0
 BAR = 56
@@ -43,26 +45,30 @@ class VideoRule:
         words = [word.strip() for word in text.split(",")]
         view = "policy-view" in words
         left = [word for word in words if word != "policy-view"] or ["all"]
-        match = re.fullmatch(r"first:0*([1-9]\d*)", left[0])
-        if len(left) == 1 and left[0] in ("all", "failures", "none"):
-            return cls(left[0], policy_view=view)
+        match = re.fullmatch(r"first:(\d+)", left[0])
+        if view and left == ["none"]:
+            raise UserError(f'--video "{text}" films nothing, so there is no policy-view; leave one of them out.')
+        if match and not int(match[1]):
+            raise UserError(f'--video "{text}" films nothing; use first:1 or more, or none.')
         if len(left) == 1 and match:
             return cls("first", int(match[1]), policy_view=view)
+        if len(left) == 1 and left[0] in ("all", "failures", "none"):
+            return cls(left[0], policy_view=view)
         raise UserError(
             f'--video "{text}" is not known; use all, failures, first:N (such as first:3) or none, '
             "and policy-view beside one of them (failures,policy-view) or alone."
         )
 
-    def film(self, plan: Sequence[EpisodeSpec]) -> set[str]:
-        """Ids of the episodes whose images must be kept until they end."""
+    def film(self, turns: Iterable[Turn]) -> set[RecordKey]:
+        """The episodes whose images must be kept until they end; the first N of a task are in its first repeat."""
         if self.kind == "none":
             return set()
         if self.kind != "first":
-            return {spec.id for spec in plan}
-        chosen: dict[str, list[str]] = {}
-        for spec in plan:
-            chosen.setdefault(spec.task, []).append(spec.id)
-        return {i for ids in chosen.values() for i in ids[: self.first]}
+            return {turn.key for turn in turns}
+        chosen: dict[str, list[RecordKey]] = {}
+        for turn in turns:
+            chosen.setdefault(turn.spec.task, []).append(turn.key)
+        return {key for keys in chosen.values() for key in keys[: self.first]}
 
     def keep(self, record: EpisodeRecord) -> bool:
         """Whether a filmed episode is worth a file now that its end is known."""
@@ -72,7 +78,7 @@ class VideoRule:
 def video_path(spec: EpisodeSpec, record: EpisodeRecord) -> str:
     """Where the video lies inside the run folder: task, variant, then index, outcome and id."""
     variant = re.sub(r"[^\w.=,-]+", "_", f"{spec.setting}_{spec.variant}")
-    return f"videos/{spec.task}/{variant}/{spec.index:03d}_{record.status}_{spec.id}.mp4"
+    return f"videos/{spec.task}/{variant}/{spec.index:03d}_{record.status}_{record.key.name}.mp4"
 
 
 def caption(frame: NDArray[np.uint8], instruction: str, step: str, outcome: str, color: tuple[int, int, int],
@@ -103,8 +109,12 @@ class Film:
     """``Action.notes`` of the last steps; empty without policy view."""
 
 
-def write_video(path: Path, film: Film) -> None:
-    """Encode one episode at ``FPS`` into ``path``; the file appears only when it is whole."""
+def write_video(path: Path, film: Film) -> list[str]:
+    """Encode one episode at ``FPS`` into ``path``; the file appears only when it is whole.
+
+    Returns:
+        What of it could not be shown, as short texts.
+    """
     import imageio_ffmpeg  # here, because every worker process imports what the command imports
     import mediapy
 
@@ -115,6 +125,7 @@ def write_video(path: Path, film: Film) -> None:
     width = film.frames.shape[2] + (panel_width(film.frames.shape[1]) if film.notes else 0)
     shape = (film.frames.shape[1] // 2 * 2 + BAR, width // 2 * 2)
     success = film.record.status == "success"
+    panels = _Panels(film.notes, film.frames.shape[1])
     try:
         with mediapy.VideoWriter(part, shape=shape, fps=FPS, codec="h264", crf=23) as writer:
             for place, frame in enumerate(film.frames):
@@ -124,12 +135,39 @@ def write_video(path: Path, film: Film) -> None:
                     outcome, color = film.record.status.upper(), GREEN if success else RED
                 if film.notes:
                     noted = step - (last - len(film.notes))  # the notes of step k belong to the image before it
-                    note = film.notes[noted] if 0 <= noted < len(film.notes) else {}
-                    frame = np.hstack([frame, policy_panel(note, frame.shape[0])])
+                    frame = np.hstack([frame, panels.at(noted)])
                 writer.add_image(caption(frame, film.record.instruction, f"step {step}/{last}", outcome, color))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+    lost = [f"only the last {len(film.frames)} images were kept"] if len(film.frames) <= last else []
+    return [*lost, *panels.problems()]
+
+
+class _Panels:
+    """The policy view, one panel a step; notes that cannot be shown cost their panel and no more."""
+
+    def __init__(self, notes: Sequence[Any], height: int) -> None:
+        self._notes, self._height = notes, height
+        self._failed: str | None = None
+
+    def at(self, number: int) -> NDArray[np.uint8]:
+        """The panel of one of the notes, or an empty one."""
+        note = self._notes[number] if 0 <= number < len(self._notes) else {}
+        try:
+            return policy_panel(note, self._height)
+        except Exception as error:  # code of others made them
+            self._failed = self._failed or f"Action.notes: {' '.join(str(error)[:1000].split())[:200]}"
+            return np.zeros((self._height, panel_width(self._height), 3), np.uint8)
+
+    def problems(self) -> list[str]:
+        """What of the notes was not shown."""
+        if self._failed is not None:
+            return [self._failed]
+        if self._notes and not any(map(shows_anything, self._notes)):
+            return ["policy-view: Action.notes holds neither images nor values"]
+        most = max(map(too_many_images, self._notes), default=0)
+        return [f"policy-view: {IMAGES} of {most} images were shown"] if most else []
 
 
 class VideoQueue:
@@ -137,30 +175,52 @@ class VideoQueue:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.incomplete: Counter[str] = Counter()
+        """What videos do not show although it was asked for -> how many."""
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="video")
-        self._waiting: list[Future[EpisodeRecord]] = []
+        self._waiting: list[tuple[Film, Future[EpisodeRecord]]] = []
 
     def submit(self, film: Film) -> None:
         """Queue an episode; blocks while ``BACKLOG`` others wait."""
         if len(self._waiting) >= BACKLOG:
-            self._waiting[0].exception()
-        self._waiting.append(self._pool.submit(self._encode, film))
+            self._waiting[0][1].exception()
+        self._waiting.append((film, self._pool.submit(self._encode, film)))
 
     def _encode(self, film: Film) -> EpisodeRecord:
         name = video_path(film.spec, film.record)
-        try:
-            write_video(self.folder / name, film)
-        except Exception as error:  # a result is worth more than its video
-            text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-            return film.record.model_copy(update={"video_error": text})
+        for attempt in (1, 2):  # Ctrl-C in a terminal reaches the encoder, too
+            try:
+                self.incomplete.update(write_video(self.folder / name, film))
+            except Exception as error:  # a result is worth more than its video
+                text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+                if attempt == 2:
+                    return film.record.model_copy(update={"video_error": text})
+            else:
+                break
         return film.record.model_copy(update={"video": name})
 
-    def collect(self, wait: bool = False) -> list[EpisodeRecord]:
-        """Records whose videos are done; with ``wait`` all of them."""
-        done = [f for f in self._waiting if wait or f.done()]
-        self._waiting = [f for f in self._waiting if f not in done]
-        return [f.result() for f in done]
+    def wait(self, seconds: float | None = None) -> None:
+        """Until all videos are done, at most ``seconds``."""
+        wait([future for _, future in self._waiting], seconds)
 
-    def close(self) -> None:
+    def collect(self) -> list[EpisodeRecord]:
+        """Records whose videos are done."""
+        done: list[EpisodeRecord] = []
+        left: list[tuple[Film, Future[EpisodeRecord]]] = []
+        for film, future in self._waiting:
+            if future.done():
+                done.append(future.result())
+            else:
+                left.append((film, future))
+        self._waiting = left
+        return done
+
+    def abandon(self) -> list[EpisodeRecord]:
+        """Records of all that wait, without their videos, whatever the encoder is doing."""
+        left, self._waiting = self._waiting, []
+        why = {"video_error": "the run was stopped before it was encoded"}
+        return [future.result() if future.done() else film.record.model_copy(update=why) for film, future in left]
+
+    def close(self, wait: bool = True) -> None:
         """Stop; what still waits is dropped (its episodes have no record yet and are run again)."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=wait, cancel_futures=True)

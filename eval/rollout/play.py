@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,13 @@ from eval.backends import privileged, protocol
 from eval.backends.base import Image, Simulation, SimulationState
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
-from eval.rollout.actions import Notes, query
+from eval.records.turns import Turn
+from eval.rollout.actions import CheckedAction, Notes
+from eval.rollout.faults import Fault, PolicyFault, fault_of
 from eval.rollout.frames import Frames, private_frames
-from policies.base import EpisodeInfo, Observation, Policy, Proprio, RobotName
+from eval.rollout.interrupts import Interrupts
+from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
+from policies.base import EpisodeInfo, EpisodeResult, Observation, Policy, Proprio, RobotName
 
 SLOTS = 2
 """Images kept of an episode of which only the present one matters: the policy may still read one while the next is written."""
@@ -75,18 +78,6 @@ def _plain(value: object) -> object:
 # ---- where the policy is ---------------------------------------------------------------------------------------------
 
 
-class PolicyNeeds(NamedTuple):
-    """What a policy must be shown; a policy that does not say is shown images and no privileged state."""
-
-    image: bool
-    privileged: bool
-
-    @classmethod
-    def of(cls, policy: Policy) -> PolicyNeeds:
-        """Read from the policy's class attributes."""
-        return cls(bool(getattr(policy, "needs_image", True)), bool(getattr(policy, "needs_privileged", False)))
-
-
 @dataclass(frozen=True)
 class Finished:
     """An episode that ended, with its images if they were kept."""
@@ -99,24 +90,41 @@ class Finished:
     """Success flag after the reset and after each step."""
     notes: tuple[Notes, ...] = ()
     """What the policy noted at each of the last steps."""
+    commands: tuple[tuple[float, ...], ...] = ()
+    """What was played: (7,) a step."""
+    terminates: tuple[bool, ...] = ()
+    """At which steps the policy said done."""
+    fault: Fault | None = None
+    """Why there is no verdict."""
 
 
 @dataclass
 class Progress:
     """What is known of an episode under way."""
 
-    spec: EpisodeSpec
+    turn: Turn
     attempt: int = 1
     started: float = field(default_factory=time.monotonic)
     flags: list[bool] = field(default_factory=list)
     """Success flag after each control step; the first entry belongs to the reset."""
     instruction: str = ""
     stats: dict[str, bool | int | float | str] = field(default_factory=dict)
+    commands: list[tuple[float, ...]] = field(default_factory=list)
+    """What the policy answered so far."""
+    terminates: list[bool] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.spec, self.name = self.turn.spec, self.turn.key.name
 
     def note(self, state: protocol.State) -> None:
         """Take in the next state."""
         self.flags.append(state.success)
         self.instruction, self.stats = state.instruction, json.loads(state.episode_stats)
+
+    def answered(self, action: CheckedAction) -> None:
+        """Take in what is played next."""
+        self.commands.append(action.command)
+        self.terminates.append(action.terminate)
 
     def record(self, error: str | None = None) -> EpisodeRecord:
         """What is known of the episode now; with ``error`` it has no verdict."""
@@ -124,6 +132,7 @@ class Progress:
         last = bool(after_actions) and after_actions[-1]
         return EpisodeRecord(
             id=self.spec.id,
+            repeat=self.turn.repeat,
             task=self.spec.task,
             setting=self.spec.setting,
             variant=self.spec.variant,
@@ -139,39 +148,84 @@ class Progress:
             error=error,
         )
 
+    def finished(
+        self,
+        fault: Fault | None = None,
+        frames: NDArray[np.uint8] | None = None,
+        notes: tuple[Notes, ...] = (),
+        attempt: str = "",
+    ) -> Finished:
+        """The end of the episode; with ``fault`` without a verdict, and with ``attempt`` after its text."""
+        record = self.record(None if fault is None else fault.text + attempt)
+        played = slice(record.steps)  # the world may have died of the last one
+        return Finished(
+            spec=self.spec,
+            record=record,
+            frames=frames,
+            flags=tuple(self.flags),
+            notes=notes,
+            commands=tuple(self.commands[played]),
+            terminates=tuple(self.terminates[played]),
+            fault=fault,
+        )
 
-def episode_info(spec: EpisodeSpec) -> EpisodeInfo:
+    @property
+    def info(self) -> EpisodeInfo:
+        """What a policy learns of the episode."""
+        return info_of(self.turn)
+
+
+def info_of(turn: Turn) -> EpisodeInfo:
     """What a policy learns of an episode that is about to begin."""
+    spec = turn.spec
     return EpisodeInfo(
-        episode=spec.id,
+        episode=turn.key.name,
         task=spec.task,
-        robot=_robot(spec),
+        robot=robot_of(spec),
         instruction=spec.instruction,
         max_steps=spec.max_steps,
         control_freq=spec.control_freq,
-        seed=spec.seed,
+        seed=turn.seed,
+        repeat=turn.repeat,
     )
 
 
-def observe(spec: EpisodeSpec, state: protocol.State, frames: Frames | None, needs: PolicyNeeds) -> Observation:
+def result_of(record: EpisodeRecord) -> EpisodeResult:
+    """What a policy learns of the end of an episode."""
+    return EpisodeResult(record.status, record.steps, record.error)
+
+
+KEPT_IMAGE = "a kept image"
+"""What is noticed by :func:`keeping_fault`."""
+
+
+def keeping_fault(frames: Frames | None, step: int) -> Fault | None:
+    """Of a policy that still holds an image which the one of ``step`` has replaced, and so may see a wrong history.
+
+    It costs no verdict: whether the policy ever looks at that image is its own affair.
+    """
+    if frames is None or not frames.is_kept(step):
+        return None
+    text = "policy keeps observation.image of an earlier step, which shows another one by now; keep observation.image.copy()"
+    return fault_of(PolicyFault(text))
+
+
+def observe(episode: Progress, state: protocol.State, frames: Frames | None, needs: PolicyNeeds) -> Observation:
     """What a policy is shown of a state; the image is the frames' own memory, read-only."""
-    image = None
-    if needs.image and frames is not None:
-        image = frames.slot(state.step)
-        image.flags.writeable = False  # the same bytes go into the video
     tcp = np.array(state.tcp_pose, np.float32)
     return Observation(
-        episode=spec.id,
+        episode=episode.name,
         step=state.step,
-        robot=_robot(spec),
+        robot=robot_of(episode.spec),
         instruction=state.instruction,
-        image=image,
+        image=frames.lend(state.step) if needs.image and frames is not None else None,
         proprio=Proprio(tcp[:3], tcp[3:], state.gripper_opening, np.array(state.qpos, np.float32)),
         privileged=None if state.privileged is None else privileged.from_message(state.privileged),
     )
 
 
-def _robot(spec: EpisodeSpec) -> RobotName:
+def robot_of(spec: EpisodeSpec) -> RobotName:
+    """What policies call the robot of an episode."""
     return "google_robot" if spec.robot_family == "google_robot" else "widowx"
 
 
@@ -183,18 +237,24 @@ def play_episode(simulation: Simulation, policy: Policy, spec: EpisodeSpec) -> F
 
     The record has no verdict if the policy fails; what the simulation raises is passed on.
     """
-    needs, player, progress, frames = PolicyNeeds.of(policy), EpisodePlayer(simulation), Progress(spec), None
-    policy.reset([episode_info(spec)])
-    if needs.image:
-        frames = private_frames(SLOTS, *simulation.image_size(spec))
-    state = player.begin(spec, None if frames is None else frames.slot(0), needs.privileged)
-    progress.note(state)
-    while not state.done:
-        result = query(policy, [observe(spec, state, frames, needs)])
-        if spec.id in result.faults:
-            return Finished(spec, progress.record(result.faults[spec.id]), flags=tuple(progress.flags))
-        action = result.actions[spec.id]
-        image = None if frames is None else frames.slot(state.step + 1)
-        state = player.step(protocol.Step(action.command, action.terminate), image)
-        progress.note(state)
-    return Finished(spec, progress.record(), flags=tuple(progress.flags))
+    needs, player, episode, frames = PolicyNeeds.of(policy), EpisodePlayer(simulation), Progress(Turn(spec)), None
+    with Interrupts() as interrupts, PolicyCalls(interrupts, policy) as calls:
+        fault = calls.reset(episode.info)
+        if fault is not None:
+            return episode.finished(fault)
+        if needs.image:
+            frames = private_frames(SLOTS, *simulation.image_size(spec))
+        state = player.begin(spec, None if frames is None else frames.slot(0), needs.privileged)
+        episode.note(state)
+        while not state.done:
+            answer = calls.act([observe(episode, state, frames, needs)])
+            if fault := answer.faults.get(episode.name):
+                break
+            action = answer.actions[episode.name]
+            episode.answered(action)
+            image = None if frames is None else frames.slot(state.step + 1)
+            state = player.step(protocol.Step(action.command, action.terminate), image)
+            episode.note(state)
+        finished = episode.finished(fault)
+        calls.end(episode.info, result_of(finished.record))
+    return finished

@@ -49,6 +49,11 @@ class Worker:
 class WorkerLost(Exception):
     """A worker died, hung or raised; the text says which."""
 
+    def __init__(self, text: str, traceback: str = "") -> None:
+        super().__init__(text)
+        self.traceback = traceback
+        """Of what it raised."""
+
 
 Report = protocol.State | protocol.WorldChanged | protocol.Ready | WorkerLost
 """What the loop hears of a worker."""
@@ -105,7 +110,7 @@ class Pool:
         if isinstance(message, protocol.Refused):
             raise UserError(message.reason)
         if isinstance(message, protocol.EpisodeFailed):
-            raise WorkerLost(message.error)
+            raise WorkerLost(message.error, message.traceback)
         if isinstance(message, protocol.Ready):
             worker.ready, self._failed_starts = True, 0
         elif not isinstance(message, protocol.State):
@@ -133,6 +138,11 @@ class Pool:
         """Kill what is left of a worker and start a fresh one in its place."""
         _kill(worker)
         self.workers[self.workers.index(worker)] = self._start()
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        for worker in self.workers:
+            worker.process.kill()
 
     def close(self) -> None:
         """Ask idle workers to stop, kill the others."""

@@ -1,15 +1,19 @@
-"""Keeps what a rollout produces: records and world in the run folder, videos through the encoder."""
+"""Keeps what a rollout produces: records, world, actions and faults in the run folder, videos through the encoder."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
-from eval.episode import EpisodeSpec
 from eval.records.folder import RunFolder
 from eval.records.header import WorldRecord
 from eval.records.results import EpisodeRecord
+from eval.records.turns import Turn, turns_of
 from eval.records.videos import Film, VideoQueue, VideoRule
 from eval.records.worlds import merge_worlds
+from eval.rollout.fault_log import FaultLog
+from eval.rollout.faults import Fault
+from eval.rollout.kept_actions import KeptActions
 from eval.rollout.play import Finished
 
 Listener = Callable[[EpisodeRecord], None]
@@ -19,14 +23,20 @@ Listener = Callable[[EpisodeRecord], None]
 class FolderRecorder:
     """The recorder of a run that has a folder."""
 
-    def __init__(self, folder: RunFolder, videos: VideoRule, listener: Listener | None) -> None:
+    def __init__(self, folder: RunFolder, videos: VideoRule, listener: Listener | None, keep_actions: bool = True) -> None:
         self.folder, self.rule, self.listener = folder, videos, listener
-        self.filmed = videos.film(folder.plan)
+        self.filmed = videos.film(turns_of(folder.plan, folder.header.repeats))
         self.videos = VideoQueue(folder.path)
+        self.actions = KeptActions(folder.path, keep_actions)
+        self.faults = FaultLog(folder.path)
+        self.appended = 0
+        """Records that this session wrote."""
+        self.unfilmed: list[EpisodeRecord] = []
+        """Records of this session that lack a video which was asked for."""
 
-    def wants_film(self, spec: EpisodeSpec) -> bool:
+    def wants_film(self, turn: Turn) -> bool:
         """Whether the images of this episode may be needed when it ends."""
-        return spec.id in self.filmed
+        return turn.key in self.filmed
 
     def wants_policy_view(self) -> bool:
         """Whether a film shows what the policy noted, too."""
@@ -40,23 +50,41 @@ class FolderRecorder:
             self.folder.write_header(self.folder.header.model_copy(update={"world": merged}))
 
     def finished(self, episode: Finished) -> None:
-        """Make the episode durable, after its video if it gets one."""
-        if episode.frames is not None and self.rule.keep(episode.record):
-            self.videos.submit(Film(episode.spec, episode.record, episode.frames, episode.flags, episode.notes))
+        """Make the episode durable, after its actions and its video if it gets one."""
+        record = episode.record
+        if episode.fault is not None:
+            self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
+        self.actions.write(record.key, episode.commands, episode.terminates)
+        if record.key not in self.filmed or not self.rule.keep(record):
+            self._append(record)
+        elif episode.frames is None:
+            self._append(record.model_copy(update={"video_error": "there was no image yet"}))
         else:
-            self._append(episode.record)
+            self.videos.submit(Film(episode.spec, record, episode.frames, episode.flags, episode.notes))
+
+    def noticed(self, fault: Fault, turn: Turn, where: str) -> None:
+        """Something failed that took no verdict."""
+        self.faults.notice(fault, turn, where)
 
     def tick(self) -> None:
         """Take in the videos that are done."""
         for record in self.videos.collect():
             self._append(record)
 
-    def drain(self) -> None:
-        """Wait for the videos that are not."""
-        for record in self.videos.collect(wait=True):
+    def keep_filmed(self) -> None:
+        """Keep the results that wait for their videos, with those that are done, and encode no more."""
+        for record in self.videos.abandon():
             self._append(record)
+        self.videos.close(wait=False)
 
     def _append(self, record: EpisodeRecord) -> None:
+        before = self.folder.records.get(record.key)
         self.folder.append(record)
+        self.appended += 1
+        if record.video_error is not None:
+            self.unfilmed.append(record)
+        if before is not None and before.video is not None and before.video != record.video:
+            with contextlib.suppress(OSError):
+                (self.folder.path / before.video).unlink()  # of the try that this one replaces
         if self.listener is not None:
             self.listener(record)

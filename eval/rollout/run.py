@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import hashlib
+import math
 import os
 import re
 import sys
@@ -17,29 +18,26 @@ from eval.backends.base import Backend
 from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.plan.shards import parse_shard, take_shard
-from eval.records.folder import RunData, RunFolder, load_run, plan_hash
-from eval.records.header import Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
+from eval.plan.shards import take_shard
+from eval.records.folder import RunData, RunFolder, load_run
 from eval.records.options import RunOptions
-from eval.records.provenance import new_session
 from eval.records.results import EpisodeRecord
-from eval.records.tables import write_tables
+from eval.records.turns import turns_of
 from eval.records.videos import VideoRule
+from eval.rollout.closing import Closing
+from eval.rollout.header import new_header as new_header
+from eval.rollout.header import shard_record, user_tasks_of
+from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
-from eval.rollout.play import PolicyNeeds, episode_info
+from eval.rollout.play import info_of
+from eval.rollout.policy_calls import PolicyCalls
+from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
-from eval.tasks.loading import user_task_text
+from eval.rollout.session import ActiveRun
+from eval.rollout.stopping import StopRule
 from policies.base import Policy
-from policies.registry import (
-    PolicyDescriptionError,
-    check_episodes,
-    class_name,
-    describe,
-    load_policy,
-    one_line,
-    require_policy,
-)
+from policies.registry import class_name
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -115,7 +113,8 @@ def run(
             described in :mod:`eval.backends.base`.
 
     Returns:
-        The finished run as read from disk.
+        The run as read from disk. ``header.sessions[-1].outcome`` says whether it was played to its end or stopped because
+        the policy failed again and again; why is on stderr and in ``errors.log``.
 
     Raises:
         UserError: what the caller can fix. ``KeyboardInterrupt`` passes through; what was finished before is on disk in
@@ -138,6 +137,10 @@ class Session:
     shard: str | None = None
     on_start: OnStart | None = None
     listener: Listener | None = None
+    status: Status | None = None
+    """Told what the run waits for, where it waits for long."""
+    on_end: Callable[[Closing], None] | None = None
+    """Told what is to be said at the end; None: it is printed on stderr."""
 
 
 def play(
@@ -158,10 +161,7 @@ def play(
         UserError: as of :func:`run`.
     """
     session = session or Session()
-    if not plan:
-        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
-    if options.workers is not None and options.workers < 1:
-        raise UserError(f"--workers {options.workers} is not possible; give 1 or more.")
+    _check(plan, options)
     rule = VideoRule.parse(options.video)
     if options.world == OWN:
         options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
@@ -169,124 +169,58 @@ def play(
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
     given = session.out or default_out(options.policy)
     out = given.absolute()  # a policy may change the working folder
-    loaded = load_policy(options.policy, options.policy_args) if player is None else require_policy(player, options.policy)
-    try:
-        check_episodes(loaded, [episode_info(spec) for spec in part])
-        shard = None if session.shard is None else _shard_record(plan, session.shard, options)
-        header = new_header(part, options, loaded, backend.identity).model_copy(update={"shard": shard})
-        with RunFolder(out, part, header) as folder:
-            folder.keep_tasks(_user_tasks(part))
-            recorder = FolderRecorder(folder, rule, session.listener)
-            left = folder.open_episodes(options.retry_errored)
-            if session.on_start is not None:
-                session.on_start(given, list(folder.records.values()))
-            settings = WorkerSettings(backend, options.workers or default_workers(len(left)), options.watchdog)
-            _play(Rollout(left, loaded, settings, recorder), recorder)
-    finally:
-        if player is None:
-            _close(loaded, options.policy)
+    with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
+        active = ActiveRun(calls, given, player is None, session.on_end or _print_closing)
+        with PolicyWatch(calls, options.watchdog, session.status, active.last_words):
+            loaded = calls.make(options.policy, options.policy_args) if player is None else calls.require(options.policy)
+            try:
+                calls.check_episodes(options.policy, [info_of(turn) for turn in turns_of(part, options.repeat)])
+                description = calls.describe(options.policy, options.policy_args)
+                header = new_header(part, options, loaded, backend.identity, description)
+                if session.shard is not None:
+                    header = header.model_copy(update={"shard": shard_record(plan, session.shard, options)})
+                with RunFolder(out, part, header) as folder:
+                    folder.keep_tasks(user_tasks_of(part))
+                    recorder = FolderRecorder(folder, rule, session.listener, not options.no_actions)
+                    left = folder.open_episodes(options.retry_errored)
+                    if session.on_start is not None:
+                        replayed = {turn.key for turn in left}
+                        session.on_start(given, [r for key, r in folder.records.items() if key not in replayed])
+                    workers = min(options.workers or default_workers(len(left)), max(1, len(left)))
+                    settings = WorkerSettings(backend, workers, options.watchdog)
+                    stopping = StopRule(options.stop_after, options.fail_on_error)
+                    active.play(Rollout(left, calls, settings, recorder, stopping), recorder)
+            finally:
+                if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
+                    _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
     return load_run(given if given.absolute() == out else out)
 
 
-def _close(policy: Policy, name: str) -> None:
-    """A fault here comes after the last result: it costs a line, not the table."""
-    try:
-        policy.close()
-    except (Exception, SystemExit) as error:
-        print(f"simpler-eval: close() of {name} failed: {one_line(error)}", file=sys.stderr)
+def _check(plan: Sequence[EpisodeSpec], options: RunOptions) -> None:
+    """Raises UserError for numbers that make no sense."""
+    if not plan:
+        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
+    for name, value, least in (
+        ("--workers", options.workers, 1),
+        ("--repeat", options.repeat, 1),
+        ("--stop-after", options.stop_after, 1),
+    ):
+        if value is not None and value < least:
+            raise UserError(f"{name} {value} is not possible; give {least} or more.")
+    if not 0 < options.watchdog < math.inf:
+        raise UserError(f"--watchdog {options.watchdog:g} is not possible; give seconds above 0, such as 300.")
+
+
+def _print_closing(closing: Closing) -> None:
+    for line in closing.lines:
+        _print(line)
+
+
+def _print(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        print(line, file=sys.stderr)
 
 
 def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:
     """How the world of these options is reached. Raises UserError if it cannot play the plan here."""
     return find_backend(options.world, options.world_python, options.packs, options.rt, plan)
-
-
-def new_header(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy, world: WorldIdentity) -> RunHeader:
-    """``run.json`` as a run of these episodes begins.
-
-    Args:
-        plan: what is played.
-        options: how.
-        player: by whom.
-        world: where.
-
-    Raises:
-        UserError: the policy does not describe itself properly, or the files of the plan cannot be read.
-    """
-    description = describe(player, options.policy, options.policy_args)
-    if not PolicyNeeds.of(player).image:
-        world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
-    return RunHeader(
-        identity=RunIdentity(
-            world=world,
-            assets=_assets_identity(plan, options),
-            tasks={name: _digest(text) for name, text in _user_tasks(plan).items()},
-            policy=description.identity,
-        ),
-        policy=description,
-        options=options,
-        sessions=(new_session(options).model_copy(update={"policy_code": description.code}),),
-        rendered=_rendered(player, VideoRule.parse(options.video)),
-        plan_hash=plan_hash(plan),
-        episodes=len(plan),
-        seeds=tuple(sorted({spec.seed for spec in plan})),
-    )
-
-
-def _assets_identity(plan: Sequence[EpisodeSpec], options: RunOptions) -> str | None:
-    """Digest of the files that our own world would load; other worlds read files of their own."""
-    if options.world != OWN:
-        return None
-    from eval.assets.identity import assets_identity
-
-    return assets_identity(plan, options.packs)
-
-
-def _shard_record(plan: Sequence[EpisodeSpec], shard: str, options: RunOptions) -> ShardRecord:
-    number, of = parse_shard(shard)
-    assets = _assets_identity(plan, options)
-    return ShardRecord(shard=f"{number}/{of}", episodes=len(plan), plan_hash=plan_hash(plan), assets=assets)
-
-
-def _user_tasks(plan: Sequence[EpisodeSpec]) -> dict[str, str]:
-    """Text of every task file of the user's that the plan was made with, by name."""
-    return {task: text for task in sorted({spec.task for spec in plan}) if (text := user_task_text(task)) is not None}
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _rendered(player: Policy, videos: VideoRule) -> Rendered:
-    """Of which episodes images are rendered: a policy that needs none is played without."""
-    if PolicyNeeds.of(player).image:
-        return "all episodes"
-    return "nothing" if videos.kind == "none" else "filmed episodes"
-
-
-def _play(rollout: Rollout, recorder: FolderRecorder) -> None:
-    """Play to the end, or until something stops it; videos, record and tables are completed in both cases."""
-    folder = recorder.folder
-    options = folder.header.options
-    try:
-        rollout.play()
-    finally:
-        recorder.drain()  # of a stopped run too: these episodes are played, only their videos are on the way
-        recorder.videos.close()
-        stopped = sys.exception() is not None
-        try:
-            _describe_again(rollout.policy, folder)
-            write_tables(RunData(folder.path, folder.header, folder.plan, dict(folder.records)), options.partial)
-        except UserError:
-            if not stopped:  # otherwise what stopped the run matters more
-                raise
-
-
-def _describe_again(policy: Policy, folder: RunFolder) -> None:
-    """Record what the policy counted meanwhile; one that can no longer describe itself keeps its first description."""
-    options = folder.header.options
-    try:
-        description = describe(policy, options.policy, options.policy_args)
-    except PolicyDescriptionError:
-        return
-    folder.write_header(folder.header.model_copy(update={"policy": description}))

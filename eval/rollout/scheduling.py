@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from eval.episode import EpisodeSpec
+from eval.records.turns import Turn
 from eval.sim.contents import SettlingInputs, settling_inputs
 
 
@@ -31,33 +32,33 @@ def files_of(spec: EpisodeSpec) -> Files:
 class EpisodeQueue:
     """Episodes waiting, by files and by how their objects settle; a retried one comes first."""
 
-    def __init__(self, specs: Iterable[EpisodeSpec]) -> None:
-        self._retries: deque[tuple[EpisodeSpec, int]] = deque()
-        self._waiting: dict[Files, dict[SettlingInputs, deque[EpisodeSpec]]] = {}
-        for spec in specs:
-            group = self._waiting.setdefault(files_of(spec), {})
-            group.setdefault(settling_inputs(spec), deque()).append(spec)
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self._retries: deque[tuple[Turn, int]] = deque()
+        self._waiting: dict[Files, dict[SettlingInputs, deque[Turn]]] = {}
+        for turn in turns:
+            group = self._waiting.setdefault(files_of(turn.spec), {})
+            group.setdefault(settling_inputs(turn.spec), deque()).append(turn)
 
     def __len__(self) -> int:
         return len(self._retries) + sum(len(alike) for group in self._waiting.values() for alike in group.values())
 
-    def put_back(self, spec: EpisodeSpec, attempt: int) -> None:
+    def put_back(self, turn: Turn, attempt: int) -> None:
         """Queue an episode for its next attempt."""
-        self._retries.append((spec, attempt))
+        self._retries.append((turn, attempt))
 
-    def take(self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]) -> tuple[EpisodeSpec, int]:
+    def take(self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]) -> tuple[Turn, int]:
         """Next (episode, attempt) for a worker that played ``last`` while others play the episodes ``elsewhere``."""
         if self._retries:
             return self._retries.popleft()
         files = self._choose_files(last, elsewhere)
         group = self._waiting[files]
         inputs = self._choose_settling(group, last, elsewhere)
-        spec = group[inputs].popleft()
+        turn = group[inputs].popleft()
         if not group[inputs]:
             del group[inputs]
         if not group:
             del self._waiting[files]
-        return spec, 1
+        return turn, 1
 
     def _choose_files(self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]) -> Files:
         """Those the worker has loaded, else those of which most is left for each who plays them."""
@@ -69,7 +70,7 @@ class EpisodeQueue:
 
     @staticmethod
     def _choose_settling(
-        group: dict[SettlingInputs, deque[EpisodeSpec]], last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]
+        group: dict[SettlingInputs, deque[Turn]], last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]
     ) -> SettlingInputs:
         """What the worker has settled, else the first that no other worker is at."""
         if last is not None and settling_inputs(last) in group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from multiprocessing.connection import Connection
 
 from eval.backends import protocol
@@ -38,7 +39,8 @@ def worker_main(connection: Connection, worker: OwnWorker, render_threads: int, 
         protocol.send(connection, protocol.Refused(str(error)))
     except Exception as error:  # whatever a world raises is the episode's fate, not the run's
         reason = None if kind is None else kind.refusal(error)
-        protocol.send(connection, protocol.Refused(reason) if reason else protocol.EpisodeFailed(protocol.one_line(error)))
+        failed = protocol.EpisodeFailed(protocol.one_line(error), traceback.format_exc(limit=-60)[-20_000:])
+        protocol.send(connection, protocol.Refused(reason) if reason else failed)
 
 
 class _Session:

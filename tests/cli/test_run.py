@@ -16,7 +16,7 @@ def test_a_run_without_packs_goes_on_without_packs_whatever_the_environment_says
     (tmp_path / "run/run.json").write_text(header.model_copy(update={"options": options}).model_dump_json())
     asked = []
 
-    def play(plan, options, path):
+    def play(plan, options, path, show):
         asked.append(options)
         return load_run(path)
 

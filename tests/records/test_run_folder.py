@@ -41,7 +41,7 @@ def test_continues_by_episode_id(tmp_path, plan):
     with RunFolder(tmp_path / "run", plan, header_of(plan)) as run:
         run.append(record_of(plan[1]))
     with RunFolder(tmp_path / "run", plan, header_of(plan)) as run:
-        assert [s.index for s in run.open_episodes()] == [0, 2, 3, 4, 5]
+        assert [turn.spec.index for turn in run.open_episodes()] == [0, 2, 3, 4, 5]
     assert load_run(tmp_path / "run").plan == tuple(plan)
 
 
@@ -171,8 +171,8 @@ def test_a_session_more_is_recorded_with_its_own_options(tmp_path, plan):
     ("old", "new", "words"),
     [
         ('"schema_version": 2', '"schema_version": 3', r"another version of simpler-eval \(3\)"),
-        ('"episodes": 6', '"episodes": "six"', "is damaged .episodes: "),
-        ('"episodes": 6', '"surprise": 1, "episodes": 6', r"more than this version of simpler-eval knows \(surprise\)"),
+        ('\n  "episodes": 6', '\n  "episodes": "six"', "is damaged .episodes: "),
+        ('\n  "episodes": 6', '\n  "surprise": 1, "episodes": 6', r"more than this version of simpler-eval knows \(surprise\)"),
         ("{", "[", "is damaged"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.results import EpisodeRecord
+from eval.records.turns import turns_of
 from eval.records.videos import BAR, Film, VideoQueue, VideoRule, caption, video_path, write_video
 
 MakeSpec = Callable[..., EpisodeSpec]
@@ -50,6 +52,12 @@ def test_what_a_user_may_ask_for(text: str, kind: str, first: int, view: bool) -
     assert VideoRule.parse(text) == VideoRule(kind, first, view)
 
 
+@pytest.mark.parametrize("text", ["first:0", "none,policy-view"])
+def test_a_wish_without_effect_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="films nothing"):
+        VideoRule.parse(text)
+
+
 @pytest.mark.parametrize("text", ["", "some", "first", "first:x", "all,failures", "first:-1"])
 def test_another_wish_is_one_line_with_the_choices(text: str) -> None:
     with pytest.raises(UserError, match="all, failures, first:N") as error:
@@ -59,10 +67,11 @@ def test_another_wish_is_one_line_with_the_choices(text: str) -> None:
 
 def test_which_episodes_are_filmed_and_kept(make_spec: MakeSpec) -> None:
     plan = [make_spec(index, task=task) for task in ("a", "b") for index in range(3)]
-    every = {spec.id for spec in plan}
-    assert VideoRule.parse("none").film(plan) == set()
-    assert VideoRule.parse("all").film(plan) == VideoRule.parse("failures").film(plan) == every
-    assert VideoRule.parse("first:2").film(plan) == {plan[i].id for i in (0, 1, 3, 4)}, "two of each task"
+    turns = [*turns_of(plan, 2)]
+    every = {turn.key for turn in turns}
+    assert VideoRule.parse("none").film(turns) == set()
+    assert VideoRule.parse("all").film(turns) == VideoRule.parse("failures").film(turns) == every
+    assert VideoRule.parse("first:2").film(turns) == {turns[i].key for i in (0, 1, 3, 4)}, "two of each task"
     failures = VideoRule.parse("failures")
     assert [failures.keep(record_of(plan[0], status)) for status in ("success", "failure", "errored")] == [False, True, True]
 
@@ -71,6 +80,8 @@ def test_a_path_names_task_variant_index_and_outcome(make_spec: MakeSpec) -> Non
     spec = make_spec(7, variant="standing/camera=alt 1")
     path = video_path(spec, record_of(spec, "failure"))
     assert path == f"videos/fake_task/visual_matching_standing_camera=alt_1/007_failure_{spec.id}.mp4"
+    repeated = record_of(spec, "failure").model_copy(update={"repeat": 2})
+    assert video_path(spec, repeated) == path.replace(".mp4", "-r2.mp4")
 
 
 def test_the_caption_stands_below_the_image_and_leaves_it_alone() -> None:
@@ -105,12 +116,34 @@ def test_what_a_policy_saw_stands_beside_the_image(make_spec: MakeSpec, tmp_path
     assert abs(float(frames[0][:HEIGHT, :WIDTH].mean()) - 200) < 5
 
 
+RED = np.zeros((40, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        (["images"], ["Action.notes: they are a list, not a mapping with images, labels and values"]),
+        ({"images": [RED[..., 0]]}, ["Action.notes: images[0] has shape (40, 40), not (H, W, 3)"]),
+        ({"images": [RED / 255]}, ["Action.notes: images[0] holds float64 values, not uint8 from 0 to 255"]),
+        ({"values": ["up"]}, ["Action.notes: could not convert string to float: 'up'"]),
+        ({"prompt": "pick"}, ["policy-view: Action.notes holds neither images nor values"]),
+        ({"images": [RED, RED, RED]}, ["policy-view: 2 of 3 images were shown"]),
+        ({"images": [RED.astype(int)], "labels": (1, 2)}, []),
+    ],
+)
+def test_what_of_the_policy_view_could_not_be_shown_is_said(make_spec: MakeSpec, tmp_path: Path, notes: Any, said: Any) -> None:
+    film = film_of(make_spec(0), steps=2)
+    assert write_video(tmp_path / "a.mp4", Film(film.spec, film.record, film.frames, film.flags, [notes] * 2)) == said
+    assert len(decoded(tmp_path / "a.mp4")) == 3
+
+
 def test_the_queue_gives_back_records_that_name_their_videos(make_spec: MakeSpec, tmp_path: Path) -> None:
     queue = VideoQueue(tmp_path)
     specs = [make_spec(index) for index in range(5)]
     for spec in specs:
         queue.submit(film_of(spec))
-    records = queue.collect(wait=True)
+    queue.wait()
+    records = queue.collect()
     queue.close()
     assert sorted(record.id for record in records) == sorted(spec.id for spec in specs)
     assert all(record.video is not None and (tmp_path / record.video).stat().st_size > 500 for record in records)
@@ -121,7 +154,8 @@ def test_a_video_that_cannot_be_written_costs_no_result(make_spec: MakeSpec, tmp
     (tmp_path / "videos").write_text("a file where a folder should be")
     queue = VideoQueue(tmp_path)
     queue.submit(film_of(make_spec(0)))
-    (record,) = queue.collect(wait=True)
+    queue.wait()
+    (record,) = queue.collect()
     queue.close()
     assert record.status == "success"
     assert record.video is None

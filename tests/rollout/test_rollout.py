@@ -22,17 +22,6 @@ from policies.random import RandomPolicy
 from policies.registry import load_policy
 
 
-@pytest.fixture
-def play(tmp_path):
-    def play(plan, policy, **options):
-        marks = tmp_path / "marks"
-        marks.mkdir(exist_ok=True)
-        options = {"workers": 2, "out": tmp_path / "run", "assets": str(marks), **options}
-        return run(plan, policy, world="fake_world", **options)
-
-    return play
-
-
 def statuses(data):
     return [data.record(spec.id).status for spec in data.plan]
 

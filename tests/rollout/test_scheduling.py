@@ -7,18 +7,20 @@ from collections import defaultdict
 import pytest
 
 from eval.plan.suites import make_plan
+from eval.records.turns import Turn
 from eval.rollout.scheduling import EpisodeQueue, files_of
 from eval.sim.contents import settling_inputs
 
 
 def played_by(plan, workers):
     """Episodes of each worker, when all are equally fast."""
-    queue, last, played = EpisodeQueue(plan), dict.fromkeys(range(workers)), defaultdict(list)
+    queue, last, played = EpisodeQueue(map(Turn, plan)), dict.fromkeys(range(workers)), defaultdict(list)
     while len(queue):
         for worker in range(workers):
             if len(queue):
                 elsewhere = [spec for other, spec in last.items() if other != worker and spec is not None]
-                last[worker], attempt = queue.take(last[worker], elsewhere)
+                turn, attempt = queue.take(last[worker], elsewhere)
+                last[worker] = turn.spec
                 assert attempt == 1
                 played[worker].append(last[worker])
     return list(played.values())
@@ -37,11 +39,11 @@ def test_episodes_that_settle_alike_go_to_one_worker(workers, most):
 
 
 def test_a_retried_episode_comes_first(make_spec):
-    specs = [make_spec(i) for i in range(3)]
-    queue = EpisodeQueue(specs)
-    assert queue.take(None, []) == (specs[0], 1)
-    queue.put_back(specs[0], 2)
+    turns = [Turn(make_spec(i)) for i in range(3)]
+    queue = EpisodeQueue(turns)
+    assert queue.take(None, []) == (turns[0], 1)
+    queue.put_back(turns[0], 2)
     assert len(queue) == 3
-    assert queue.take(specs[0], []) == (specs[0], 2)
-    assert [queue.take(None, [])[0] for _ in range(2)] == specs[1:]
+    assert queue.take(turns[0].spec, []) == (turns[0], 2)
+    assert [queue.take(None, [])[0] for _ in range(2)] == turns[1:]
     assert len(queue) == 0

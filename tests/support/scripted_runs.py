@@ -35,16 +35,17 @@ def scripted_run(
     """
 
     class Script:
-        def __init__(self, specs, policy, settings, recorder):
-            self.specs, self.policy, self.recorder = specs, policy, recorder
+        def __init__(self, turns, calls, settings, recorder, stopping):
+            self.turns, self.recorder, self.stopping, self.pool = turns, recorder, stopping, None
 
         def play(self):
             if recorded is not None:
                 self.recorder.world(recorded)
             letters = dict(zip((spec.id for spec in plan), ends or "s" * len(plan), strict=True))
-            for spec in self.specs:
+            for spec, repeat in self.turns:
                 if letters[spec.id] != "-":
-                    self.recorder.finished(Finished(spec, _record(spec, ENDS[letters[spec.id]])))
+                    record = _record(spec, ENDS[letters[spec.id]]).model_copy(update={"repeat": repeat})
+                    self.recorder.finished(Finished(spec, record))
 
     with mock.patch("eval.rollout.run.Rollout", Script):
         options = {"world": "fake_world", **options}

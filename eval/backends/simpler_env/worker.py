@@ -144,7 +144,7 @@ def serve(descriptor: int, parent: int) -> None:
         return
     except Exception as error:  # whatever the simulator raises is the episode's fate, not the run's
         traceback.print_exc()
-        protocol.send(connection, protocol.EpisodeFailed(protocol.one_line(error)))
+        protocol.send(connection, protocol.EpisodeFailed(protocol.one_line(error), traceback.format_exc()[-20_000:]))
 
 
 class Session:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.plan.suites import make_plan
 from eval.rollout.run import run
-from policies.base import Action, EpisodeInfo, Observation, Policy, PolicyDescription
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
 from policies.registry import load_policy
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
@@ -63,6 +63,12 @@ class TimedPolicy:
         actions = self._policy.act(observations)
         self.batches.append((begin, time.perf_counter() - begin, len(observations)))
         return actions
+
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        """As the policy's, if it has one."""
+        method = getattr(self._policy, "end", None)
+        if callable(method):
+            method(episodes, results)
 
     def describe(self) -> PolicyDescription:
         """As the policy's."""

@@ -21,8 +21,12 @@ from eval.parity.recordings.expected import Expected, raster_keys, recorded_fram
 from eval.parity.recordings.files import recorded_keys
 from eval.parity.report import Check, ParityReport, select
 from eval.records.header import WorldIdentity, WorldRecord
+from eval.records.turns import Turn
+from eval.rollout.faults import Fault
+from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
 from eval.rollout.play import Finished
+from eval.rollout.policy_calls import PolicyCalls
 from eval.rollout.pool import WorkerSettings
 from policies.base import Action, EpisodeInfo, Observation, PolicyDescription
 
@@ -68,7 +72,8 @@ def _play(cases: Mapping[str, tuple[EpisodeSpec, Expected]], python: str, worker
         backend = RecordedEpisodes(WorldIdentity(name="simpler-env"), ForeignWorker(python, WORKER), cases)
         player = RecordedActions({name: case for name, (_, case) in chosen.items()}, with_images)
         settings = WorkerSettings(backend, max(1, min(workers, len(chosen))), WATCHDOG_SECONDS)
-        Rollout([spec for spec, _ in chosen.values()], player, settings, player).play()
+        with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
+            Rollout([Turn(spec) for spec, _ in chosen.values()], calls, settings, player).play()
 
 
 class RecordedEpisodes(Backend):
@@ -122,7 +127,7 @@ class RecordedActions:
     def close(self) -> None:
         """Holds nothing."""
 
-    def wants_film(self, spec: EpisodeSpec) -> bool:
+    def wants_film(self, turn: Turn) -> bool:
         """No."""
         return False
 
@@ -132,6 +137,9 @@ class RecordedActions:
 
     def world(self, record: WorldRecord) -> None:
         """Not kept."""
+
+    def noticed(self, fault: Fault, turn: Turn, where: str) -> None:
+        """Whatever fails here takes a verdict, too."""
 
     def tick(self) -> None:
         """Nothing waits."""

@@ -1,0 +1,209 @@
+"""Every call of the harness into a policy: whatever it does there is a fault of its own, Ctrl-C apart.
+
+A policy may raise anything, leave the process (``sys.exit``, ``os._exit``), answer nonsense, or not come back, which
+:mod:`eval.rollout.policy_watch` notices.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn, Self, TypeVar
+
+from eval.errors import UserError
+from eval.rollout.actions import CheckedAction, checked, listed
+from eval.rollout.faults import Fault, PolicyExited, PolicyFault, fault_of
+from eval.rollout.interrupts import Interrupts
+from policies.base import EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
+from policies.registry import check_episodes, describe, load_policy, require_policy
+
+Answer = TypeVar("Answer")
+MAKE, NEEDS, DESCRIBE, CHECK, RESET, ACT, END, CLOSE = (
+    "its constructor", "needs_image", "describe", "check_episodes", "reset", "act", "end", "close",
+)  # fmt: skip
+BEFORE = (MAKE, NEEDS, DESCRIBE, CHECK)
+"""Asked before an episode begins: what fails here can be fixed by the user, who gets one line."""
+
+leave, _PID = os._exit, os.getpid()
+"""The function itself, whatever stands in its place while a policy is called."""
+
+
+class PolicyNeeds(NamedTuple):
+    """What a policy must be shown; a policy that does not say is shown images and no privileged state."""
+
+    image: bool
+    privileged: bool
+
+    @classmethod
+    def of(cls, policy: Policy) -> PolicyNeeds:
+        """Read from the policy's class attributes."""
+        return cls(bool(getattr(policy, "needs_image", True)), bool(getattr(policy, "needs_privileged", False)))
+
+
+class Call(NamedTuple):
+    """A call that is under way."""
+
+    name: str
+    number: int
+    """1 for the first of its name."""
+    started: float
+
+    def __str__(self) -> str:
+        return self.name if self.name == MAKE else f"{self.name} (call {self.number})"
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """What came of one batch, by the name of the episode."""
+
+    actions: dict[str, CheckedAction] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+    """Why an episode cannot go on. If the whole batch failed, all of them have the same one: whose fault it was and what the
+    policy now remembers of the others cannot be known."""
+
+
+class PolicyFailed(Exception):
+    """A call came to nothing."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.text)
+        self.fault = fault
+
+
+class PolicyCalls:
+    """A policy behind a guard. Use as a context manager around everything that is asked of it.
+
+    ``policy`` is the object itself; one that is still to be made comes by :meth:`make`.
+    """
+
+    def __init__(self, interrupts: Interrupts, policy: Policy | None = None) -> None:
+        self.interrupts = interrupts
+        self.current: Call | None = None
+        self.counts: Counter[str] = Counter()
+        self.given_up = threading.Event()
+        """Set when the process is about to end under the policy: the thread that called it must not go on."""
+        self._policy = policy
+        self._thread = threading.get_ident()
+
+    @property
+    def policy(self) -> Policy:
+        """Whoever plays."""
+        if self._policy is None:
+            raise RuntimeError("the policy has not been made yet")
+        return self._policy
+
+    def __enter__(self) -> Self:
+        vars(os)["_exit"] = self._exit_instead
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        vars(os)["_exit"] = leave
+
+    # ---- what a run asks ---------------------------------------------------------------------------------------------
+
+    def make(self, text: str, options: Mapping[str, object]) -> Policy:
+        """Load the policy. Raises UserError whatever its constructor or its file does."""
+        self._policy = self._answer(MAKE, lambda: load_policy(text, options), f"Policy {text} cannot be made")
+        return self._policy
+
+    def require(self, name: str) -> Policy:
+        """The policy, if the object that was given is one. Raises UserError if not."""
+        return self._answer(
+            NEEDS, lambda: require_policy(self.policy, name), f"needs_image or needs_privileged of {name} failed"
+        )
+
+    def describe(self, name: str, args: Mapping[str, str]) -> PolicyDescription:
+        """What it says of itself. Raises UserError for anything that cannot be recorded."""
+        return self._answer(DESCRIBE, lambda: describe(self.policy, name, args), f"describe() of {name} failed")
+
+    def check_episodes(self, name: str, episodes: Sequence[EpisodeInfo]) -> None:
+        """Ask whether it can play these, if it has an opinion. Raises UserError if not."""
+        self._answer(CHECK, lambda: check_episodes(self.policy, episodes), f"check_episodes() of {name} failed")
+
+    def reset(self, episode: EpisodeInfo) -> Fault | None:
+        """Begin an episode."""
+        return self._fault_in(RESET, lambda: self.policy.reset([episode]))
+
+    def act(self, observations: Sequence[Observation]) -> BatchAnswer:
+        """One checked action an observation."""
+        answer = BatchAnswer()
+
+        def ask() -> None:
+            given = listed(self.policy.act(observations), len(observations))
+            for observation, action in zip(observations, given, strict=True):
+                try:
+                    answer.actions[observation.episode] = checked(action)
+                except PolicyFault as fault:
+                    answer.faults[observation.episode] = fault_of(fault)
+
+        fault = self._fault_in(ACT, ask)
+        return answer if fault is None else BatchAnswer(faults={o.episode: fault for o in observations})
+
+    def end(self, episode: EpisodeInfo, result: EpisodeResult) -> Fault | None:
+        """Tell it that an episode is over, if it wants to know."""
+
+        def tell() -> None:
+            method = getattr(self.policy, "end", None)
+            if callable(method):
+                method([episode], [result])
+
+        return self._fault_in(END, tell)
+
+    def close(self) -> Fault | None:
+        """Let it free what it holds."""
+        return self._fault_in(CLOSE, self.policy.close)
+
+    # ---- the guard ---------------------------------------------------------------------------------------------------
+
+    def _answer(self, name: str, function: Callable[[], Answer], problem: str) -> Answer:
+        try:
+            return self._call(name, function)
+        except PolicyFailed as failed:
+            raise UserError(f"{problem}: {failed.fault.text}.") from failed
+
+    def _fault_in(self, name: str, function: Callable[[], object]) -> Fault | None:
+        try:
+            self._call(name, function)
+        except PolicyFailed as failed:
+            return failed.fault
+        return None
+
+    def _call(self, name: str, function: Callable[[], Answer]) -> Answer:
+        """``function()``. Raises PolicyFailed for whatever it raises but UserError, and what a signal raised meanwhile."""
+        self.counts[name] += 1
+        before = self.interrupts.raised
+        fault: Fault | None = None
+        try:
+            self.current = Call(name, self.counts[name], time.monotonic())
+            try:
+                answer = function()
+            finally:
+                self.current = None
+        except BaseException as error:
+            if isinstance(error, UserError) and name in BEFORE:
+                raise  # it has its own words for what the user can fix
+            if isinstance(error, KeyboardInterrupt) and not self.interrupts.in_charge:
+                raise  # it may well be the user's
+            fault = fault_of(error)
+        while self.given_up.is_set():  # another thread is writing the run's last words
+            time.sleep(0.05)
+        if self.interrupts.raised is not before and self.interrupts.raised is not None:
+            raise self.interrupts.raised  # whatever the policy made of it
+        if fault is not None:
+            raise PolicyFailed(fault)
+        return answer
+
+    def _exit_instead(self, status: int) -> NoReturn:
+        """In the place of ``os._exit``, which would end the run without a word; forked processes do as they wish."""
+        if os.getpid() == _PID and self.current is not None and threading.get_ident() == self._thread:
+            raise PolicyExited(f"os._exit({status})")
+        if os.getpid() == _PID and threading.get_ident() != self._thread:
+            said = f"simpler-eval: a thread of the policy ended the process with os._exit({status})"
+            print(f"{said}; what is done is kept, --resume goes on.", file=sys.stderr)
+            leave(status or 1)
+        leave(status)

@@ -1,0 +1,86 @@
+"""What a log file shows of a run, and how it counts."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import eval.cli.display
+from eval.cli.display import RunProgress
+from eval.cli.estimate import Estimate, duration, size
+from eval.records.results import EpisodeRecord
+from eval.records.turns import turns_of
+from eval.records.videos import VideoRule
+
+
+def record(spec, status="success", **more):
+    return EpisodeRecord(id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant, status=status, **more)
+
+
+@pytest.fixture
+def watch(make_spec, tmp_path):
+    """A run of four episodes of 5 steps, watched in a file."""
+    plan, file = [make_spec(index) for index in range(4)], io.StringIO()
+    estimate = Estimate(turns_of(plan, 1), VideoRule.parse("all"))
+    return plan, RunProgress(Console(file=file, width=200), "mine", len(plan), estimate), file
+
+
+def test_a_log_file_gets_a_line_now_and_then_and_nothing_else(watch, monkeypatch, tmp_path):
+    monkeypatch.setattr(eval.cli.display, "LINE_SECONDS", 0.1)
+    plan, progress, file = watch
+    with progress:
+        progress.begin(Path("results/x"), [])
+        progress.waits("waiting for the policy's first answer, 4 s")
+        time.sleep(0.35)
+        progress.waits(None)
+        progress.episode(record(plan[0]))
+        progress.episode(record(plan[1], "errored"))
+        time.sleep(0.35)
+    first, *lines = file.getvalue().splitlines()
+    assert first == "4 episodes (at most 20 steps) with mine into results/x"
+    assert "0 of 4 episodes, waiting for the policy's first answer, 4 s" in lines
+    assert any(line.startswith("2 of 4 episodes, success 1/1, errored 1, ") and line.endswith(" s left") for line in lines)
+    assert 2 <= len(lines) <= 8
+    assert "\x1b" not in file.getvalue()
+
+
+def test_errored_episodes_that_are_played_again_count_once(watch):
+    plan, progress, file = watch
+    with progress:
+        progress.begin(Path("x"), [record(plan[0])])
+        for spec in (*plan, plan[1]):
+            progress.episode(record(spec))
+        assert progress._line().startswith("4 of 4 episodes, success 4/4")
+    assert "(at most 15 steps) with mine into x, 1 of them done before" in file.getvalue()
+
+
+def test_after_a_minute_time_and_disk_are_estimated(watch, monkeypatch, tmp_path):
+    monkeypatch.setattr(eval.cli.display, "ESTIMATE_SECONDS", 0.2)
+    monkeypatch.setattr(eval.cli.display, "LINE_SECONDS", 0.1)
+    plan, progress, file = watch
+    (tmp_path / "film.mp4").write_bytes(bytes(3_000_000))
+    monkeypatch.setattr(eval.cli.display, "LINE_SECONDS", 0.05)
+    with progress:
+        progress.begin(tmp_path, [])
+        progress.episode(record(plan[0], video="film.mp4"))
+        time.sleep(0.5)
+    (line,) = [line for line in file.getvalue().splitlines() if "on disk" in line]
+    assert line.endswith("left; the run will take about 12 MB on disk (videos 12 MB)")
+
+
+def test_a_terminal_that_is_gone_stops_nothing(make_spec):
+    file = io.StringIO()
+    progress = RunProgress(Console(file=file), "mine", 1)
+    file.close()
+    with progress:
+        progress.begin(Path("x"), [])
+        progress.episode(record(make_spec(0)))
+
+
+def test_units() -> None:
+    assert [duration(seconds) for seconds in (45, 720, 12_000)] == ["45 s", "12 min", "3 h 20 min"]
+    assert [size(count) for count in (10, 5e5, 4.2e6, 1.25e9, 3e10)] == ["1 kB", "500 kB", "4.2 MB", "1.2 GB", "30 GB"]
