@@ -113,9 +113,7 @@ class PolicyCalls:
 
     def require(self, name: str) -> Policy:
         """The policy, if the object that was given is one. Raises UserError if not."""
-        return self._answer(
-            NEEDS, lambda: require_policy(self.policy, name), f"needs_image or needs_privileged of {name} failed"
-        )
+        return self._answer(NEEDS, lambda: require_policy(self.policy, name), f"{name} is no policy")
 
     def describe(self, name: str, args: Mapping[str, str]) -> PolicyDescription:
         """What it says of itself. Raises UserError for anything that cannot be recorded."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import math
 import os
 import re
 import sys
@@ -161,7 +160,8 @@ def play(
         UserError: as of :func:`run`.
     """
     session = session or Session()
-    _check(plan, options)
+    if not plan:
+        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
     rule = VideoRule.parse(options.video)
     if options.world == OWN:
         options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
@@ -194,21 +194,6 @@ def play(
                 if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
                     _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
     return load_run(given if given.absolute() == out else out)
-
-
-def _check(plan: Sequence[EpisodeSpec], options: RunOptions) -> None:
-    """Raises UserError for numbers that make no sense."""
-    if not plan:
-        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
-    for name, value, least in (
-        ("--workers", options.workers, 1),
-        ("--repeat", options.repeat, 1),
-        ("--stop-after", options.stop_after, 1),
-    ):
-        if value is not None and value < least:
-            raise UserError(f"{name} {value} is not possible; give {least} or more.")
-    if not 0 < options.watchdog < math.inf:
-        raise UserError(f"--watchdog {options.watchdog:g} is not possible; give seconds above 0, such as 300.")
 
 
 def _print_closing(closing: Closing) -> None:

@@ -36,7 +36,7 @@ NONE = "has no effect"
         (("run", "--seed", "3"), f"--seed 3 {NONE}"),
         (("plan", *CARROT, "--seed", "3"), f"--seed 3 {NONE}"),
         (("plan", *CARROT, "--sample", "nan"), "--sample is nan; it must be a finite number"),
-        (("plan", "--video", "first:0"), '--video "first:0" is not known'),
+        (("plan", "--video", "first:0"), '--video "first:0" films nothing'),
         # how they are played
         (("run", "--rt", "maybe"), '--rt cannot be "maybe"; use auto, trace or raster.'),
         (("run", *CARROT, "--rt", "raster"), f"--rt raster {NONE}"),

@@ -41,7 +41,7 @@ def test_the_same_fault_in_a_row_stops_the_run_and_the_command_that_goes_on_is_s
     assert "retry_errored=True" in said.splitlines()[-1]
     assert (data.path / "errors.log").read_text().count("Traceback") == 1
     assert (data.path / "tables/summary.md").exists()
-    assert len(play(plan, Still(), retry_errored=True).records) == 20
+    assert len(play(plan, Still(), retry_errored=True, policy_changed=True).records) == 20
 
 
 def test_other_faults_and_verdicts_between_them_do_not_stop_it(play, make_spec):

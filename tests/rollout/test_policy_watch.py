@@ -70,7 +70,7 @@ def test_one_that_does_not_even_react_ends_the_process_with_what_is_known(make_s
     assert done.returncode == 1
     assert "policy was silent for 0.5 s in act (call 2), and does not react" in done.stderr
     assert "retry_errored" not in done.stderr
-    assert f"go on with: eval.run(plan, policy, out='{tmp_path}/run')" in done.stderr
+    assert f"go on with: eval.run(plan, policy, out='{tmp_path}/run', policy_changed=True)" in done.stderr
     (record,) = load_run(tmp_path / "run").records.values()
     assert record.video is not None, "what was on its way is kept"
     assert "in hang" in (tmp_path / "run/errors.log").read_text()
