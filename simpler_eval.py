@@ -119,11 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli(arguments)
 
 
-def work(*arguments: object) -> None:
-    """What a spawned simulator process runs: to find this function it imports this module before any other of ours."""
-    importlib.import_module("eval.rollout.worker").worker_main(*arguments)
-
-
 def __getattr__(name: str) -> object:
     if name in _FROM_REGISTRY:
         return getattr(importlib.import_module("policies.registry"), name)

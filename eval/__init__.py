@@ -1,7 +1,7 @@
 """Plan, run and report SIMPLER episodes.
 
-The public functions are loaded when first used, so that ``import eval`` costs nothing and a worker imports no more than
-it needs.
+The public functions are loaded when first used, so that ``import eval`` costs next to nothing and a worker imports no more
+than it needs. ``docs/python.md`` shows how they are used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eval.assets.check import check_assets as check_assets
     from eval.assets.fetch import fetch_assets as fetch_assets
     from eval.diagnostics.doctor import run_doctor as run_doctor
@@ -55,6 +57,26 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  module attributes have any type
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'eval' has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'eval' has no attribute {name!r}")
+    function = globals()[name] = _with_hints(getattr(importlib.import_module(_PUBLIC[name]), name))
+    return function
+
+
+def _with_hints(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose error for a keyword that it does not have names the nearest one."""
+    import functools
+    import inspect
+
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return function  # it looks at them itself
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  whatever the function takes
+        for keyword in keywords.keys() - parameters.keys():
+            hint = importlib.import_module("eval.errors").did_you_mean(keyword, parameters)
+            raise TypeError(f'{function.__name__}() has no keyword "{keyword}".{hint}')
+        return function(*arguments, **keywords)
+
+    return call

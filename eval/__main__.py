@@ -2,5 +2,5 @@
 
 import simpler_eval
 
-if __name__ == "__main__":  # a spawned process imports this file again
+if __name__ == "__main__":
     simpler_eval.main()

@@ -1,4 +1,4 @@
-"""Errors that the user can fix: shown as one line, exit code 2, no traceback."""
+"""Errors that the user can fix: shown as one line, exit code 2, no traceback; and the error of a run for callers in Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 class UserError(Exception):
     """Something the user gave cannot be used; the message says what is wrong and how to fix it."""
+
+
+class EpisodesErrored(RuntimeError):
+    """Episodes of a run have no verdict, because the policy, the world or its process failed; the message says why."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ class PolicyDescriptionError(UserError):
     """What a policy's ``describe()`` gives cannot be recorded."""
 
 
-def describe_raw(policy: Policy, name: str, args: Mapping[str, str]) -> PolicyDescription:
+def describe_raw(policy: Policy, name: str, args: Mapping[str, object]) -> PolicyDescription:
     """What a policy says of itself, checked.
 
     Args:

@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -56,11 +57,12 @@ def policy_names() -> list[str]:
     return sorted({point.name for point in importlib.metadata.entry_points(group=GROUP)})
 
 
-def load_policy(text: str, options: Mapping[str, object] | None = None) -> Policy:
+def load_policy(text: str | os.PathLike[str], options: Mapping[str, object] | None = None) -> Policy:
     """Make the policy that ``text`` names, with ``options`` as keyword arguments.
 
     Raises ``UserError`` if there is none, if it does not take these options, or if it lacks a method of ``Policy``.
     """
+    text = os.fspath(text)
     with without_our_arguments(text):
         factory, code = _find(text)
         policy = require_policy(_make(text, factory, dict(options or {})), text)
@@ -91,6 +93,19 @@ def require_policy(policy: object, name: str) -> Policy:
     return cast(Policy, policy)
 
 
+def with_device(text: str, options: Mapping[str, object], device: str | None) -> dict[str, object]:
+    """``options`` with this ``device``, unless they name one, there is none, or the policy that ``text`` names takes none."""
+    given = dict(options)
+    if device is not None and "device" not in given and _takes(text, "device"):
+        given["device"] = device
+    return given
+
+
+def _takes(text: str, option: str) -> bool:
+    with without_our_arguments(text):
+        return option in inspect.signature(_find(text)[0]).parameters
+
+
 def _attribute(policy: object, name: str, default: object) -> object:
     """An attribute of a policy. Raises UserError for whatever asking for it raises."""
     try:
@@ -101,7 +116,7 @@ def _attribute(policy: object, name: str, default: object) -> object:
         raise UnknownPolicyError(f"{name} of {type(policy).__qualname__} failed: {one_line(error)}{place_of(error)}") from error
 
 
-def describe(policy: Policy, name: str | None = None, args: Mapping[str, str] | None = None) -> PolicyDescription:
+def describe(policy: Policy, name: str | None = None, args: Mapping[str, object] | None = None) -> PolicyDescription:
     """What the run record carries about ``policy``, checked; ``code`` is filled in for policies from users' files.
 
     A mapping, which ``describe`` gave before version 0.2, is still accepted: keys that are fields of

@@ -18,7 +18,7 @@ REPO = Path(__file__).parents[1]
 PACKAGES = ("eval", "policies", "task_configs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("eval.errors",),
+    ("eval.errors", "eval.given"),
     ("task_configs",),
     ("eval.episode", "eval.options"),
     ("eval.tasks",),
@@ -44,6 +44,7 @@ SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace", "policies.chunks", "p
 
 SAPIEN_ROOMS = ("eval.sim", "eval.backends.sapien3")
 SAPIEN_EXCEPTIONS = {
+    "eval.backends.render_devices": "asks SAPIEN what it can render with",
     "eval.backends.simpler_env.worker": "runs in the interpreter of the original, on its SAPIEN",
     "eval.diagnostics.vulkan": "checks whether SAPIEN can render here, before anything else is installed",
     "eval.parity.recordings.controller": "puts recorded joints into a robot without a world around it",

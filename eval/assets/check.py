@@ -13,6 +13,7 @@ from eval.assets.manifest import original_assets
 from eval.assets.needed import needed_files
 from eval.assets.resolver import DESCRIPTIONS, Assets, alternatives, holds, is_stand_in_pack, mesh_name
 from eval.assets.stand_ins import has_stand_in
+from eval.given import Texts, texts_of
 from eval.plan.suites import make_plan, suite_names
 
 State = Literal["original", "stand-in", "changed", "broken", "missing"]
@@ -29,12 +30,12 @@ class AssetFile:
     """The pack it comes from, or what is wrong."""
 
 
-def check_assets(assets: str | None = None, suites: Sequence[str] = ()) -> list[AssetFile]:
+def check_assets(assets: Texts | None = None, suites: Texts = ()) -> list[AssetFile]:
     """The state of every file that the suites need, with the meshes, materials and textures that those name.
 
-    ``assets`` as ``--assets``; without ``suites``: all. Raises UserError for an unknown suite or an unusable pack.
+    ``assets`` as ``--assets``; ``suites``: one or several, none: all. Raises UserError for an unknown suite or pack.
     """
-    names = {name for suite in suites or suite_names() for name in needed_files(make_plan(suite=suite))}
+    names = {name for suite in texts_of(suites, "suites") or suite_names() for name in needed_files(make_plan(suite=suite))}
     return check_files(names, Assets.from_option(assets).packs)
 
 

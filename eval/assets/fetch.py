@@ -15,6 +15,7 @@ from pathlib import Path
 from eval.assets.cache import cache_folder
 from eval.assets.manifest import Manifest, differing, original_assets
 from eval.errors import UserError
+from eval.given import Text, absolute, text_of
 
 BATCH = 24
 """Files a request: few enough that an interrupted one costs little."""
@@ -37,8 +38,8 @@ def fetched_folder(folder: Path | None = None) -> Path:
 
 
 def fetch_assets(
-    folder: Path | None = None,
-    repository: str | None = None,
+    folder: Text | None = None,
+    repository: Text | None = None,
     manifest: Manifest | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Path:
@@ -55,21 +56,22 @@ def fetch_assets(
             than listed. What was downloaded stays for the next call.
     """
     manifest = manifest or original_assets()
-    target = (folder or default_folder(manifest)).absolute()
+    target = default_folder(manifest) if folder is None else Path(absolute(text_of(folder, "folder")))
+    place = manifest.repository if repository is None else text_of(repository, "repository")
     if (target / DONE).is_file():
         done = _Clone(target)
         if repository is not None:
-            done.come_from(repository)
+            done.come_from(place)
         _complete(done, manifest, progress)
         return target
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and was not made by `assets fetch`; choose another --to.")
     part = target.with_name(f".{target.name}.part")
     clone = _Clone(part)
-    clone.open(repository or manifest.repository, manifest)
+    clone.open(place, manifest)
     _refuse_other_content(clone, manifest)
     _complete(clone, manifest, progress)
-    record = {"repository": repository or manifest.repository, "commit": manifest.commit, "files": len(manifest.files)}
+    record = {"repository": place, "commit": manifest.commit, "files": len(manifest.files)}
     (part / DONE).write_text(json.dumps(record, indent=2) + "\n")
     if target.exists():
         target.rmdir()

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 
+from eval.given import Texts, absolute, texts_of
+
 ENVIRONMENT_VARIABLE = "SIMPLER_EVAL_ASSETS"
 FALLBACK = "else-standins"
 """Word among the folders of ``--assets``: a broken file is passed over. Part of that text, so that workers, ``run.json``
 and a resumed run all know of it."""
 
 
-def chosen_assets(assets: str | None) -> str | None:
-    """``--assets``, else what the environment variable says; None: neither, which is the built-in stand-ins."""
-    return assets if assets is not None else os.environ.get(ENVIRONMENT_VARIABLE) or None
+def chosen_assets(assets: Texts | None) -> str | None:
+    """``--assets``, else what the environment variable says; None: neither, which is the built-in stand-ins.
+
+    One folder, several separated by commas, or a list of folders; absolute, whatever the working folder is later.
+    """
+    chosen = os.environ.get(ENVIRONMENT_VARIABLE) or None if assets is None else ",".join(texts_of(assets, "assets"))
+    if not chosen:
+        return chosen
+    parts = [part.strip() for part in chosen.split(",")]
+    return ",".join(part if part == FALLBACK else absolute(part) for part in parts if part)
 
 
 def assets_text(assets: str | None, fallback: bool) -> str | None:

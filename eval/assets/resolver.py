@@ -23,6 +23,7 @@ from eval.assets.options import ENVIRONMENT_VARIABLE, FALLBACK, chosen_assets
 from eval.assets.record import AssetsRecord
 from eval.assets.stand_ins import stand_in_path
 from eval.errors import UserError
+from eval.given import Texts
 
 VISUAL_NAMES = ("textured.obj", "textured.dae", "textured.glb")
 DESCRIPTIONS = "mani_skill2_real2sim/assets/descriptions"
@@ -59,13 +60,13 @@ class Assets:
         self._urdfs: dict[str, Path] = {}
 
     @classmethod
-    def from_option(cls, text: str | None, inspect: Inspect = inspect) -> Assets:
+    def from_option(cls, text: Texts | None, inspect: Inspect = inspect) -> Assets:
         """From ``--assets`` (folders separated by commas), else SIMPLER_EVAL_ASSETS, else the built-in stand-ins.
 
         The word ``else-standins`` among the folders is what ``--assets-fallback`` adds.
         """
-        parts = [part.strip() for part in (chosen_assets(text) or "").split(",") if part.strip()]
-        return cls([Path(part).expanduser() for part in parts if part != FALLBACK], FALLBACK in parts, inspect)
+        parts = (chosen_assets(text) or "").split(",")
+        return cls([Path(part) for part in parts if part not in ("", FALLBACK)], FALLBACK in parts, inspect)
 
     def locate(self, name: str) -> tuple[Path, str] | None:
         """The first pack that holds a file, and the name it has there; None where the stand-in is taken.

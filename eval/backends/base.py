@@ -44,9 +44,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +75,9 @@ class WorldOptions(NamedTuple):
     """``--assets``."""
     rendering: str = "raster"
     """How episodes are rendered for which the original traces rays: a choice of :mod:`eval.sim.ray_tracing`."""
+    render_device: str | None = None
+    """What renders, as of ``--render-device`` (for our own world: in SAPIEN's words). A world that honours it says so in
+    ``WorldRecord.render_device``; else the run ends with a line. None: the world's own choice."""
 
 
 class SimulationState(NamedTuple):
@@ -160,6 +165,11 @@ def load_simulation(module_name: str) -> type[Simulation]:
     )
 
 
+def search_path() -> tuple[str, ...]:
+    """``sys.path`` as it is now, and valid wherever the working folder moves."""
+    return tuple(os.path.abspath(entry) for entry in sys.path)
+
+
 # ---- in the parent ---------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +180,8 @@ class OwnWorker:
     module: str
     """Of the class derived from ``Simulation``."""
     options: WorldOptions
+    path: tuple[str, ...] = field(default_factory=search_path)
+    """Search path of the process, which must find the module."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +195,15 @@ class ForeignWorker:
 class Backend(ABC):
     """How a world is reached, and what a run says of it."""
 
-    def __init__(self, identity: WorldIdentity, worker: OwnWorker | ForeignWorker) -> None:
-        """identity: what two runs must share to be pooled; worker: what is started to play in the world."""
-        self.identity, self.worker = identity, worker
+    def __init__(self, identity: WorldIdentity, worker: OwnWorker | ForeignWorker, render_device: str | None = None) -> None:
+        """A way to reach a world.
+
+        Args:
+            identity: what two runs must share to be pooled.
+            worker: what is started to play in the world.
+            render_device: what was chosen to render, as a user calls it (``cuda:1``); None: nothing was.
+        """
+        self.identity, self.worker, self.render_device = identity, worker, render_device
 
     @abstractmethod
     def payload(self, spec: EpisodeSpec) -> str:
@@ -204,5 +222,10 @@ class OwnBackend(Backend):
         return spec.model_dump_json()
 
     def completed(self, record: WorldRecord) -> WorldRecord:
-        """As it is."""
-        return record
+        """As it is, with the user's name for the device. Raises UserError if the world ignores which one was chosen."""
+        if self.render_device is not None and record.render_device is None:
+            raise UserError(
+                f"{record.name} does not render on a chosen device; leave --render-device out, or let the world use "
+                "options.render_device and name it in its WorldRecord."
+            )
+        return record.model_copy(update={"render_device": self.render_device})

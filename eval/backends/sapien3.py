@@ -28,7 +28,8 @@ class Sapien3(Simulation):
     def __init__(self, options: WorldOptions) -> None:
         super().__init__(options)
         self._assets = Assets.from_option(options.assets)
-        self._worlds = {render: World(self._assets, render, options.rendering) for render in (False, True)}
+        device = options.render_device
+        self._worlds = {render: World(self._assets, render, options.rendering, device=device) for render in (False, True)}
         self._world = self._worlds[False]
 
     def image_size(self, spec: EpisodeSpec) -> tuple[int, int]:
@@ -72,12 +73,19 @@ class Sapien3(Simulation):
         """Files, and what renders if anything does."""
         assets = self._assets.record()
         if not self._rendered:
-            return WorldRecord(name=NAME, assets=assets)
+            return WorldRecord(name=NAME, assets=assets, render_device=self.options.render_device)
         device = None
         with contextlib.suppress(Exception):  # a run does not fail for want of a line about its GPU
             device = self._world.device_summary
         rendering = RenderingRecord.model_validate(ray_tracing.record(self.options.rendering))
-        return WorldRecord(name=NAME, assets=assets, device=device, rendering=rendering, drivers=drivers())
+        return WorldRecord(
+            name=NAME,
+            assets=assets,
+            device=device,
+            render_device=self.options.render_device,
+            rendering=rendering,
+            drivers=drivers(),
+        )
 
     @classmethod
     def refusal(cls, error: Exception) -> str | None:

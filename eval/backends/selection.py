@@ -10,6 +10,7 @@ from pathlib import Path
 
 from eval.assets.resolver import Assets
 from eval.backends.base import Backend, OwnBackend, OwnWorker, WorldOptions
+from eval.backends.render_devices import find_render_device
 from eval.backends.simpler_env.backend import open_original
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
@@ -22,7 +23,14 @@ SAPIEN_WORLD = "eval.backends.sapien3"
 """Module of our own world."""
 
 
-def find_backend(name: str, python: str | None, assets: str | None, rt: str, plan: Sequence[EpisodeSpec]) -> Backend:
+def find_backend(
+    name: str,
+    python: str | None,
+    assets: str | None,
+    rt: str,
+    plan: Sequence[EpisodeSpec],
+    render_device: str | None = None,
+) -> Backend:
     """The world called ``name``, ready to play ``plan``.
 
     Args:
@@ -31,32 +39,35 @@ def find_backend(name: str, python: str | None, assets: str | None, rt: str, pla
         assets: packs of our world, as ``--assets``.
         rt: how episodes are rendered for which the original traces rays, as ``--rt``.
         plan: the episodes; what the world cannot play is an error before anything is played.
+        render_device: what renders, as ``--render-device``; None: the first. It decides nothing.
 
     Returns:
         The backend; its ``identity`` is what two runs must share to be pooled.
 
     Raises:
-        UserError: the world is not known, cannot run here, or cannot play an episode of the plan.
+        UserError: the world is not known, cannot run here, cannot play an episode of the plan, or there is no such device.
     """
     traced = any(spec.shader == "rt" for spec in plan)
     if name == ORIGINAL:
-        rendering = ray_tracing.choose(rt) if traced else None
-        return open_original(ORIGINAL, python, assets, rendering, plan)
+        rendering = ray_tracing.choose(rt, render_device) if traced else None
+        return open_original(ORIGINAL, python, assets, rendering, plan, render_device)
     if python is not None:
         raise UserError(f"Only --world {ORIGINAL} has an interpreter of its own; leave --world-python out or add that.")
     if name == OWN:
         if assets is not None:
             Assets.from_option(assets)  # a wrong folder is reported before anything starts
-        rendering = ray_tracing.choose(rt) if traced else ray_tracing.RASTER
+        device = None if render_device is None else find_render_device(render_device)
+        handle, alias = (None, None) if device is None else (device.handle, device.alias)
+        rendering = ray_tracing.choose(rt, handle) if traced else ray_tracing.RASTER
         record = RenderingRecord.model_validate(ray_tracing.record(rendering)) if traced else None
         versions = {"sapien": importlib.metadata.version("sapien")}
         identity = WorldIdentity(name=OWN, versions=versions, rendering=record)
-        return OwnBackend(identity, OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering)))
+        return OwnBackend(identity, OwnWorker(SAPIEN_WORLD, WorldOptions(assets, rendering, handle)), alias)
     module = _module(name)
     if module is None:
         raise UserError(f'There is no world "{name}".{did_you_mean(name, (OWN, ORIGINAL))}')
     identity = WorldIdentity(name=name, code=_code_of(module))
-    return OwnBackend(identity, OwnWorker(name, WorldOptions(assets)))
+    return OwnBackend(identity, OwnWorker(name, WorldOptions(assets, render_device=render_device)), render_device)
 
 
 def _module(name: str) -> ModuleSpec | None:

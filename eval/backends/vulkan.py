@@ -11,6 +11,8 @@ FIX = (
     "install a Vulkan driver: apt-get install mesa-vulkan-drivers libvulkan1 libx11-6 "
     "(Debian 12: with -t bookworm-backports); with an NVIDIA card, the driver's Vulkan part"
 )
+CPU_TYPE = 4
+"""``VK_PHYSICAL_DEVICE_TYPE_CPU``."""
 NO_DEVICE = f"No Vulkan device that SAPIEN can render with; {FIX}."
 """The one line that a user sees when there is nothing to render with."""
 
@@ -26,6 +28,10 @@ class VulkanDevice(BaseModel):
     """``"llvmpipe"``, ``"NVIDIA"``; empty when the driver is older than Vulkan 1.2."""
     driver_info: str = ""
     """The driver's own version line: ``"Mesa 25.0.7-2 (LLVM 15.0.6)"``, ``"550.54.15"``."""
+    pci: str = ""
+    """Address on the PCI bus, ``"0000:0a:00.0"``; of a CPU, or where the driver does not say, all zeros."""
+    is_cpu: bool = False
+    """Whether it is a program that renders on the CPU."""
 
     def __str__(self) -> str:
         """One line for people."""
@@ -57,13 +63,16 @@ def vulkan_devices() -> list[VulkanDevice]:
 
 
 def _describe(vulkan: ctypes.CDLL, handle: ctypes.c_void_p) -> VulkanDevice:
-    driver = _DriverProperties(sType=1000196000)
+    bus = _BusProperties(sType=1000212000)
+    driver = _DriverProperties(sType=1000196000, pNext=ctypes.cast(ctypes.pointer(bus), ctypes.c_void_p))
     properties = _Properties2(sType=1000059001, pNext=ctypes.cast(ctypes.pointer(driver), ctypes.c_void_p))
     vulkan.vkGetPhysicalDeviceProperties2(handle, ctypes.byref(properties))
     return VulkanDevice(
         name=properties.deviceName.decode(errors="replace"),
         driver=driver.driverName.decode(errors="replace"),
         driver_info=driver.driverInfo.decode(errors="replace"),
+        pci=f"{bus.domain:04x}:{bus.bus:02x}:{bus.device:02x}.{bus.function:x}",
+        is_cpu=properties.deviceType == CPU_TYPE,
     )
 
 
@@ -89,6 +98,17 @@ class _InstanceCreateInfo(ctypes.Structure):
         ("ppEnabledLayerNames", ctypes.c_void_p),
         ("enabledExtensionCount", ctypes.c_uint32),
         ("ppEnabledExtensionNames", ctypes.c_void_p),
+    )
+
+
+class _BusProperties(ctypes.Structure):
+    _fields_ = (
+        ("sType", ctypes.c_int),
+        ("pNext", ctypes.c_void_p),
+        ("domain", ctypes.c_uint32),
+        ("bus", ctypes.c_uint32),
+        ("device", ctypes.c_uint32),
+        ("function", ctypes.c_uint32),
     )
 
 

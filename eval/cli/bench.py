@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json, policy_args_of
+from eval.cli.options import AssetsOption, Json, RenderDevice, policy_args_of
 from eval.cli.verbs import Verbs
 
 bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
@@ -27,12 +27,13 @@ def bench_sim_verb(
     ] = None,
     steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1, max=100_000)] = 60,
     assets: AssetsOption = None,
+    render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
     """Control steps a second with images, and the share of time spent inside SAPIEN."""
     from eval.diagnostics.bench.sim import measure
 
-    rows = measure(workers, steps, assets)
+    rows = measure(workers, steps, assets, render_device)
     if as_json:
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
         return
@@ -49,12 +50,13 @@ def bench_policy_verb(
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
     max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1, max=100_000)] = None,
     assets: AssetsOption = None,
+    render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
     """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
     from eval.diagnostics.bench.policy import measure_policy
 
-    speed = measure_policy(policy, policy_args_of(policy_arg or ()), episodes, workers, max_steps, assets)
+    speed = measure_policy(policy, policy_args_of(policy_arg or ()), episodes, workers, max_steps, assets, render_device)
     if as_json:
         content = {**asdict(speed), "description": speed.description.model_dump(mode="json")}
         typer.echo(json.dumps(content, indent=2))

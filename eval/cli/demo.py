@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from eval.cli.options import AssetsOption, Json, Out, Workers
+from eval.cli.options import AssetsOption, Json, Out, RenderDevice, Workers
 from eval.cli.progress import RunProgress
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.cli.tables import print_rows
@@ -25,7 +25,13 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo")(demo_verb)
 
 
-def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = None, as_json: Json = False) -> None:
+def demo_verb(
+    assets: AssetsOption = None,
+    out: Out = None,
+    workers: Workers = None,
+    render_device: RenderDevice = None,
+    as_json: Json = False,
+) -> None:
     """See both robots at work: a scripted policy, then each neural one with random weights.
 
     Leaves one table and videos that show beside the camera image what each policy saw and meant.
@@ -33,7 +39,7 @@ def demo_verb(assets: AssetsOption = None, out: Out = None, workers: Workers = N
     stop_like_ctrl_c()
     bars = _Bars(out)
     try:
-        demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode)
+        demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode, render_device)
     except KeyboardInterrupt as stop:
         bars.close()
         typer.echo(f"Stopped. Continue with: {shlex.join(['simpler-eval', 'demo', '--out', str(bars.path)])}", err=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import typer
 
+from eval.cli.layout import show_text
 from eval.cli.options import Json
 
 
@@ -27,7 +28,7 @@ def list_verb(as_json: Json = False) -> None:
         }  # fmt: skip
         typer.echo(json.dumps(content, indent=2))
         return
-    from eval.cli.layout import show_rows, show_text
+    from eval.cli.layout import show_rows
 
     show_rows("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
         [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks

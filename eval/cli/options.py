@@ -56,6 +56,10 @@ CALLBACKS = {"assets": _whole_list}
 """What looks at the text of a field."""
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 AssetsOption = Annotated[str | None, typer.Option("--assets", envvar=ENVIRONMENT["assets"], help=ASSETS, callback=_whole_list)]
+RenderDevice = Annotated[
+    str | None,
+    typer.Option("--render-device", help="GPU that renders, such as cuda:1; default: the first."),
+]
 Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)]
 Out = Annotated[
     Path | None,

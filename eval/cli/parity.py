@@ -13,7 +13,7 @@ from pydantic import Field
 
 from eval.cli import ranking
 from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json, Only, expand_options
+from eval.cli.options import AssetsOption, Json, Only, RenderDevice, expand_options
 from eval.cli.verbs import Verbs
 from eval.errors import UserError
 from task_configs.schema.parsing import StrictModel
@@ -75,12 +75,16 @@ def parity_world_verb(folder: Recordings, report: WorldReport, assets: AssetsOpt
 @parity.command("images")
 @expand_options
 def parity_images_verb(
-    folder: RecordedImages, report: ImagesReport, assets: AssetsOption = None, as_json: Json = False
+    folder: RecordedImages,
+    report: ImagesReport,
+    assets: AssetsOption = None,
+    render_device: RenderDevice = None,
+    as_json: Json = False,
 ) -> None:
     """Render recorded states again and compare images; exit 1 if a check misses its limit."""
     from eval.parity.recordings.images import compare_images
 
-    _show("images", lambda: compare_images(folder, report.patterns, assets), as_json, report)
+    _show("images", lambda: compare_images(folder, report.patterns, assets, render_device), as_json, report)
 
 
 @parity.command("original")
@@ -94,13 +98,14 @@ def parity_original_verb(
     ] = None,
     sequences: Annotated[int, typer.Option(help="N sequences a key.", min=1)] = 3,
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
     """The original simulator behind our runner against recordings; exit 1 if a check misses its limit."""
     from eval.parity.recordings.original import compare_original
 
     def compare() -> ParityReport:
-        return compare_original(folder, images, world_python, report.patterns, sequences, workers)
+        return compare_original(folder, images, world_python, report.patterns, sequences, workers, render_device)
 
     _show("original", compare, as_json, report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,17 +91,32 @@ def _continue(path: Path, given: RunOptions, show: Show) -> RunData:
     """Go on with a run: what was not given now is as in its newest session."""
     from eval.backends.selection import OWN
     from eval.cli.progress import play_with_progress
+    from eval.given import absolute
     from eval.records.folder import know_tasks, load_run
     from eval.records.older import refuse_continuing
 
     before = load_run(path)
+    path = before.path
     refuse_continuing(before.header, path)
     know_tasks(path)
+    if given.world_python is not None and os.sep in given.world_python:  # else it is looked for on PATH
+        given = given.model_copy(update={"world_python": absolute(given.world_python)})
     given.check_for(before.plan)
     options = before.header.options.continued(given)
     if options.world == OWN and options.assets is None:
         options = options.model_copy(update={"assets": ""})  # none, whatever the environment variable says now
+    _go_to_folder_of(before)
     return play_with_progress(before.plan, options, path, show=show)
+
+
+def _go_to_folder_of(run: RunData) -> None:
+    """Change to the folder that the run was started in: the policy's file and its arguments may be relative to it."""
+    from eval.tasks.user_tasks import user_tasks
+
+    user_tasks()  # what the environment variable names is relative to the folder we are in now
+    folder = run.header.sessions[-1].folder if run.header.sessions else None
+    if folder is not None and os.path.isdir(folder):
+        os.chdir(folder)
 
 
 def _show(data: RunData, as_json: bool, partial: bool) -> None:

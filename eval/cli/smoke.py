@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json
+from eval.cli.options import AssetsOption, Json, RenderDevice
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,12 +20,13 @@ def add_to(app: typer.Typer) -> None:
 def smoke_verb(
     assets: AssetsOption = None,
     out: Annotated[Path | None, typer.Option(help="Keep the run here; default: a folder that is removed.")] = None,
+    render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
     """Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."""
     from eval.diagnostics.smoke import run_smoke
 
-    checks = run_smoke(assets, out)
+    checks = run_smoke(assets, out, render_device=render_device)
     passed = all(check.passed for check in checks)
     if as_json:
         typer.echo(json.dumps({"passed": passed, "checks": [vars(check) for check in checks]}, indent=2))

@@ -21,6 +21,7 @@ from eval.backends.simpler_env.interpreter import ENVIRONMENT_VARIABLE, find_ori
 from eval.backends.vulkan import FIX
 from eval.diagnostics.vulkan import probe_vulkan
 from eval.errors import UserError
+from eval.given import Texts
 
 DISTRIBUTION = "simpler-eval"
 
@@ -127,7 +128,7 @@ def check_video() -> Check:
     return Check(name="Video", ok=ok, detail=detail, fix=fix)
 
 
-def check_assets(assets: str | None) -> Check:
+def check_assets(assets: Texts | None) -> Check:
     """The packs of asset files; without one, the built-in stand-ins are used, which is allowed."""
     try:
         packs = Assets.from_option(assets).packs

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import Field
 
+from eval.backends.render_devices import find_render_device
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData
-from eval.records.options import RunOptions
+from eval.records.options import PolicyArgument, RunOptions
 from eval.records.tables import TOTAL, markdown, summary, title
 from eval.rollout.recorder import Listener
 from eval.rollout.run import Session, default_out, play
@@ -35,7 +36,7 @@ class DemoRow(StrictModel):
     """One policy of the demonstration."""
 
     policy: str
-    policy_args: dict[str, str] = Field(default_factory=dict)
+    policy_args: dict[str, PolicyArgument] = Field(default_factory=dict)
     limit: int | None = Field(default=None, ge=1)
     """Episodes a task; all of the demo suite if absent."""
     needs: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ def run_demo(
     workers: int | None = None,
     on_start: Callable[[DemoRow, Path, Sequence[EpisodeSpec]], None] | None = None,
     listener: Listener | None = None,
+    render_device: str | None = None,
 ) -> Demo:
     """Play the rows into subfolders of a folder, each with policy-view videos. Ctrl-C passes through.
 
@@ -84,6 +86,7 @@ def run_demo(
         workers: simulator processes, default: one a core.
         on_start: called with each row, its folder and its plan before it begins.
         listener: called with every finished episode.
+        render_device: as of ``--render-device``.
 
     Returns:
         The runs and their common table.
@@ -91,6 +94,8 @@ def run_demo(
     Raises:
         UserError: as of ``eval.run``.
     """
+    if render_device is not None:
+        find_render_device(render_device)  # a wrong one is said before anything begins
     path = out or default_out("demo")
     runs, left_out = [], {}
     for row in rows:
@@ -102,7 +107,12 @@ def run_demo(
         if on_start is not None:
             on_start(row, folder, plan)
         options = RunOptions(
-            policy=row.policy, policy_args=row.policy_args, assets=assets, workers=workers, video="policy-view"
+            policy=row.policy,
+            policy_args=row.policy_args,
+            assets=assets,
+            workers=workers,
+            video="policy-view",
+            render_device=render_device,
         )
         runs.append(play(plan, options, session=Session(folder, listener=listener)))
     table = _combined(runs)

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from eval.diagnostics import checks
 from eval.diagnostics.checks import Check
+from eval.given import Texts
 
 
-def run_doctor(assets: str | None = None) -> list[Check]:
+def run_doctor(assets: Texts | None = None) -> list[Check]:
     """Check everything that a run needs, in the order in which to fix it.
 
     assets: the folders that ``--assets`` would name; None takes ``SIMPLER_EVAL_ASSETS``.

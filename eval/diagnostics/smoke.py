@@ -11,6 +11,7 @@ import numpy as np
 
 from eval.backends.selection import OWN
 from eval.diagnostics.demo import demo_rows
+from eval.given import Text, Texts
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData
 from eval.records.videos import BAR
@@ -32,8 +33,12 @@ class SmokeCheck:
     detail: str
 
 
-def run_smoke(assets: str | None = None, out: Path | None = None, world: str = OWN) -> list[SmokeCheck]:
+def run_smoke(
+    assets: Texts | None = None, out: Text | None = None, world: str = OWN, render_device: str | None = None
+) -> list[SmokeCheck]:
     """Play one short episode of each demo task per demo policy into ``out`` (default: a temporary folder) and check it.
+
+    ``assets``, ``world`` and ``render_device``: as of ``eval.run``.
 
     A policy whose packages are absent is left out, and a check that cannot fail says so.
     """
@@ -44,8 +49,17 @@ def run_smoke(assets: str | None = None, out: Path | None = None, world: str = O
                 checks.append(SmokeCheck(row.policy, True, f"left out: {', '.join(absent)} not installed"))
                 continue
             plan = make_plan(limit=1, max_steps=MAX_STEPS)
-            path = (out or Path(temporary)) / row.policy
-            data = run(plan, row.policy, policy_args=row.policy_args, out=path, assets=assets, video="all", world=world)
+            path = Path(temporary if out is None else out) / row.policy
+            data = run(
+                plan,
+                row.policy,
+                policy_args=row.policy_args,
+                out=path,
+                assets=assets,
+                video="all",
+                world=world,
+                render_device=render_device,
+            )
             checks += [replace(check, name=f"{row.policy}: {check.name}") for check in check_run(data)]
     return checks
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
+from eval.given import Texts, texts_of
 from eval.options import read_options, refuse_idle
 from eval.plan.axes import PlannedEpisode, built, matching_variants, planned_episodes
 from eval.plan.environments import environment_part, is_environment, refuse_misspelt
@@ -28,11 +29,11 @@ FOLDER = Path(str(resources.files("task_configs"))) / "suites"
 
 
 def make_plan(
-    suite: str | Sequence[str] | None = None,
-    tasks: str | Sequence[str] = (),
+    suite: Texts | None = None,
+    tasks: Texts = (),
     setting: str | None = None,
     *,
-    variants: str | Sequence[str] = (),
+    variants: Texts = (),
     seed: int | None = None,
     limit: int | None = None,
     sample: float | None = None,
@@ -58,18 +59,13 @@ def make_plan(
         UserError: unknown suite, task, setting or variant, a number out of range, or an option that has no effect.
     """
     given = {
-        "suites": _texts(suite), "tasks": _texts(tasks), "setting": setting, "variants": _texts(variants),
+        "suites": texts_of(suite, "suite"), "tasks": texts_of(tasks, "tasks"), "variants": texts_of(variants, "variants"),
+        "setting": setting,
         "seed": seed, "limit": limit, "sample": sample, "max_steps": max_steps,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value not in (None, [])}
     refuse_idle(PlanOptions.rules, given)
     return built(choose_episodes(read_options(PlanOptions, given)))
-
-
-def _texts(given: str | Path | Sequence[str | Path] | None) -> list[str]:
-    """One name or path, or several."""
-    several = [given] if isinstance(given, str | Path) else given or ()
-    return [str(text) for text in several]
 
 
 def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:

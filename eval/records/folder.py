@@ -15,17 +15,23 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
+from eval.errors import EpisodesErrored, UserError
+from eval.given import Text, absolute, text_of
 from eval.records import older
 from eval.records.differences import continued_identity
+from eval.records.errors import error_counts, error_lines
 from eval.records.header import SCHEMA_VERSION, PolicyChange, RunHeader
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.records.turns import Turn, turns_of
 from eval.tasks.user_tasks import add_user_task, user_tasks
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
 TASKS_FOLDER = "tasks"
@@ -42,6 +48,36 @@ class RunData:
     records: dict[RecordKey, EpisodeRecord]
     """The last line of a key counts."""
 
+    def table(self, partial: bool = False) -> pd.DataFrame:
+        """The table of the run (:func:`eval.records.tables.summary`): a row a variant, and a total a task and setting."""
+        from eval.records.tables import tables_of  # it stands above this module
+
+        return tables_of(self, partial).summary
+
+    def success_rates(self, partial: bool = False) -> dict[str, float | None]:
+        """Success rate (0..1) of every task, as the totals of the table have it.
+
+        A task that the run plays in several settings is called ``task/setting``. None where the table has no rate: episodes
+        are missing or errored and ``partial`` is not given, or nothing counts.
+        """
+        import pandas as pd
+
+        table = self.table(partial)
+        totals = table[table["variant"] == "all"]
+        several = set(totals["task"][totals["task"].duplicated()])
+        rates: dict[str, float | None] = {}
+        for task, setting, rate in zip(totals["task"], totals["setting"], totals["rate"], strict=True):
+            rates[f"{task}/{setting}" if task in several else task] = None if pd.isna(rate) else float(rate)
+        return rates
+
+    def raise_errors(self) -> None:
+        """Raise ``EpisodesErrored`` if an episode has no verdict, with the errors, the most frequent first."""
+        errors = error_counts(self.records.values())
+        if errors:
+            lost = sum(error.count for error in errors)
+            said = "; ".join(error_lines(errors))
+            raise EpisodesErrored(f"{lost} of {len(self.records)} episodes in {self.path} errored: {said}")
+
     def record(self, episode: str, repeat: int = 0) -> EpisodeRecord | None:
         """The result of an episode, or of one of its repeats; None if it was not played (yet)."""
         return self.records.get(RecordKey(episode, repeat))
@@ -56,12 +92,12 @@ def plan_hash(plan: Sequence[EpisodeSpec]) -> str:
     return hashlib.blake2b(" ".join(spec.id for spec in plan).encode(), digest_size=8).hexdigest()
 
 
-def load_run(path: Path | str) -> RunData:
+def load_run(path: Text) -> RunData:
     """Read a run without locking it (it may still be running).
 
     Raises ``UserError`` if the folder holds no run or its files are damaged.
     """
-    path = Path(path)
+    path = Path(absolute(text_of(path, "the folder of a run")))  # callers keep it, wherever the working folder moves
     if not path.is_dir():
         raise UserError(f"{path} is not a folder; give the folder of a run (it holds {RUN_FILE}).")
     if not (path / RUN_FILE).is_file():

@@ -112,6 +112,8 @@ class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
     options: RunOptions
+    folder: str | None = None
+    """Working folder: what relative paths in ``options`` (the policy's file, its arguments) are relative to."""
     policy_code: str | None = None
     """Hash of the policy's own code that this session played; see ``PolicyIdentity.code``."""
     policy_change: PolicyChange | None = None

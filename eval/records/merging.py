@@ -10,6 +10,7 @@ from pathlib import Path
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.given import Texts, texts_of
 from eval.plan.shards import parse_shard
 from eval.records.folder import RunData, load_run, plan_hash
 from eval.records.header import RunHeader, WorldRecord
@@ -29,8 +30,8 @@ class Merged:
     """Such as that two folders hold the same episodes."""
 
 
-def load_runs(paths: Sequence[Path | str], partial: bool = False) -> RunData:
-    """One run, or several as one. Raises UserError where they do not belong together or a shard is absent.
+def load_runs(paths: Texts, partial: bool = False) -> RunData:
+    """One run, or several as one, by their folders. Raises UserError where they do not belong together or a shard is absent.
 
     Warns of episodes that several folders hold; they are counted once.
     """
@@ -40,9 +41,9 @@ def load_runs(paths: Sequence[Path | str], partial: bool = False) -> RunData:
     return merged.data
 
 
-def read_runs(paths: Sequence[Path | str]) -> list[RunData]:
+def read_runs(paths: Texts) -> list[RunData]:
     """Every run by itself. Raises UserError where one cannot be read or is given twice."""
-    runs = [load_run(path) for path in paths]
+    runs = [load_run(path) for path in texts_of(paths, "the folder of a run")]
     if len({run.path.resolve() for run in runs}) < len(runs):
         raise UserError("The same run is given twice; name each folder once.")
     return runs

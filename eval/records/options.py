@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from eval.episode import EpisodeSpec
 
 WATCHDOG_SECONDS = 300.0
+PolicyArgument = str | bool | int | float | None
+"""From the command line always text."""
 MOST_PLAYED = 1_000_000
 """Episodes of a run, repeats included."""
 
@@ -34,7 +36,7 @@ class RunOptions(Options):
         min_length=1,
         description="oracle (default), random, replay, any installed policy, module:Class, or path/to/file.py:Class.",
     )
-    policy_args: dict[str, str] = Field(default={}, description="NAME=VALUE for the policy, may be repeated.")
+    policy_args: dict[str, PolicyArgument] = Field(default={}, description="NAME=VALUE for the policy, may be repeated.")
     assets: str | None = Field(
         default=None,
         description="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",

@@ -26,7 +26,7 @@ def now() -> str:
 def provenance() -> Provenance:
     """Of what this process makes now."""
     return Provenance(
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]]),
         started=now(),
         git=_git(),
         python=platform.python_version(),
@@ -35,9 +35,9 @@ def provenance() -> Provenance:
     )
 
 
-def new_session(options: RunOptions) -> SessionRecord:
-    """The session that this process begins now."""
-    return SessionRecord(**dict(provenance()), options=options)
+def new_session(options: RunOptions, folder: str | None = None) -> SessionRecord:
+    """The session that this process begins now; ``folder``: what relative paths in the options are relative to."""
+    return SessionRecord(**dict(provenance()), options=options, folder=folder)
 
 
 def _version(package: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.episode import EpisodeSpec
+from eval.given import Text, text_of
 from eval.records.aggregation import counts
 from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdown_table, number, percent, rows_of
 from eval.records.errors import ErrorCount, error_counts, error_lines
@@ -184,14 +185,14 @@ def tables_of(run: RunData, partial: bool = False) -> RunTables:
     return RunTables(run, title(run.header, run.plan), table, cells, errors)
 
 
-def write_tables(run: RunData, partial: bool = False, folder: Path | None = None) -> pd.DataFrame:
+def write_tables(run: RunData, partial: bool = False, folder: Text | None = None) -> pd.DataFrame:
     """Write the tables of a run and return the one by variant.
 
     ``summary.csv`` and ``.md`` have a row a variant; ``cells.csv``, ``.md`` and ``.tex`` the cells of published tables,
     if the run has episodes of one. They go into ``folder``, by default ``tables/`` of the run.
     """
     tables = tables_of(run, partial)
-    tables.write(folder or run.path / "tables")
+    tables.write(run.path / "tables" if folder is None else Path(text_of(folder, "folder")))
     return tables.summary
 
 

@@ -25,6 +25,7 @@ def new_header(
     player: Policy,
     world: WorldIdentity,
     description: PolicyDescription | None = None,
+    folder: str | None = None,
 ) -> RunHeader:
     """``run.json`` as a run of these episodes begins.
 
@@ -34,6 +35,7 @@ def new_header(
         player: by whom.
         world: where.
         description: what the policy said of itself; None: it is asked.
+        folder: what relative paths in the options are relative to.
 
     Raises:
         UserError: the policy does not describe itself properly, or the files of the plan cannot be read.
@@ -50,7 +52,7 @@ def new_header(
         ),
         policy=description,
         options=options,
-        sessions=(new_session(options).model_copy(update={"policy_code": description.code}),),
+        sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code}),),
         rendered=_rendered(player, VideoRule.parse(options.video)),
         plan_hash=plan_hash(plan),
         episodes=len(plan),

@@ -115,7 +115,7 @@ class PolicyCalls:
         """The policy, if the object that was given is one. Raises UserError if not."""
         return self._answer(NEEDS, lambda: require_policy(self.policy, name), f"{name} is no policy")
 
-    def describe(self, name: str, args: Mapping[str, str]) -> PolicyDescription:
+    def describe(self, name: str, args: Mapping[str, object]) -> PolicyDescription:
         """What it says of itself. Raises UserError for anything that cannot be recorded."""
         return self._answer(DESCRIBE, lambda: describe(self.policy, name, args), f"describe() of {name} failed")
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Literal, TypedDict, Unpack
 
 from eval.assets.options import chosen_assets
@@ -17,12 +18,14 @@ from eval.backends.base import Backend
 from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.given import Text, Texts, absolute, text_of, working_folder
 from eval.plan.shards import take_shard
 from eval.records.folder import RunData, RunFolder, load_run
-from eval.records.options import RunOptions
+from eval.records.options import PolicyArgument, RunOptions
 from eval.records.results import EpisodeRecord
 from eval.records.turns import turns_of
 from eval.records.videos import VideoRule
+from eval.rollout.arguments import episodes_of, options_of
 from eval.rollout.closing import Closing
 from eval.rollout.header import new_header as new_header
 from eval.rollout.header import shard_record, user_tasks_of
@@ -36,7 +39,7 @@ from eval.rollout.recorder import FolderRecorder, Listener
 from eval.rollout.session import ActiveRun
 from eval.rollout.stopping import StopRule
 from policies.base import Policy
-from policies.registry import class_name
+from policies.registry import with_device
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -45,8 +48,8 @@ OnStart = Callable[[Path, list[EpisodeRecord]], None]
 class RunKeywords(TypedDict, total=False):
     """Fields of :class:`RunOptions` as keywords of :func:`run`."""
 
-    policy_args: Mapping[str, str] | None
-    assets: str | None
+    policy_args: Mapping[str, PolicyArgument | Path] | None
+    assets: Texts | None
     assets_fallback: bool
     workers: int | None
     video: str
@@ -61,14 +64,14 @@ class RunKeywords(TypedDict, total=False):
     retry_errored: bool
     partial: bool
     rt: str
-    world: str
-    world_python: str | None
+    world: Text | ModuleType
+    world_python: Text | None
 
 
 class RunArguments(RunKeywords, total=False):
     """All keywords of :func:`run`."""
 
-    out: Path | str | None
+    out: Text | None
     shard: str | None
     on_start: OnStart | None
     listener: Listener | None
@@ -91,9 +94,9 @@ def default_workers(episodes: int) -> int:
 
 def run(
     plan: Sequence[EpisodeSpec],
-    policy: str | Policy = "oracle",
+    policy: Text | Policy = "oracle",
     *,
-    out: Path | str | None = None,
+    out: Text | None = None,
     shard: str | None = None,
     on_start: OnStart | None = None,
     listener: Listener | None = None,
@@ -108,24 +111,28 @@ def run(
         shard: such as ``"2/8"``, plays only that part of the plan.
         on_start: called with the folder and what is already done, once the input is known to be usable.
         listener: called with every new record.
-        options: the fields of :class:`eval.records.options.RunOptions` but ``policy``. ``world`` may also be a module as
-            described in :mod:`eval.backends.base`.
+        options: the fields of :class:`eval.records.options.RunOptions` but ``policy``. Values of ``policy_args`` reach the
+            policy as they are; ``world`` may also be a module as described in :mod:`eval.backends.base`.
 
     Returns:
         The run as read from disk. ``header.sessions[-1].outcome`` says whether it was played to its end or stopped because
-        the policy failed again and again; why is on stderr and in ``errors.log``.
+        the policy failed again and again; why is on stderr and in ``errors.log``. Relative paths are made absolute here:
+        what becomes of the working folder later does not matter.
 
     Raises:
+        EpisodesErrored: with ``fail_on_error``, if an episode has no verdict. Without, it is recorded as errored, and the
+            tables count it (:meth:`RunData.raise_errors`).
         UserError: what the caller can fix. ``KeyboardInterrupt`` passes through; what was finished before is on disk in
             both cases.
     """
-    name = policy if isinstance(policy, str) else class_name(policy)
-    given: dict[str, object] = {**options, "policy": name}
-    given["policy_args"] = {key: str(value) for key, value in (options.get("policy_args") or {}).items()}
-    checked = RunOptions.of(given)
-    checked.check_for(plan)
-    session = Session(None if out is None else Path(out), shard, on_start, listener)
-    return play(plan, checked, None if isinstance(policy, str) else policy, session)
+    episodes = episodes_of(plan)
+    given, player = options_of(policy, options)
+    given.check_for(episodes)
+    session = Session(None if out is None else Path(absolute(text_of(out, "out"))), shard, on_start, listener)
+    data = play(episodes, given, player, session)
+    if given.fail_on_error:
+        data.raise_errors()
+    return data
 
 
 @dataclass(frozen=True)
@@ -160,23 +167,27 @@ def play(
         UserError: as of :func:`run`.
     """
     session = session or Session()
+    here = working_folder()
     if not plan:
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
     rule = VideoRule.parse(options.video)
     if options.world == OWN:
         options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
+    elif options.assets:
+        options = options.model_copy(update={"assets": _absolute_if_there(options.assets)})
     part = take_shard(plan, session.shard) if session.shard else plan
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
     given = session.out or default_out(options.policy)
     out = given.absolute()  # a policy may change the working folder
+    args = _policy_args(options, backend)
     with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
         active = ActiveRun(calls, given, player is None, session.on_end or _print_closing)
         with PolicyWatch(calls, options.watchdog, session.status, active.last_words):
-            loaded = calls.make(options.policy, options.policy_args) if player is None else calls.require(options.policy)
+            loaded = calls.make(options.policy, args) if player is None else calls.require(options.policy)
             try:
                 calls.check_episodes(options.policy, [info_of(turn) for turn in turns_of(part, options.repeat)])
                 description = calls.describe(options.policy, options.policy_args)
-                header = new_header(part, options, loaded, backend.identity, description)
+                header = new_header(part, options, loaded, backend.identity, description, here)
                 if session.shard is not None:
                     header = header.model_copy(update={"shard": shard_record(plan, session.shard, options)})
                 with RunFolder(out, part, header) as folder:
@@ -193,7 +204,18 @@ def play(
             finally:
                 if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
                     _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
-    return load_run(given if given.absolute() == out else out)
+    return load_run(out)
+
+
+def _absolute_if_there(assets: str) -> str:
+    """What a user's world makes of ``assets`` is its own matter; folders stay the same ones all the same."""
+    return ",".join(absolute(part) if os.path.exists(part) else part for part in assets.split(","))
+
+
+def _policy_args(options: RunOptions, backend: Backend) -> dict[str, object]:
+    """What the policy is made with: the GPU that was chosen to render is its, too, unless a device is named."""
+    gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None
+    return with_device(options.policy, options.policy_args, gpu)
 
 
 def _print_closing(closing: Closing) -> None:
@@ -208,4 +230,4 @@ def _print(line: str) -> None:
 
 def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:
     """How the world of these options is reached. Raises UserError if it cannot play the plan here."""
-    return find_backend(options.world, options.world_python, options.packs, options.rt, plan)
+    return find_backend(options.world, options.world_python, options.packs, options.rt, plan, options.render_device)

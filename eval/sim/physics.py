@@ -15,6 +15,8 @@ import sapien
 from sapien import physx
 from scipy.optimize import brentq
 
+from eval.errors import UserError
+
 
 @dataclass(frozen=True)
 class Solver:
@@ -70,22 +72,37 @@ def new_system(timestep: float, solver: Solver, contact_offset: float) -> physx.
     return system
 
 
-def new_scene(system: physx.PhysxCpuSystem, render: bool) -> sapien.Scene:
-    """A scene on ``system``; without ``render`` it has no render system, and nothing visual may be built in it."""
+def new_scene(system: physx.PhysxCpuSystem, render: bool, device: str | None = None) -> sapien.Scene:
+    """A scene on ``system``; without ``render`` it has no render system, and nothing visual may be built in it.
+
+    ``device``: what renders, in SAPIEN's words; None: the device of the process, at first the best one. Raises ``UserError``
+    if this process renders on another one already.
+    """
     if not render:
         return sapien.Scene([system])
-    _kept_renderer()
+    kept_renderer(device)
     return sapien.Scene([system, sapien.render.RenderSystem()])
 
 
 @cache
-def _kept_renderer() -> sapien.render.RenderSystem:
+def kept_renderer(device: str | None = None) -> sapien.render.RenderSystem:
     """One render system that lives as long as the process.
 
     With the last one SAPIEN closes the Vulkan device. The next scene would open it again and compile every shader anew,
     which takes seconds, and after some fifty times NVIDIA's driver refuses.
     """
-    return sapien.render.RenderSystem()
+    if device is None:
+        return sapien.render.RenderSystem()
+    try:
+        return sapien.render.RenderSystem(device)
+    except RuntimeError as error:
+        if "single-GPU" not in str(error):
+            raise
+        now = sapien.render.RenderSystem().device
+        raise UserError(
+            f"Cannot render on {device}: this process renders on {now} ({now.name}) already, and SAPIEN renders on one device "
+            "a process; choose the device before the first image."
+        ) from error
 
 
 def drive_scale(damping: float, inertia: float, timestep: float, solver: Solver) -> float:

@@ -30,19 +30,20 @@ SOFTWARE = ("llvmpipe", "SwiftShader")
 """Devices that are a CPU: minutes a ray-traced image."""
 
 
-def choose(mode: str) -> Choice:
+def choose(mode: str, render_device: str | None = None) -> Choice:
     """The rendering that ``--rt`` chooses on this machine.
 
-    ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``raster``. Raises ``UserError`` for anything else.
+    ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``raster``. ``render_device``: what renders, in SAPIEN's
+    words; None: the best there is. Raises ``UserError`` for another mode.
     """
     if mode not in MODES:
         raise UserError(f'--rt "{mode}" is not known; use auto, trace or raster.{did_you_mean(mode, MODES)}')
     if mode == RASTER:
         return RASTER
-    device = _device()
+    device = _device(render_device)
     if mode == "auto" and (not device or any(name in device for name in SOFTWARE)):
         return RASTER
-    return f"{TRACE}:{_denoiser(device)}"
+    return f"{TRACE}:{_denoiser(device, render_device)}"
 
 
 def apply(choice: Choice) -> None:
@@ -66,36 +67,37 @@ def record(choice: Choice) -> Mapping[str, str | int]:
 
 
 @functools.cache
-def _device() -> str:
+def _device(render_device: str | None) -> str:
     """Name of the device that renders; empty if there is none."""
-    return str((_probe("device") or {}).get("device", ""))
+    return str((_probe("device", render_device) or {}).get("device", ""))
 
 
 @functools.cache
-def _denoiser(device: str) -> str:
+def _denoiser(device: str, render_device: str | None) -> str:
     """The first denoiser whose image is like the noisy one; ``none`` if there is none."""
     if any(name in device for name in SOFTWARE):
         return "none"  # both need CUDA
     for name in DENOISERS:
-        seen = _probe(name)
+        seen = _probe(name, render_device)
         if seen and seen["plain"] > 0.02 and abs(seen["denoised"] - seen["plain"]) < 0.2 * seen["plain"]:
             return name
     return "none"
 
 
-def _probe(what: str) -> dict[str, Any] | None:
+def _probe(what: str, render_device: str | None) -> dict[str, Any] | None:
     """What a child process saw; None if it failed, died or hung."""
-    child = run_module("eval.sim.ray_tracing", [what], PROBE_SECONDS)
+    child = run_module("eval.sim.ray_tracing", [what, *([render_device] if render_device else [])], PROBE_SECONDS)
     line = last_json(child) if child is not None and child.returncode == 0 else None
     return None if line is None else json.loads(line)
 
 
-def _look(what: str) -> dict[str, Any]:
+def _look(what: str, render_device: str | None) -> dict[str, Any]:
     """In the child: the device, or the mean brightness of a small scene without and with a denoiser."""
-    import sapien
+    from eval.sim.physics import kept_renderer
 
+    renderer = kept_renderer(render_device)  # every other one of the process is on the same device
     if what == "device":
-        return {"device": str(sapien.render.RenderSystem().device.name)}
+        return {"device": str(renderer.device.name)}
     return {"plain": _brightness("none"), "denoised": _brightness(what)}
 
 
@@ -111,5 +113,5 @@ def _brightness(denoiser: str) -> float:
 if __name__ == "__main__":
     if sys.argv[1] not in ("device", *DENOISERS):
         sys.exit(2)
-    print(json.dumps(_look(sys.argv[1])), flush=True)
+    print(json.dumps(_look(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)), flush=True)
     os._exit(0)  # some drivers hang while they are unloaded

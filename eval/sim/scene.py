@@ -142,7 +142,11 @@ class EpisodeScene:
 
 
 def build_scene(
-    spec: EpisodeSpec, assets: Assets, render: bool, rendering: ray_tracing.Choice = ray_tracing.RASTER
+    spec: EpisodeSpec,
+    assets: Assets,
+    render: bool,
+    rendering: ray_tracing.Choice = ray_tracing.RASTER,
+    device: str | None = None,
 ) -> EpisodeScene:
     """Build the scene of an episode.
 
@@ -151,6 +155,7 @@ def build_scene(
         assets: where the files come from.
         render: whether there is a camera.
         rendering: how episodes are rendered for which the original traces rays.
+        device: what renders, in SAPIEN's words; None: the best there is.
 
     Returns:
         The scene before :meth:`EpisodeScene.start`.
@@ -158,7 +163,7 @@ def build_scene(
     config = robots()[spec.robot]
     timestep = 1.0 / spec.sim_freq
     system = new_system(timestep, CONTROL[config.family], spec.physics.contact_offset)
-    engine = new_scene(system, render)
+    engine = new_scene(system, render, device)
     if render:
         ray_tracing.apply(rendering if spec.shader == "rt" else ray_tracing.RASTER)
     geometry = robot_geometry(config.family)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
 from eval.sim.objects import collision_box
+from eval.sim.physics import kept_renderer
 from eval.sim.ray_tracing import RASTER, Choice
 from eval.sim.robots.base import pose_array
 from eval.sim.scene import EpisodeScene, build_scene
@@ -55,7 +56,12 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  Gymnasium's own convention
 
     def __init__(
-        self, assets: Assets, render: bool = True, rendering: Choice = RASTER, spec: EpisodeSpec | None = None
+        self,
+        assets: Assets,
+        render: bool = True,
+        rendering: Choice = RASTER,
+        spec: EpisodeSpec | None = None,
+        device: str | None = None,
     ) -> None:
         """Open a world; nothing is built before the first episode.
 
@@ -65,9 +71,11 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
             rendering: how episodes are rendered for which the original traces rays (:mod:`eval.sim.ray_tracing`).
             spec: the first episode. Only needed where the spaces are read before the first ``reset``, as
                 Gymnasium's wrappers do: they depend on the robot.
+            device: what renders, in SAPIEN's words (:mod:`eval.backends.render_devices` finds them); None: the best there
+                is. All worlds of a process render on one device.
         """
         self.render_mode = "rgb_array" if render else None
-        self._assets, self._render, self._rendering = assets, render, rendering
+        self._assets, self._render, self._rendering, self._device = assets, render, rendering, device
         self._scene: EpisodeScene | None = None
         self._robot: str | None = None
         self._episode = spec
@@ -115,7 +123,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         self._scene = None  # free the old scene first
         # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
         # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
-        self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering)
+        self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering, self._device)
         scene.start(spec, settled)
         self._boxes = {name: collision_box(entity) for name, entity in scene.objects.items()}
         self._roles = {item.role: item.model for item in spec.objects if item.role != "distractor"}
@@ -243,4 +251,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
     @property
     def device_summary(self) -> str:
         """The device that renders, in SAPIEN's words."""
-        return str(sapien.render.get_device_summary()) if self._render else "none (no image)"
+        if not self._render:
+            return "none (no image)"
+        device = kept_renderer(self._device).device
+        return f"{device.name} ({device})"

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from eval.errors import UserError
+from eval.given import paths_of_variable
 
 VARIABLE = "SIMPLER_EVAL_TASKS"
 BUILT_IN = Path(str(resources.files("task_configs"))) / "tasks"
@@ -59,11 +60,11 @@ def task_name(task: str, beside: Path | None = None) -> str:
 
 
 def _named_files() -> Iterator[Path]:
-    for text in os.environ.get(VARIABLE, "").split(os.pathsep):
+    for text in paths_of_variable(VARIABLE):
         path = Path(text).resolve()
-        if text and path.is_dir():
+        if path.is_dir():
             yield from sorted(file for file in path.iterdir() if file.suffix in ENDINGS)
-        elif text and path.is_file():
+        elif path.is_file():
             yield path
-        elif text:
+        else:
             raise UserError(f"{VARIABLE}: {text} is neither a folder of task files nor one of them.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -111,7 +112,7 @@ def test_a_policy_that_changes_the_working_folder_does_not_move_the_results(play
     assert data.path == tmp_path / "wanders"
     assert (data.path / "tables/summary.md").exists()
     monkeypatch.chdir(tmp_path)
-    assert play([make_spec(0), make_spec(2)], Wanders(), workers=1, out="wanders").path.as_posix() == "wanders", "all done"
+    assert play([make_spec(0), make_spec(2)], Wanders(), workers=1, out="wanders").path == tmp_path / "wanders", "all done"
 
 
 def test_a_policy_from_a_file_has_one_identity_as_text_and_as_an_object(play, make_spec, tmp_path):
@@ -311,7 +312,8 @@ def test_the_smoke_check_notices_images_that_show_nothing(play, make_spec):
 
 
 @pytest.mark.parametrize(
-    ("given", "variable", "recorded"), [(None, "b", "b"), ("a", "b", "a"), ("", "b", ""), (None, "", None)]
+    ("given", "variable", "recorded"),
+    [(None, "b", "/x/b"), ("a", "b", "/x/a"), (["a", Path("/c")], "b", "/x/a,/c"), ("", "b", ""), (None, "", None)],
 )
 def test_the_assets_that_the_environment_names_are_recorded(make_spec, monkeypatch, given, variable, recorded):
     asked = []
@@ -324,4 +326,4 @@ def test_the_assets_that_the_environment_names_are_recorded(make_spec, monkeypat
     monkeypatch.setattr(eval.rollout.run, "find_backend_of", find)
     with pytest.raises(UserError, match="enough"):
         run([make_spec(0)], "random", assets=given)
-    assert asked == [recorded]
+    assert asked == [recorded and recorded.replace("/x", str(Path.cwd()))]

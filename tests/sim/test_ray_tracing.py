@@ -15,7 +15,7 @@ def probes(monkeypatch):
     def use(device, **images):
         probed = []
 
-        def probe(what):
+        def probe(what, render_device):
             probed.append(what)
             return {"device": device} if what == "device" else images.get(what)
 

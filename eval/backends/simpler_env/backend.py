@@ -21,10 +21,15 @@ class OriginalBackend(Backend):
     """Plays a plan in the original; the payloads of all its episodes are made before the first begins."""
 
     def __init__(
-        self, identity: WorldIdentity, original: Original, payloads: Mapping[str, str], plan: Sequence[EpisodeSpec]
+        self,
+        identity: WorldIdentity,
+        original: Original,
+        payloads: Mapping[str, str],
+        plan: Sequence[EpisodeSpec],
+        render_device: str | None = None,
     ) -> None:
         """payloads: what a ``Begin`` carries, by episode id; plan: says which files are needed."""
-        super().__init__(identity, ForeignWorker(original.python, WORKER))
+        super().__init__(identity, ForeignWorker(original.python, WORKER), render_device)
         self._original, self._payloads, self._plan = original, payloads, plan
 
     def payload(self, spec: EpisodeSpec) -> str:
@@ -34,7 +39,8 @@ class OriginalBackend(Backend):
     def completed(self, record: WorldRecord) -> WorldRecord:
         """With name, versions, and the files that are not the original ones."""
         versions: dict[str, JsonValue] = dict(self._original.versions)
-        return record.model_copy(update={"name": self._original.name, "versions": versions, "assets": self._files})
+        known = {"name": self._original.name, "versions": versions, "assets": self._files, "render_device": self.render_device}
+        return record.model_copy(update=known)
 
     @cached_property
     def _files(self) -> AssetsRecord:
@@ -42,7 +48,12 @@ class OriginalBackend(Backend):
 
 
 def open_original(
-    name: str, python: str | None, assets: str | None, rendering: ray_tracing.Choice | None, plan: Sequence[EpisodeSpec]
+    name: str,
+    python: str | None,
+    assets: str | None,
+    rendering: ray_tracing.Choice | None,
+    plan: Sequence[EpisodeSpec],
+    render_device: str | None = None,
 ) -> OriginalBackend:
     """The original, ready to play ``plan``.
 
@@ -52,21 +63,22 @@ def open_original(
         assets: must be None; the original has a folder of its own.
         rendering: how ray-traced episodes are rendered; None if the plan has none.
         plan: the episodes.
+        render_device: what renders: ``cuda``, ``cuda:N`` or ``pci:...``, as its SAPIEN counts; None: the first.
 
     Returns:
         The backend.
 
     Raises:
-        UserError: the interpreter cannot run the original, or it lacks an episode of the plan.
+        UserError: the interpreter cannot run the original, it lacks an episode of the plan, or cannot render there.
     """
     if assets is not None:
         raise UserError(
             "--assets (or SIMPLER_EVAL_ASSETS) names packs of our own world; the original reads the folder that its "
             "MS2_REAL2SIM_ASSET_DIR names, else its own data folder."
         )
-    original = find_original(python)
+    original = find_original(python, render_device)
     # Before anything is played: a task that the original lacks is no fault of an episode.
-    payloads = {spec.id: episode_payload(spec, rendering) for spec in plan}
+    payloads = {spec.id: episode_payload(spec, rendering, render_device) for spec in plan}
     record = None if rendering is None else RenderingRecord.model_validate(ray_tracing.record(rendering))
     identity = WorldIdentity(name=name, versions=original.commits, rendering=record)
-    return OriginalBackend(identity, original, payloads, plan)
+    return OriginalBackend(identity, original, payloads, plan, render_device)

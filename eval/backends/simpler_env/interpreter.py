@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ FIXES = {
     "sapien": "the original needs SAPIEN 2.2: install sapien==2.2.2 into it, or give another interpreter with --world-python",
     "assets": "set MS2_REAL2SIM_ASSET_DIR to the folder data of a ManiSkill2_real2sim checkout (`simpler-eval assets fetch` "
     "gets one)",
+    "render_device": "give --render-device another device (cuda:N as CUDA counts, or pci:ADDRESS), or leave it out",
     "vulkan": "the original starts a renderer even where nothing is rendered: install a Vulkan driver (for software drivers "
     "see docs/original.md)",
 }
@@ -97,11 +99,15 @@ class Lack:
     error: str
 
 
-def find_original(python: str | None = None) -> Original:
+def find_original(python: str | None = None, render_device: str | None = None) -> Original:
     """Look at an interpreter: the one given, else that of SIMPLER_ENV_PYTHON, else our own.
+
+    ``render_device``: what must be able to render there.
 
     Raises UserError with one line that says what is lacking and how to fix it.
     """
+    if render_device is not None and not re.fullmatch(r"cuda(:\d+)?|pci:[0-9a-f:.]+", render_device):
+        raise UserError(f'The original simulator cannot render on "{render_device}"; give cuda:N or pci:ADDRESS.')
     chosen = python or os.environ.get(ENVIRONMENT_VARIABLE) or sys.executable
     executable = shutil.which(os.path.expanduser(chosen))
     if executable is None:
@@ -109,13 +115,14 @@ def find_original(python: str | None = None) -> Original:
             f"{chosen} is no executable file; give the Python that has simpler_env with --world-python or "
             f"{ENVIRONMENT_VARIABLE}."
         )
+    executable = os.path.abspath(executable)  # workers may be started after somebody has changed the working folder
     version = _version(executable)
     if not version[:2] >= OLDEST:
         raise UserError(
             f"{executable} is Python {'.'.join(map(str, version))}; the original needs {_dotted(OLDEST)} or newer "
             f"(SAPIEN 2.2.2 has wheels up to {_dotted(NEWEST)})."
         )
-    probed = _probe(executable)
+    probed = _probe(executable, render_device)
     if isinstance(probed, Lack):
         raise UserError(_refusal(executable, probed, python is None and ENVIRONMENT_VARIABLE not in os.environ))
     return Original(executable, probed)
@@ -138,8 +145,8 @@ def _version(executable: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _probe(executable: str) -> Installation | Lack:
-    child = _run(executable, str(WORKER), "probe")
+def _probe(executable: str, render_device: str | None) -> Installation | Lack:
+    child = _run(executable, str(WORKER), "probe", *([render_device] if render_device else []))
     for line in reversed(child.stdout.splitlines()):  # the packages themselves may print
         if line.startswith("{"):
             probed = json.loads(line)

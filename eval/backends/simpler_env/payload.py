@@ -10,10 +10,11 @@ from eval.sim import ray_tracing
 from eval.simpler_api.names import ENVIRONMENT_MAP
 
 
-def episode_payload(spec: EpisodeSpec, rendering: ray_tracing.Choice | None = None) -> str:
+def episode_payload(spec: EpisodeSpec, rendering: ray_tracing.Choice | None = None, render_device: str | None = None) -> str:
     """JSON text: how to build and reset the environment, and what the privileged state is to name.
 
     ``rendering`` is how ray-traced episodes are rendered; None leaves it to the original, whose denoiser needs NVIDIA's OptiX.
+    ``render_device`` is what renders, in its SAPIEN's words; None leaves that to it, too.
     Raises UserError for an episode that the original does not have.
     """
     reset = spec.simpler_reset
@@ -29,6 +30,8 @@ def episode_payload(spec: EpisodeSpec, rendering: ray_tracing.Choice | None = No
         kwargs["shader_dir"] = "ibl"
     elif spec.shader == "rt" and rendering not in (None, f"{ray_tracing.TRACE}:optix"):
         kwargs["render_config"] = {"rt_use_denoiser": False}
+    if render_device is not None:
+        kwargs["renderer_kwargs"] = {"device": render_device}
     return json.dumps(
         {
             "env_id": reset.env_id,

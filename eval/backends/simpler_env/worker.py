@@ -3,7 +3,7 @@
 Python 3.8 or newer with SAPIEN 2.2, NumPy, ``mani_skill2_real2sim`` and ``simpler_env``. Speaks the protocol of
 ``eval/backends/protocol.py``; a ``Begin`` carries the JSON of ``eval/backends/simpler_env/payload.py``.
 
-    python worker.py probe             one JSON line about this interpreter (``eval/backends/simpler_env/interpreter.py``)
+    python worker.py probe [DEVICE]    one JSON line about this interpreter (``eval/backends/simpler_env/interpreter.py``)
     python worker.py serve FD PARENT   serve episodes over the socket ``FD`` for the process ``PARENT``
 
 Every episode gets an environment of its own, and every scene a process of its own, as with the original's scripts: an
@@ -45,8 +45,11 @@ NEXT = "SIMPLER_EVAL_NEXT_EPISODE"
 # ---- what this interpreter has ---------------------------------------------------------------------------------------
 
 
-def probe() -> dict[str, Any]:
-    """What is installed here; ``error`` names the first thing that is lacking, ``stage`` which one it is."""
+def probe(render_device: str = "") -> dict[str, Any]:
+    """What is installed here; ``error`` names the first thing that is lacking, ``stage`` which one it is.
+
+    ``render_device``: what must be able to render; empty: anything.
+    """
     probed: dict[str, Any] = {"python": "{}.{}.{}".format(*sys.version_info[:3])}
     stage = "packages"
     try:
@@ -67,8 +70,8 @@ def probe() -> dict[str, Any]:
         probed["assets"] = str(_asset_folder())
         if not (_asset_folder() / "custom").is_dir():
             raise RuntimeError(f"no folder custom in {_asset_folder()}")
-        stage = "vulkan"
-        probed["device"] = _device()
+        stage = "render_device" if render_device else "vulkan"
+        probed["device"] = _device(render_device)
     except Exception as error:
         probed["stage"] = stage
         probed["error"] = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -108,11 +111,12 @@ def _asset_folder() -> Path:
     return Path(mani_skill2_real2sim.ASSET_DIR).resolve()
 
 
-def _device() -> str:
-    """Start the renderer, which every environment of the original does, whether it renders or not."""
+def _device(name: str) -> str:
+    """Start the renderer, as every environment of the original does, whether it renders or not; on a device if one is named."""
     import sapien.core
 
-    engine, renderer = sapien.core.Engine(), sapien.core.SapienRenderer(offscreen_only=True)
+    chosen = {"device": name} if name else {}
+    engine, renderer = sapien.core.Engine(), sapien.core.SapienRenderer(offscreen_only=True, **chosen)
     engine.set_renderer(renderer)
     engine.create_scene()
     return str(getattr(renderer, "device", "")) or "Vulkan"
@@ -298,8 +302,8 @@ class Session:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["probe"]:
-        sys.stdout.write(json.dumps(probe()) + "\n")
+    if sys.argv[1] == "probe":
+        sys.stdout.write(json.dumps(probe(*sys.argv[2:])) + "\n")
         sys.stdout.flush()
         os._exit(0)  # drivers have been seen to crash while they are unloaded
     serve(int(sys.argv[2]), int(sys.argv[3]))

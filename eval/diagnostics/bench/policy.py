@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.backends.render_devices import find_render_device
 from eval.plan.suites import make_plan
 from eval.rollout.run import run
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
-from policies.registry import load_policy
+from policies.registry import load_policy, with_device
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 
@@ -81,11 +82,12 @@ class TimedPolicy:
 
 def measure_policy(
     name: str,
-    policy_args: Mapping[str, str],
+    policy_args: Mapping[str, object],
     episodes: int = 16,
     workers: int | None = None,
     max_steps: int | None = None,
     assets: str | None = None,
+    render_device: str | None = None,
 ) -> PolicySpeed:
     """Load a policy and let it play episodes of both robots, without videos.
 
@@ -96,6 +98,7 @@ def measure_policy(
         workers: simulator processes, default: one a core.
         max_steps: step limit instead of the tasks' own.
         assets: as ``--assets``.
+        render_device: as ``--render-device``; a GPU is the policy's, too, unless ``policy_args`` name a device.
 
     Returns:
         The measurements.
@@ -103,13 +106,15 @@ def measure_policy(
     Raises:
         UserError: as of ``eval.run``.
     """
+    device = None if render_device is None else find_render_device(render_device)
+    given = with_device(name, policy_args, device.alias if device is not None and device.cuda is not None else None)
     begin = time.perf_counter()
-    policy = TimedPolicy(load_policy(name, policy_args))
+    policy = TimedPolicy(load_policy(name, given))
     load_seconds = time.perf_counter() - begin
     try:
         plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
         with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
-            data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets)
+            data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets, render_device=render_device)
     finally:
         policy.close()
     (start, first, _), *rest = policy.batches

@@ -6,17 +6,17 @@ Python of the substep loop included, counts as ours. The steps a second come fro
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eval.backends.render_devices import find_render_device
 from eval.plan.suites import make_plan
+from eval.rollout.parallel import map_in_processes
 
 if TYPE_CHECKING:
     from eval.sim.world import World
@@ -38,27 +38,29 @@ class SimSpeed:
     """Share of a worker's time spent inside SAPIEN calls."""
 
 
-def measure(workers: int | None = None, steps: int = 60, assets: str | None = None) -> list[SimSpeed]:
-    """Speed for 1, 2, 4, ... workers; ``steps``: control steps a worker, ``assets``: as for ``run``."""
+def measure(
+    workers: int | None = None, steps: int = 60, assets: str | None = None, render_device: str | None = None
+) -> list[SimSpeed]:
+    """Speed for 1, 2, 4, ... workers; ``steps``: control steps a worker; ``assets``, ``render_device``: as for ``run``."""
+    device = None if render_device is None else find_render_device(render_device).handle
     most = workers or os.cpu_count() or 1
     counts = sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most})
     rows = []
     for task in TASKS:
         for count in counts:
-            with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-                measured = list(pool.map(_worker, [(task, steps, assets)] * count))
+            measured = map_in_processes(_worker, [(task, steps, assets, device)] * count, count)
             speed = sum(one[0] for one in measured)
             rows.append(SimSpeed(task, count, speed, float(np.mean([one[1] for one in measured]))))
     return rows
 
 
-def _worker(job: tuple[str, int, str | None]) -> tuple[float, float]:
+def _worker(job: tuple[str, int, str | None, str | None]) -> tuple[float, float]:
     """(steps a second, share inside SAPIEN) of one process."""
     from eval.assets.resolver import Assets
     from eval.sim.world import World
 
-    task, steps, option = job
-    world = World(Assets.from_option(option))
+    task, steps, option, device = job
+    world = World(Assets.from_option(option), device=device)
     world.reset(options={"spec": make_plan(tasks=[task], limit=1)[0]})
     rng = np.random.default_rng(0)
 

@@ -18,6 +18,7 @@ import sapien
 from numpy.typing import NDArray
 
 from eval.assets.resolver import Assets
+from eval.backends.render_devices import find_render_device
 from eval.episode import DRAWERS, EpisodeSpec
 from eval.errors import UserError
 from eval.parity.recordings.comparison_images import difference, image_pair
@@ -54,8 +55,10 @@ class _Worst:
     pairs: list[ImagePair] = field(default_factory=list)
 
 
-def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = None) -> ParityReport:
-    """Render every selected key again; ``only``: name patterns, ``assets``: as for ``run``.
+def compare_images(
+    folder: Path, only: Sequence[str] = (), assets: str | None = None, render_device: str | None = None
+) -> ParityReport:
+    """Render every selected key again; ``only``: name patterns, ``assets`` and ``render_device``: as for ``run``.
 
     Ray-traced keys (their names end in ``_rt``) are traced with the original's samples and without a denoiser, as they
     were recorded. On a CPU that takes minutes a frame, so there only a pattern that ends in ``_rt`` selects them.
@@ -65,13 +68,14 @@ def compare_images(folder: Path, only: Sequence[str] = (), assets: str | None = 
     keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
     files = Assets.from_option(assets)
     notes = []
-    on_cpu = ray_tracing.choose("auto") == ray_tracing.RASTER
+    device = None if render_device is None else find_render_device(render_device).handle
+    on_cpu = ray_tracing.choose("auto", device) == ray_tracing.RASTER
     limits = SAME_RENDERER if on_cpu else OTHER_RENDERER
     slow = [key for key in keys if key.endswith(TRACED)]
     if slow and not any(pattern.endswith(TRACED) for pattern in only) and on_cpu:
         notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' renders them.")
         keys = [key for key in keys if key not in slow]
-    world = World(files, rendering=UNDENOISED)
+    world = World(files, rendering=UNDENOISED, device=device)
     checks: list[Check] = []
     pairs: list[ImagePair] = []
     for key in keys:

@@ -44,12 +44,15 @@ def compare_original(
     only: Sequence[str] = (),
     sequences: int = 3,
     workers: int | None = None,
+    render_device: str | None = None,
 ) -> ParityReport:
     """Play up to ``sequences`` recorded sequences of every selected key, and the raster images of ``images``.
 
+    ``render_device``: what renders, as its SAPIEN counts; None: the first.
+
     Raises UserError if the interpreter cannot run the original or no key matches a pattern of ``only``.
     """
-    original = find_original(python)
+    original = find_original(python, render_device)
     frames: dict[str, Path] = {} if images is None else dict.fromkeys(raster_keys(images), images)
     cases: dict[str, tuple[EpisodeSpec, Expected]] = {}
     for key in select([*recorded_keys(folder), *frames], only):
@@ -57,7 +60,10 @@ def compare_original(
         for number, (spec, case) in enumerate(episodes):
             steps = len(case.actions) + bool(case.images)  # the image after the last action is seen before another one
             own = spec.model_copy(update={"setting": "recorded", "variant": key, "index": number, "max_steps": steps})
-            case.payload = json.dumps({**json.loads(case.payload), "max_steps": steps})
+            payload = {**json.loads(case.payload), "max_steps": steps}
+            if render_device is not None:
+                payload["kwargs"] = {**payload["kwargs"], "renderer_kwargs": {"device": render_device}}
+            case.payload = json.dumps(payload)
             cases[own.id] = (own, case)
     _play(cases, original.python, workers or len(os.sched_getaffinity(0)))
     notes = [f"{original.name}, interpreter {original.python}"]

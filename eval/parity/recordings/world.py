@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eval.assets.options import chosen_assets
 from eval.assets.resolver import Assets
+from eval.given import Text, Texts, absolute, text_of, texts_of
 from eval.parity.recordings.controller import controller_checks
 from eval.parity.recordings.files import Recording, read_recording, recorded_keys
 from eval.parity.recordings.grid import compare_grid
@@ -21,6 +20,7 @@ from eval.parity.recordings.resets import ResetDifferences
 from eval.parity.recordings.sequences import Replay, Replayer, sequence_spec
 from eval.parity.recordings.verdicts import state_verdicts
 from eval.parity.report import Check, ParityReport, select
+from eval.rollout.parallel import map_in_processes
 from eval.simpler_api import NotSupported, SeedChain, spec_from_reset
 
 
@@ -38,16 +38,15 @@ FEWEST_JUDGED = 8
 """Sequences; the share of a smaller family says nothing."""
 
 
-def compare_world(
-    folder: Path, only: Sequence[str] = (), assets: str | None = None, processes: int | None = None
-) -> ParityReport:
+def compare_world(folder: Text, only: Texts = (), assets: Texts | None = None, processes: int | None = None) -> ParityReport:
     """Compare with every selected key of ``folder``; ``only``: name patterns, ``assets``: as for ``run``."""
-    keys = select(recorded_keys(folder), only)
-    Assets.from_option(assets)  # reports a wrong folder before any work
-    jobs = [(str(folder), key, assets) for key in keys]
+    place = Path(absolute(text_of(folder, "folder")))
+    keys = select(recorded_keys(place), texts_of(only, "only"))
+    packs = chosen_assets(assets)
+    Assets.from_option(packs)  # reports a wrong folder before any work
+    jobs = [(str(place), key, packs) for key in keys]
     n = min(len(jobs), processes or os.cpu_count() or 1)
-    with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
-        results = list(pool.map(_compare_key, jobs))
+    results = map_in_processes(_compare_key, jobs, n)
     checks = [check for result in results for check in result.checks]
     replays = [replay for result in results for replay in result.replays]
     resets = [result.resets for result in results if result.resets is not None]

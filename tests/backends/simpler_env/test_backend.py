@@ -134,6 +134,16 @@ def test_bad_interpreters_get_one_line_each(tmp_path, capsys, monkeypatch):
         assert "install a Vulkan driver" in blind
 
 
+def test_the_original_renders_where_it_is_told(tmp_path, plan, capsys):
+    python = interpreter(tmp_path)
+    options = {"world": "simpler-env", "world_python": python, "workers": 1}
+    data = run(plan[:1], Blind(), out=tmp_path / "run", render_device="cuda:1", **options)
+    assert data.record(plan[0].id).episode_stats["device"] == data.header.world.render_device == "cuda:1"
+    absent = _refusal(["--world-python", python, "--render-device", "cuda:5"], capsys)
+    assert 'physical device "cuda:5"): give --render-device another device' in absent
+    assert 'cannot render on "cpu"' in _refusal(["--world-python", python, "--render-device", "cpu"], capsys)
+
+
 def test_without_an_interpreter_our_own_is_looked_at(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("SIMPLER_ENV_PYTHON", raising=False)
     assert "not installed in our own interpreter" in _refusal([], capsys)

@@ -31,7 +31,9 @@ class Engine:
 
 
 class SapienRenderer:
-    def __init__(self, offscreen_only=False):
+    def __init__(self, offscreen_only=False, device=""):
+        if device not in ("", "cuda:0", "cuda:1"):
+            raise RuntimeError(f'Failed to find a supported physical device "{device}"')
         if os.environ.get("FAKE_VULKAN") == "absent":
             raise RuntimeError("failed to find a rendering device")
         if os.environ.get("FAKE_VULKAN") == "crash":

@@ -29,6 +29,8 @@ class FakeEnvironment:
     def reset(self, seed=None, options=None):
         assert isinstance(options["robot_init_options"]["init_xy"], np.ndarray)
         self.episode, self.steps = options["obj_init_options"]["episode_id"], 0
+        if "renderer_kwargs" in self.kwargs:
+            self.episode_stats["device"] = self.kwargs["renderer_kwargs"]["device"]
         return self._observation(), {}
 
     def step(self, action):
