@@ -19,9 +19,13 @@ def add_to(app: typer.Typer) -> None:
 def list_verb(as_json: Json = False) -> None:
     """Show the tasks with their settings, the suites and the policies that are installed."""
     from eval.plan.listing import describe_suites, describe_tasks
+    from eval.tasks.loading import usable_tasks
     from policies.registry import policy_names
 
     tasks, suites = describe_tasks(), describe_suites()
+    unusable = usable_tasks()[1]
+    if unusable:
+        typer.echo(f"simpler-eval: {len(unusable)} of your task files cannot be used: {unusable[0]}", err=True)
     if as_json:
         content = {
             "tasks": [asdict(t) for t in tasks], "suites": [asdict(s) for s in suites], "policies": policy_names(),

@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import Field
 
 from eval.backends.render_devices import find_render_device
@@ -25,6 +24,7 @@ from eval.records.tables import TOTAL, markdown, summary, title
 from eval.rollout.recorder import Listener
 from eval.rollout.run import Session, default_out, play
 from task_configs.schema.parsing import StrictModel, parse
+from task_configs.schema.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +64,8 @@ class Demo:
 
 def demo_rows() -> tuple[DemoRow, ...]:
     """The rows of ``task_configs/demo.yaml``."""
-    file = resources.files("task_configs").joinpath("demo.yaml")
-    return parse(_DemoFile, yaml.safe_load(file.read_text()), str(file)).rows
+    file = Path(str(resources.files("task_configs"))) / "demo.yaml"
+    return parse(_DemoFile, read_yaml(file), str(file)).rows
 
 
 def run_demo(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eval.plan.options import PlanOptions
 from eval.plan.suites import choose_episodes, load_suite, suite_names
-from eval.tasks.loading import load_task, task_names
+from eval.tasks.loading import usable_tasks
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,9 @@ class SuiteInfo:
 
 
 def describe_tasks() -> list[SettingInfo]:
-    """Every setting of every task."""
+    """Every setting of every task that can be loaded."""
     settings = []
-    for name in task_names():
-        task = load_task(name)
+    for name, task in usable_tasks()[0].items():
         for key, setting in task.settings.items():
             variants = len(task.variants(key))
             episodes = variants * setting.episodes.count

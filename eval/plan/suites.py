@@ -19,10 +19,11 @@ from eval.plan.environments import environment_part, is_environment, refuse_miss
 from eval.plan.options import DEFAULT_SETTING, PlanOptions
 from eval.plan.sampling import sample as take_sample
 from eval.plan.sampling import spread
-from eval.tasks.loading import load_task, task_file, task_names
+from eval.tasks.loading import load_task, require_setting, task_file, task_names
 from eval.tasks.user_tasks import ENDINGS, task_name
-from task_configs.schema.parsing import parse, read_yaml
+from task_configs.schema.parsing import parse
 from task_configs.schema.tasks import Episodes, Part, Suite, Variant
+from task_configs.schema.yaml_files import read_mapping
 
 DEFAULT_SUITE = "demo"
 FOLDER = Path(str(resources.files("task_configs"))) / "suites"
@@ -110,18 +111,32 @@ def load_suite(name: str) -> Suite:
 
 
 def read_suite(path: Path) -> Suite:
-    """A suite from a file; its tasks and settings are checked. A task may be a file, named relative to the suite's."""
-    suite = parse(Suite, read_yaml(path), str(path))
+    """A suite from a file; its tasks and settings are checked. A task may be a file, named relative to the suite's.
+
+    The suites that come with the package mean the tasks that come with it, whatever the user's are called.
+    """
+    content = read_mapping(path)
+    if "parts" not in content and content.keys() & {"family", "extends"}:
+        raise UserError(f"{path}: is a task, no suite; give it with --task.")
+    suite = parse(Suite, content, str(path))
     parts = []
     for number, part in enumerate(suite.parts):
         place = f"{path}: parts.{number}"
-        name = task_name(part.task, path.parent)
+        name = part.task if path.parent == FOLDER else _named(part, path, place)
         task_file(name, f"{place}.task: no task")
-        known = load_task(name).settings
-        if part.setting not in known:
-            raise UserError(f'{place}.setting: no setting "{part.setting}".{did_you_mean(part.setting, known)}')
+        require_setting(name, part.setting, f"{place}.setting: no setting")
         parts.append(part.model_copy(update={"task": name}))
+        if parts[-1] in parts[:-1]:
+            raise UserError(f"{place}: says the same as parts.{parts.index(parts[-1])}; leave one of them out.")
     return suite.model_copy(update={"parts": tuple(parts)})
+
+
+def _named(part: Part, path: Path, place: str) -> str:
+    """Name of the task of a part of the user's suite."""
+    try:
+        return task_name(part.task, path.parent)
+    except UserError as error:
+        raise UserError(f"{place}.task: {error}") from None
 
 
 def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
@@ -133,15 +148,9 @@ def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
             continue
         task = task_name(text)
         refuse_misspelt(task)
-        _refuse_unknown_setting(task, setting)
+        require_setting(task, setting, f"{task} has no setting")
         parts.append(Part(task=task, setting=setting, variants=patterns))
     return tuple(parts)
-
-
-def _refuse_unknown_setting(task: str, setting: str) -> None:
-    known = load_task(task).settings
-    if setting not in known:
-        raise UserError(f'{task} has no setting "{setting}".{did_you_mean(setting, known)}')
 
 
 def _expand(part: Part, options: PlanOptions) -> list[PlannedEpisode]:

@@ -8,7 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 from eval.published.models import Disagreement, NumberRow, Published, Reference
-from task_configs.schema.parsing import parse, read_yaml
+from task_configs.schema.parsing import parse
+from task_configs.schema.yaml_files import read_yaml
 
 HERE = Path(str(resources.files("task_configs"))) / "published"
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from task_configs.schema.parsing import StrictModel, parse, read_yaml
+from task_configs.schema.parsing import StrictModel, parse
+from task_configs.schema.yaml_files import read_yaml
 
 FILE = Path(str(resources.files("task_configs"))) / "published" / "cells.yaml"
 Names = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -10,14 +10,11 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from eval.episode import EpisodeSpec
 from eval.errors import EpisodesErrored, UserError
@@ -26,9 +23,11 @@ from eval.records import older
 from eval.records.differences import continued_identity
 from eval.records.errors import error_counts, error_lines
 from eval.records.header import SCHEMA_VERSION, PolicyChange, RunHeader
+from eval.records.reading import check_plan, check_tasks, parse_header, read_plan, read_records, read_run_json
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.records.turns import Turn, turns_of
-from eval.tasks.user_tasks import add_user_task, user_tasks
+from eval.tasks.user_tasks import add_user_task, user_tasks, why_unusable
+from task_configs.schema.files import is_file, is_folder, is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,27 +97,30 @@ def load_run(path: Text) -> RunData:
     Raises ``UserError`` if the folder holds no run or its files are damaged.
     """
     path = Path(absolute(text_of(path, "the folder of a run")))  # callers keep it, wherever the working folder moves
-    if not path.is_dir():
+    if not is_folder(path):
         raise UserError(f"{path} is not a folder; give the folder of a run (it holds {RUN_FILE}).")
-    if not (path / RUN_FILE).is_file():
+    if is_missing(path / RUN_FILE):
         raise UserError(f"{path} holds no {RUN_FILE}; give the folder of a run.")
-    with disk_errors(path):
-        content = _read_header(path / RUN_FILE)
-        header = older.read_header(content) if older.is_older(content) else _parse_header(path / RUN_FILE, content)
-        if header.schema_version == SCHEMA_VERSION:
-            plan = _read_plan(path / PLAN_FILE)
-        else:
-            know_tasks(path)  # what an older plan does not say stands in the tasks' configs
-            plan = older.read_plan(path / PLAN_FILE)
-        _refuse_another_plan(path / PLAN_FILE, plan, header)
-        records, _ = _read_records(path / EPISODES_FILE)
-    return RunData(path, header, plan, records)
+    header = _read_header(path / RUN_FILE)
+    check_tasks(path / TASKS_FOLDER, header)
+    if header.schema_version == SCHEMA_VERSION:
+        plan = read_plan(path / PLAN_FILE)
+    else:
+        know_tasks(path)  # what an older plan does not say stands in the tasks' configs
+        plan = older.read_plan(path / PLAN_FILE)
+    check_plan(path / PLAN_FILE, plan, header, plan_hash(plan))
+    return RunData(path, header, plan, read_records(path / EPISODES_FILE, plan, header).by_key)
+
+
+def _read_header(path: Path) -> RunHeader:
+    content = read_run_json(path)
+    return older.read_header(content, path) if older.is_older(content) else parse_header(path, content)
 
 
 def know_tasks(run: Path) -> None:
     """Make the user's tasks that a run keeps known, where no task of their name is."""
     for file in sorted((run / TASKS_FOLDER).glob("*.yaml")):
-        if file.stem not in user_tasks():
+        if file.stem not in user_tasks() and is_file(file) and not why_unusable(file):  # a stranger there is in nobody's way
             add_user_task(file)
 
 
@@ -174,11 +176,14 @@ class RunFolder:
         return header
 
     def _continue(self) -> dict[RecordKey, EpisodeRecord]:
-        records, good_bytes = _read_records(self.path / EPISODES_FILE)
         file = self.path / EPISODES_FILE
-        if file.exists() and file.stat().st_size > good_bytes:
-            os.truncate(file, good_bytes)
-        return records
+        read = read_records(file, self.plan, self.header)
+        if file.exists() and file.stat().st_size > read.whole:
+            os.truncate(file, read.whole)
+        if not read.ended:  # an editor took the last line break
+            with file.open("ab") as end:
+                end.write(b"\n")
+        return read.by_key
 
     def write_header(self, header: RunHeader) -> None:
         """Replace ``run.json``, all or nothing."""
@@ -233,66 +238,6 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _read_header(path: Path) -> dict[str, object]:
-    try:
-        content: object = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); restore it or start a new run.") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is damaged (it is no JSON object); restore it or start a new run.")
-    return content
-
-
-def _parse_header(path: Path, content: Mapping[str, object]) -> RunHeader:
-    if content.get("schema_version") != SCHEMA_VERSION:
-        raise UserError(f"{path} is of another version of simpler-eval ({content.get('schema_version')}); install that one.")
-    try:
-        return RunHeader.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        if error.errors()[0]["type"] == "extra_forbidden":
-            text = f"{path} says more than this version of simpler-eval knows ({place}); install the one that wrote it."
-            raise UserError(text) from error
-        raise UserError(f"{path} is damaged ({place}: {error.errors()[0]['msg']}); restore it or start a new run.") from error
-
-
-def _read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
-    try:
-        return tuple(EpisodeSpec.model_validate_json(line) for line in path.read_text().splitlines())
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; the run cannot be continued or counted without its plan.") from error
-    except ValueError as error:  # also bytes that are no text
-        raise UserError(f"{path} is damaged or of another version; restore it or start a new run.") from error
-
-
-def _refuse_another_plan(path: Path, plan: Sequence[EpisodeSpec], header: RunHeader) -> None:
-    """Raise UserError if lines of the plan were lost or changed: its tables would leave out what they were about."""
-    if plan_hash(plan) != header.plan_hash:
-        raise UserError(
-            f"{path} ({len(plan)} episodes) is not the plan that {RUN_FILE} was written for ({header.episodes} episodes); "
-            "restore it or start a new run."
-        )
-
-
-def _read_records(path: Path) -> tuple[dict[RecordKey, EpisodeRecord], int]:
-    """Records by key, and how many bytes hold whole lines (what follows was torn by a crash)."""
-    records: dict[RecordKey, EpisodeRecord] = {}
-    if not path.exists():
-        return records, 0
-    lines = path.read_bytes().split(b"\n")
-    good = 0
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            record = EpisodeRecord.model_validate_json(line)
-        except ValidationError as error:
-            if number == len(lines) - 1:  # a newline may reach the disk before the text it ends
-                break
-            raise UserError(f"Line {number} of {path} is damaged; remove the line to run its episode again.") from error
-        records[record.key] = record
-        good += len(line) + 1
-    return records, good
 
 
 def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:

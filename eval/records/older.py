@@ -29,6 +29,7 @@ from eval.records.header import (
     WorldRecord,
 )
 from eval.records.options import RunOptions
+from eval.records.reading import numbered_lines
 from eval.tasks.loading import load_task
 from policies.registry import description_of
 from task_configs import lights, objects
@@ -39,7 +40,8 @@ OWN_WORLD = "simpler-eval"
 
 def is_older(content: Mapping[str, object]) -> bool:
     """Whether this is the ``run.json`` of version 0.1."""
-    return "schema_version" not in content
+    written = isinstance(content.get("identity"), Mapping) and isinstance(content.get("plan_hash"), str)
+    return "schema_version" not in content and written
 
 
 def refuse_continuing(header: RunHeader, path: Path) -> None:
@@ -54,8 +56,16 @@ def refuse_mixed_versions(a: RunHeader, b: RunHeader, what: str) -> None:
         raise UserError(f"{what}: one is a run of version 0.1, whose episodes have other ids; report them apart.")
 
 
-def read_header(content: Mapping[str, object]) -> RunHeader:
-    """``run.json`` of version 0.1 as today's model. What it did not record is None or empty."""
+def read_header(content: Mapping[str, object], path: Path) -> RunHeader:
+    """``run.json`` of version 0.1 as today's model. What it did not record is None or empty. Raises UserError."""
+    try:
+        return _header(content)
+    except (KeyError, TypeError, ValueError) as error:
+        text = str(error).splitlines()[0]
+        raise UserError(f"{path} is damaged or of another version ({text}); restore it or start a new run.") from None
+
+
+def _header(content: Mapping[str, object]) -> RunHeader:
     old = cast(Content, content)
     identity, world = _part(old, "identity"), _part(old, "world")
     args = {key: str(value) for key, value in _part(identity, "policy_args").items()}
@@ -134,13 +144,7 @@ def _session(old: Content, own: Mapping[str, object]) -> SessionRecord:
 
 def read_plan(path: Path) -> tuple[EpisodeSpec, ...]:
     """``plan.jsonl`` of version 0.1. Raises UserError if it is missing or damaged, or a task of it is no longer known."""
-    try:
-        lines = path.read_text().splitlines()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; the run cannot be counted without its plan.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is damaged ({error}); restore it or start a new run.") from error
-    return tuple(_episode(line, path) for line in lines)
+    return tuple(_episode(line, path) for _, line in numbered_lines(path))
 
 
 def _episode(line: str, path: Path) -> EpisodeSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from eval.backends.selection import OWN
@@ -14,7 +13,7 @@ from eval.records.options import RunOptions
 from eval.records.provenance import new_session
 from eval.records.videos import VideoRule
 from eval.rollout.policy_calls import PolicyNeeds
-from eval.tasks.loading import user_task_text
+from eval.tasks.loading import task_digest, user_task_text
 from policies.base import Policy, PolicyDescription
 from policies.registry import describe
 
@@ -47,7 +46,7 @@ def new_header(
         identity=RunIdentity(
             world=world,
             assets=_assets_identity(plan, options),
-            tasks={name: _digest(text) for name, text in user_tasks_of(plan).items()},
+            tasks={name: task_digest(text) for name, text in user_tasks_of(plan).items()},
             policy=description.identity,
         ),
         policy=description,
@@ -80,10 +79,6 @@ def _assets_identity(plan: Sequence[EpisodeSpec], options: RunOptions) -> str | 
     from eval.assets.identity import assets_identity
 
     return assets_identity(plan, options.packs)
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _rendered(player: Policy, videos: VideoRule) -> Rendered:

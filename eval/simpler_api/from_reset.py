@@ -10,7 +10,7 @@ from eval.errors import did_you_mean
 from eval.simpler_api.keywords import NotSupported, read_keywords
 from eval.simpler_api.seeds import SeedChain
 from eval.tasks.build import build_spec
-from eval.tasks.loading import load_task, task_names
+from eval.tasks.loading import load_task, usable_tasks
 from eval.tasks.reset_options import ResetOptions, RobotOptions, read_options
 from eval.tasks.user_tasks import built_in_tasks
 from task_configs.schema.tables import robots
@@ -26,15 +26,15 @@ def task_of_env(env_id: str) -> str:
     """Name of the task that an env id of the original is, a built-in one first. Raises NotSupported."""
     if env_id in _built_in_envs():
         return _built_in_envs()[env_id]
-    for name in task_names():
-        if env_id in load_task(name).envs:
+    for name, task in usable_tasks()[0].items():
+        if env_id in task.envs:
             return name
     raise NotSupported(f'Environment "{env_id}" is not built.{did_you_mean(env_id, env_ids())}')
 
 
 def env_ids() -> list[str]:
     """Env ids of the original that are built."""
-    return [env_id for name in task_names() for env_id in load_task(name).envs]
+    return [env_id for task in usable_tasks()[0].values() for env_id in task.envs]
 
 
 def spec_from_reset(

@@ -19,8 +19,10 @@ from eval.episode import EpisodeSpec, RuleSpec
 from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Choice, Count, FamilyName, Setting, Setup, Variant, Vec4
+from task_configs.schema.tasks import Choice, FamilyName, Label, Setting, Setup, Steps, Variant, Vec4
 
+Offset = Annotated[float, Field(gt=0, le=1)]
+"""m."""
 Array = NDArray[np.floating[Any]]
 Stat = bool | int | float | str
 
@@ -31,8 +33,8 @@ class TaskBase(StrictModel):
     family: FamilyName
     about: str
     instruction: str
-    max_steps: Count
-    contact_offset: float
+    max_steps: Steps
+    contact_offset: Offset
     """m, of convex and primitive shapes (docs/simpler.md 2)."""
     stage_collides: bool = True
     """Whether the stage is more than something to be seen (docs/simpler.md 9.1)."""
@@ -43,10 +45,16 @@ class TaskBase(StrictModel):
     setup: Setup
     envs: dict[str, Choice] = Field(default_factory=dict)
     """Env ids of the original that are this task, and what each changes."""
-    settings: Annotated[dict[str, Setting], Field(min_length=1)]
+    settings: Annotated[dict[Label, Setting], Field(min_length=1)]
 
     required: ClassVar[tuple[str, ...]] = ()
     """Fields of a setup that the family cannot do without."""
+    own_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields of a setup that this family understands and not all of them do."""
+    placeholders: ClassVar[Mapping[str, frozenset[str]]] = {"instruction": frozenset()}
+    """Field that is an instruction -> words in braces that are replaced in it."""
+    has_grid: ClassVar[bool] = False
+    """Whether ``x`` and ``y`` of the episodes place its target."""
 
     @abstractmethod
     def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
@@ -68,12 +76,21 @@ class TaskBase(StrictModel):
         return 0
 
     @property
+    def object_tables(self) -> Mapping[str, str]:
+        """Field -> the table of ``objects.yaml`` that it names."""
+        return {}
+
+    @property
     def known_names(self) -> Mapping[str, Collection[str]]:
         """Field of a setup -> names that it may hold, for the fields that only some families have."""
         return {}
 
     def target_choices(self, setup: Setup) -> tuple[str, ...]:
         """Models that the target is sampled from; empty where the family has no such choice."""
+        return ()
+
+    def distractors(self, setup: Setup) -> tuple[str, ...]:
+        """Models that stand beside the target."""
         return ()
 
     def env_of(self, setup: Setup) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eval.episode import DRAWERS, CabinetSpec
 from eval.errors import UserError
@@ -14,7 +14,7 @@ from eval.tasks.base import TaskBase
 from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import choose, sample_colours
 from task_configs.schema.tables import robot_places
-from task_configs.schema.tasks import Setup
+from task_configs.schema.tasks import Setup, require_distinct
 
 OPEN, CLOSED = 0.15, 0.05
 """m, from and up to which a drawer counts as open and as closed."""
@@ -38,6 +38,12 @@ class CabinetTask(TaskBase):
     """The drawer of the task; sampled where there are several."""
 
     required: ClassVar[tuple[str, ...]] = ("station",)
+    own_fields: ClassVar[frozenset[str]] = frozenset({"station", "drawer", "joint_friction", "place_choices", "urdf_choices"})
+
+    @model_validator(mode="after")
+    def _drawers_differ(self) -> Self:
+        require_distinct(self.drawers, "drawers:")
+        return self
 
     @property
     def known_names(self) -> Mapping[str, Collection[str]]:

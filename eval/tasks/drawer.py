@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from eval.episode import EpisodeSpec, RuleSpec
-from eval.tasks.base import Family, KeywordTable, SingleInstruction, Stat, TaskObservation, TaskResult
+from eval.tasks.base import Family, KeywordTable, Offset, SingleInstruction, Stat, TaskObservation, TaskResult
 from eval.tasks.cabinet import CLOSED, KEYWORDS, OPEN, CabinetTask, cabinet_spec
 from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart, fresh
@@ -16,10 +19,12 @@ class DrawerTask(CabinetTask):
     """Open or close a drawer (docs/simpler.md, tasks 3)."""
 
     family: Literal["drawer"]
-    contact_offset: float = 0.02
+    contact_offset: Offset = 0.02
     verb: Literal["open", "close"]
-    start_opening: float
+    start_opening: Annotated[float, Field(ge=0, le=1)]
     """m, of the task's drawer; the others are closed."""
+
+    placeholders: ClassVar[Mapping[str, frozenset[str]]] = {"instruction": frozenset({"drawer"})}
 
     @property
     def rule(self) -> RuleSpec:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.tasks.base import (
     Family,
     KeywordTable,
+    Offset,
     SingleInstruction,
     Stat,
     TaskBase,
@@ -36,7 +37,7 @@ from eval.tasks.sampling import (
     sample_turn,
     start_height,
 )
-from task_configs.schema.tasks import Box2, Setup, Vec2, Vec4
+from task_configs.schema.tasks import Box2, Quat, Setup, Vec2, Vec4, require_distinct
 
 # ---- task files and initial states -----------------------------------------------------------------------------------
 
@@ -59,23 +60,41 @@ class GraspTask(TaskBase):
     """Grasp the one target and lift it (docs/simpler.md, tasks 1)."""
 
     family: Literal["grasp"]
-    contact_offset: float = 0.02
+    contact_offset: Offset = 0.02
     object_table: str
     """Table of ``objects.yaml`` that holds boxes and densities."""
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """Model of the target; sampled where there are several."""
-    orientations: dict[str, Vec4] = Field(default_factory=lambda: dict(GRASP_ORIENTATIONS))
+    orientations: Annotated[dict[str, Quat], Field(min_length=1)] = Field(default_factory=lambda: dict(GRASP_ORIENTATIONS))
     """Start rotations w x y z, in the order in which they are sampled."""
     area: Box2 = Box2(low=(-0.35, -0.02), high=(-0.12, 0.42))
     """Where the target is dropped if no position is given."""
     distractor_sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
+    own_fields: ClassVar[frozenset[str]] = frozenset(
+        {"orientation", "distractors", "targets", "target_density", "urdf_choices"}
+    )
+    placeholders: ClassVar[Mapping[str, frozenset[str]]] = {"instruction": frozenset({"name"})}
+    has_grid: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _distractors_differ(self) -> GraspTask:
+        for name, models in self.distractor_sets.items():
+            require_distinct(models, f"distractor_sets.{name}:")
+        return self
+
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
-        """Targets, also those of single environments, and distractors."""
-        chosen = [model for choice in self.envs.values() for model in choice.targets or ()]
+        """Targets, also those of single environments and settings, and distractors."""
+        setups = [*self.envs.values(), *(variant.setup for key in self.settings for variant in self.variants(key))]
+        chosen = [model for setup in setups for model in setup.targets or ()]
         distractors = itertools.chain(*self.distractor_sets.values())
         return tuple((self.object_table, model) for model in dict.fromkeys([*self.targets, *chosen, *distractors]))
+
+    @property
+    def object_tables(self) -> Mapping[str, str]:
+        """The one of all its objects."""
+        return {"object_table": self.object_table}
 
     @property
     def known_names(self) -> Mapping[str, Collection[str]]:
@@ -85,6 +104,10 @@ class GraspTask(TaskBase):
     def target_choices(self, setup: Setup) -> tuple[str, ...]:
         """Models that the target is sampled from."""
         return setup.targets or self.targets
+
+    def distractors(self, setup: Setup) -> tuple[str, ...]:
+        """Models that stand beside the target."""
+        return self.distractor_sets[setup.distractors] if setup.distractors else ()
 
     def orientation_name(self, quat: Vec4) -> str | None:
         """Name of a start rotation (w x y z), where it has one."""
@@ -103,7 +126,7 @@ class GraspTask(TaskBase):
         z = start_height(options)
         quat = sample_turn(given, start_quat, rng)
         objects = [placed(table, target, "target", xy, z, quat, setup.target_density)]
-        for model in self.distractor_sets[setup.distractors] if setup.distractors else ():
+        for model in self.distractors(setup):
             own = options.distractor_obj_init_options.get(model, DistractorOptions())
             spot = own.init_xy or _free_spot(np.array(xy), rng)
             objects.append(placed(table, model, "distractor", spot, z, own.init_rot_quat or start_quat))

@@ -1,40 +1,64 @@
-"""Loading tasks by name or from a file, and checking every name in them against the tables."""
+"""Loading tasks by name or from a file."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
+from typing import NamedTuple
 
 from eval.errors import UserError, did_you_mean
 from eval.tasks.base import TaskBase
+from eval.tasks.checks import check_seeds, check_task
+from eval.tasks.extending import Extended, read_extended
 from eval.tasks.families import FAMILIES
-from eval.tasks.user_tasks import built_in_tasks, user_tasks
-from task_configs.schema.parsing import parse, read_yaml
-from task_configs.schema.tables import lights, objects, robot_places, robots, scenes
-from task_configs.schema.tasks import Setup
+from eval.tasks.user_tasks import BUILT_IN, built_in_tasks, changed, found, user_tasks
+from task_configs.schema.parsing import parse
+from task_configs.schema.yaml_files import to_yaml
 
-FAMILY_FIELDS = ("orientation", "distractors", "object_set", "drawer", "station")
-"""Fields of a setup whose values are names that only some families know."""
+
+class NotATask(UserError):
+    """The file is a suite."""
 
 
 def task_names() -> tuple[str, ...]:
-    """Names of all tasks, the user's among them, sorted."""
+    """Names of all tasks, the user's among them, sorted. Whether a file of the user's is a task shows when it is loaded."""
     return tuple(sorted({**built_in_tasks(), **user_tasks()}))
+
+
+def usable_tasks() -> tuple[Mapping[str, TaskBase], tuple[str, ...]]:
+    """All tasks that can be loaded, by name; and a line for every file beside the user's tasks that is none and no suite."""
+    tasks: dict[str, TaskBase] = {}
+    lines = list(found().unusable.values())
+    for name in task_names():
+        try:
+            tasks[name] = load_task(name)
+        except NotATask:
+            continue
+        except UserError as error:
+            lines.append(str(error))
+    return tasks, tuple(lines)
 
 
 def load_task(name: str) -> TaskBase:
     """A task by name. Raises UserError for an unknown name or an unusable file."""
     path = task_file(name)
-    return _read_task_once(path, path.stat().st_mtime_ns)
+    known = _LOADED.get(path)
+    if known is not None and all(changed(file) == before for file, before in known.files.items()):
+        return known.task
+    files = {} if path.parent == BUILT_IN else {file: changed(file) for file in _content(path).files}
+    _LOADED[path] = _Loaded(read_task(path), files)
+    return _LOADED[path].task
 
 
-@cache
-def _read_task_once(path: Path, _changed: int) -> TaskBase:
-    return read_task(path)
+class _Loaded(NamedTuple):
+    task: TaskBase
+    files: dict[Path, int]
+    """Of the user's that it was made of -> when they had been changed."""
+
+
+_LOADED: dict[Path, _Loaded] = {}
 
 
 def task_file(name: str, otherwise: str = "No task") -> Path:
@@ -45,71 +69,68 @@ def task_file(name: str, otherwise: str = "No task") -> Path:
     return file
 
 
+def require_setting(name: str, setting: str, otherwise: str) -> None:
+    """Raise UserError if a task does not have a setting; ``otherwise`` begins its text."""
+    known = load_task(name).settings
+    if setting in known:
+        return
+    why = _content(task_file(name)).left_out.get(setting)
+    if why is None:
+        raise UserError(f'{otherwise} "{setting}".{did_you_mean(setting, known)}')
+    raise UserError(f'{otherwise} "{setting}": {why}. Leave one of them out, or write settings of your own.')
+
+
 def user_task_text(name: str) -> str | None:
     """A user's task as one file that needs no other; None for a built-in one."""
     path = user_tasks().get(name)
     if path is None:
         return None
     load_task(name)
-    plain = json.loads(json.dumps(_extended(read_yaml(path), path)))  # no anchors
-    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120))
+    return to_yaml(json.loads(json.dumps(_content(path).content)))  # no anchors
+
+
+def task_digest(text: str) -> str:
+    """16 hex digits over a task file as :func:`user_task_text` gives it."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def read_task(path: Path) -> TaskBase:
-    """A task from a file; every name in it is checked against the tables."""
-    data = _extended(read_yaml(path), path)
-    family = str(data.get("family")) if isinstance(data, dict) else ""
-    if family not in FAMILIES:
-        raise UserError(f'{path}: family: no family "{family}".{did_you_mean(family, FAMILIES)}')
-    task = parse(FAMILIES[family].task, data, str(path))
-    _check_names(task, path)
+    """A task from a file; every name in it is checked against the tables, and that its episodes differ.
+
+    Raises UserError, which names the file and the place.
+    """
+    content, _, (_, *bases) = _content(path)
+    try:
+        return _checked(content, path)
+    except UserError as error:
+        for base in bases:  # what is wrong there is said of the file that it stands in
+            _refuse_same(str(error).removeprefix(str(path)), base)
+        raise
+
+
+def _refuse_same(problem: str, base: Path) -> None:
+    """Raise UserError if a file that is extended has the same problem by itself."""
+    try:
+        read_task(base)
+    except UserError as error:
+        if problem in str(error):
+            raise error from None
+
+
+def _checked(content: Mapping[str, object], path: Path) -> TaskBase:
+    if "family" not in content and "parts" in content:
+        raise NotATask(f"{path}: is a suite, no task; give it with --suite.")
+    family = content.get("family")
+    if family is None:
+        raise UserError(f"{path}: family: is missing; add it, or extend a task that has one.{did_you_mean('', FAMILIES)}")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise UserError(f'{path}: family: no family "{family}".{did_you_mean(str(family), FAMILIES)}')
+    task = parse(FAMILIES[family].task, content, str(path))
+    check_task(task, path)
+    if path.parent != BUILT_IN:
+        check_seeds(task, path)
     return task
 
 
-def _extended(data: object, path: Path, extending: tuple[Path, ...] = ()) -> object:
-    """The content of a task file; ``extends: TASK`` takes from there what the file does not say. Of ``setup`` single
-    entries may be changed; anything else is replaced as a whole.
-    """
-    if not isinstance(data, dict) or "extends" not in data:
-        return data
-    base_path = task_file(str(data["extends"]), f"{path}: extends: no task")
-    if base_path in (chain := (*extending, path)):
-        raise UserError(f"{path}: extends: {' -> '.join(file.stem for file in (*chain, base_path))} goes round in a circle.")
-    base = _extended(read_yaml(base_path), base_path, chain)
-    if not isinstance(base, dict):
-        raise UserError(f"{base_path}: is not a task; a task file holds keys and values.")
-    setup = {**base.get("setup", {}), **data["setup"]} if isinstance(data.get("setup"), dict) else base.get("setup")
-    return {**base, **{key: value for key, value in data.items() if key != "extends"}, "setup": setup}
-
-
-def _check_names(task: TaskBase, path: Path) -> None:
-    for table, model in task.models:
-        _known(model, objects(table), f"{path}: object")
-    _check_setup(task, task.setup, f"{path}: setup")
-    for env_id, choice in task.envs.items():
-        _check_setup(task, choice.applied_to(task.setup), f"{path}: envs.{env_id}")
-    for name, setting in task.settings.items():
-        for place in setting.episodes.robot_places:
-            _known(place, robot_places(), f"{path}: settings.{name}.episodes.robot_places")
-        for variant in task.variants(name):
-            _check_setup(task, variant.setup, f"{path}: settings.{name} ({variant.name})")
-
-
-def _check_setup(task: TaskBase, setup: Setup, place: str) -> None:
-    _known(setup.robot, robots(), f"{place}.robot")
-    _known(setup.scene, scenes(), f"{place}.scene")
-    _known(setup.lighting, lights(task.lights), f"{place}.lighting")
-    _known(setup.view, robots()[setup.robot].views, f"{place}.view")
-    for name in setup.place_choices:
-        _known(name, robot_places(), f"{place}.place_choices")
-    for key in FAMILY_FIELDS:
-        name, names = getattr(setup, key), task.known_names.get(key, ())
-        if name is not None:
-            _known(name, names, f"{place}.{key}")
-        elif key in task.required:
-            raise UserError(f"{place}.{key}: is missing; add it.{did_you_mean('', names)}")
-
-
-def _known(name: str, names: Collection[str], place: str) -> None:
-    if name not in names:
-        raise UserError(f'{place}: no "{name}" here.{did_you_mean(name, names)}')
+def _content(path: Path) -> Extended:
+    return read_extended(path, lambda name, by: task_file(name, f"{by}: extends: no task"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from eval.tasks.base import (
     Array,
     Family,
     KeywordTable,
+    Offset,
     SingleInstruction,
     Stat,
     TaskBase,
@@ -29,7 +30,7 @@ from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart, fresh, instruction_name, placed, sample_colours, start_height
 from eval.tasks.tabletop import DARKER_OR_BRIGHTER
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Setup, Vec2, Vec4
+from task_configs.schema.tasks import Density, Quat, Setup, Vec2, require_distinct
 
 # ---- task files and initial states -----------------------------------------------------------------------------------
 
@@ -43,21 +44,28 @@ class Triplets(StrictModel):
     """The objects lose gloss and metal of their files (docs/simpler.md 8.4)."""
 
 
+Place = Literal[0, 1, 2]
+"""Of an object in its triplet."""
+
+
 class MoveNearTask(TaskBase):
     """Move the source near the target, away from a third object (docs/simpler.md, tasks 2)."""
 
     family: Literal["move_near"]
-    contact_offset: float = 0.005
+    contact_offset: Offset = 0.005
     object_sets: Annotated[dict[str, Triplets], Field(min_length=1)]
     """The original's classes differ in their objects; the first set is the default."""
     layouts: Annotated[tuple[tuple[Vec2, Vec2, Vec2], ...], Field(min_length=1)]
     """World positions of the three objects."""
-    roles: Annotated[tuple[tuple[int, int], ...], Field(min_length=1)]
+    roles: Annotated[tuple[tuple[Place, Place], ...], Field(min_length=1)]
     """Which of the three is the source and which the target."""
-    quats: dict[str, Vec4]
+    quats: dict[str, Quat]
     """Start rotations w x y z by model."""
-    densities: dict[str, float] = Field(default_factory=dict)
+    densities: dict[str, Density] = Field(default_factory=dict)
     """kg/m3 of models that are not as dense as their table says."""
+
+    own_fields: ClassVar[frozenset[str]] = frozenset({"object_set", "no_distractor", "urdf_choices"})
+    placeholders: ClassVar[Mapping[str, frozenset[str]]] = {"instruction": frozenset({"source", "target"})}
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -90,7 +98,32 @@ class MoveNearTask(TaskBase):
         unknown = {model for _, model in self.models} - set(self.quats)
         if unknown:
             raise ValueError(f"quats lacks {', '.join(sorted(unknown))}")
+        if unknown := set(self.densities) - {model for _, model in self.models}:
+            raise ValueError(f"densities has {', '.join(sorted(unknown))}, which no triplet holds")
         return self
+
+    @model_validator(mode="after")
+    def _placements_differ(self) -> MoveNearTask:
+        sizes = {name: len(chosen.triplets) for name, chosen in self.object_sets.items()}
+        if len(set(sizes.values())) > 1:  # an episode_id means the same place in every set
+            raise ValueError(f"object_sets have different numbers of triplets: {sizes}; give each as many")
+        for name, chosen in self.object_sets.items():
+            require_distinct(chosen.triplets, f"object_sets.{name}.triplets:")
+            for three in chosen.triplets:
+                require_distinct(three, f"object_sets.{name}.triplets: {list(three)}:")
+        for layout in self.layouts:
+            require_distinct(layout, "layouts: a position of one layout:")
+        require_distinct(self.layouts, "layouts:")
+        require_distinct(self.roles, "roles:")
+        for source, target in self.roles:
+            if source == target:
+                raise ValueError(f"roles: [{source}, {target}] makes one object both source and target")
+        return self
+
+    @property
+    def object_tables(self) -> Mapping[str, str]:
+        """Those of its sets."""
+        return {f"object_sets.{name}.object_table": chosen.object_table for name, chosen in self.object_sets.items()}
 
     def sample(self, setup: Setup, seed: int, options: ResetOptions) -> SampledStart:
         """Source, target and the third object; the id is sampled by the seed unless given. Raises UserError for another id.

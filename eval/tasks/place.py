@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from eval.episode import EpisodeSpec
-from eval.tasks.base import Family, KeywordTable, Stat, TaskObservation, TaskResult, model_with_role
+from eval.tasks.base import Family, KeywordTable, Offset, Stat, TaskObservation, TaskResult, model_with_role
 from eval.tasks.cabinet import CLOSED, KEYWORDS, OPEN, CabinetTask, cabinet_spec
 from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import (
@@ -30,7 +31,7 @@ class PlaceTask(CabinetTask):
     """Open a drawer, then put the target into it (docs/simpler.md, tasks 5)."""
 
     family: Literal["place"]
-    contact_offset: float = 0.005
+    contact_offset: Offset = 0.005
     object_table: str
     """Table of ``objects.yaml`` that holds boxes and densities."""
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -39,6 +40,18 @@ class PlaceTask(CabinetTask):
     """Where on the cabinet the target is dropped if no position is given."""
     place_instruction: str
     """Instruction of the second subtask."""
+
+    own_fields: ClassVar[frozenset[str]] = CabinetTask.own_fields | {"targets"}
+    placeholders: ClassVar[Mapping[str, frozenset[str]]] = {
+        "instruction": frozenset({"drawer"}),
+        "place_instruction": frozenset({"name", "drawer"}),
+    }
+    has_grid: ClassVar[bool] = True
+
+    @property
+    def object_tables(self) -> Mapping[str, str]:
+        """The one of all its objects."""
+        return {"object_table": self.object_table}
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:

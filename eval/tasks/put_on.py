@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from eval.tasks.base import (
     Array,
     Family,
     KeywordTable,
+    Offset,
     SingleInstruction,
     Stat,
     TaskBase,
@@ -29,7 +30,7 @@ from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart, fresh, placed, start_height
 from eval.tasks.tabletop import DARKER_OR_BRIGHTER
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Setup, Vec2, Vec4
+from task_configs.schema.tasks import Metres, Quat, Setup, Vec2, Vec4, require_distinct
 
 # ---- task files and initial states -----------------------------------------------------------------------------------
 
@@ -38,7 +39,7 @@ class Squares(StrictModel):
     """Placements on two different corners of a square, for several squares of one centre."""
 
     center: Vec2
-    half_sizes: Annotated[tuple[float, ...], Field(min_length=1)]
+    half_sizes: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
 
     def pairs(self) -> tuple[tuple[Vec2, Vec2], ...]:
         """World positions [m] of source and goal: 12 ordered pairs of corners per square."""
@@ -62,14 +63,14 @@ class Fixture(StrictModel):
 
     model: str
     xy: Vec2
-    z: float
+    z: Metres
 
 
 class PutOnTask(TaskBase):
     """Put the source on the goal (docs/simpler.md, tasks 6)."""
 
     family: Literal["put_on"]
-    contact_offset: float = 0.005
+    contact_offset: Offset = 0.005
     object_table: str
     """Table of ``objects.yaml`` that holds boxes and densities."""
     source: str
@@ -79,18 +80,33 @@ class PutOnTask(TaskBase):
     squares: Squares | None = None
     pairs: tuple[tuple[Vec2, Vec2], ...] = ()
     """World positions of source and goal where they are no corners of squares."""
-    quats: Annotated[tuple[tuple[Vec4, Vec4], ...], Field(min_length=1)]
+    quats: Annotated[tuple[tuple[Quat, Quat], ...], Field(min_length=1)]
     """Start rotations w x y z of source and goal."""
     fixtures: tuple[Fixture, ...] = ()
     completely_on_goal: bool
     """Success needs the source to touch nothing but the goal and the robot."""
-    height_margin: float
+    height_margin: Metres
     """m, how far above touching the source may be."""
+
+    own_fields: ClassVar[frozenset[str]] = frozenset({"object_set"})
 
     @model_validator(mode="after")
     def _some_places(self) -> PutOnTask:
         if (self.squares is None) == (not self.pairs):
             raise ValueError("give either squares or pairs")
+        require_distinct(self._pairs, "the pair of positions")
+        require_distinct(self.quats, "quats:")
+        for source, goal in self._pairs:
+            if source == goal:
+                raise ValueError(f"pairs: source and goal both stand at {list(source)}")
+        return self
+
+    @model_validator(mode="after")
+    def _objects_differ(self) -> PutOnTask:
+        fixtures = [fixture.model for fixture in self.fixtures]
+        main = SourceAndGoal(object_table=self.object_table, source=self.source, goal=self.goal)
+        for chosen in (main, *self.object_sets.values()):
+            require_distinct((chosen.source, chosen.goal, *fixtures), "the object")
         return self
 
     @property
@@ -98,6 +114,12 @@ class PutOnTask(TaskBase):
         """Source, goal and fixtures of every object set."""
         main_models = [(self.object_table, model) for model in (self.source, self.goal, *(f.model for f in self.fixtures))]
         return (*main_models, *((s.object_table, model) for s in self.object_sets.values() for model in (s.source, s.goal)))
+
+    @property
+    def object_tables(self) -> Mapping[str, str]:
+        """Its own, and those of its sets."""
+        sets = {f"object_sets.{name}.object_table": chosen.object_table for name, chosen in self.object_sets.items()}
+        return {"object_table": self.object_table, **sets}
 
     @property
     def rule(self) -> RuleSpec:

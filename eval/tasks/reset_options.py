@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from task_configs.schema.parsing import StrictModel, parse
-from task_configs.schema.tasks import Vec2, Vec4
+from task_configs.schema.tasks import Quat, Vec2
 
 
 class RobotOptions(StrictModel):
@@ -16,7 +16,7 @@ class RobotOptions(StrictModel):
 
     init_xy: Vec2 | None = None
     init_height: float | None = None
-    init_rot_quat: Vec4 | None = None
+    init_rot_quat: Quat | None = None
     qpos: tuple[float, ...] | None = None
 
 
@@ -24,7 +24,7 @@ class DistractorOptions(StrictModel):
     """Start of one distractor."""
 
     init_xy: Vec2 | None = None
-    init_rot_quat: Vec4 | None = None
+    init_rot_quat: Quat | None = None
 
 
 class ObjectOptions(StrictModel):
@@ -33,7 +33,7 @@ class ObjectOptions(StrictModel):
     init_xy: Vec2 | None = None
     init_z: float | None = None
     """m, height of the surface that the object falls on; it starts 0.5 m above."""
-    init_rot_quat: Vec4 | None = None
+    init_rot_quat: Quat | None = None
     orientation: str | None = None
     init_rand_rot_z: bool = False
     init_rand_axis_rot_range: float = 0.0

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import types
 import typing
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.errors import UserError, did_you_mean
@@ -37,25 +35,6 @@ def parse(model: type[Model], data: object, place: str) -> Model:
         raise UserError(_one_line(error, model, place)) from None
 
 
-_Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, ten times as fast, where PyYAML was built with it."""
-
-
-def read_yaml(path: Path) -> Any:  # noqa: ANN401  YAML
-    """Content of a YAML file. Raises UserError for a missing, unreadable or broken file."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is no UTF-8 text file.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-        problem = getattr(error, "problem", None) or "cannot be parsed"
-        raise UserError(f"{path}:{at} broken YAML: {problem}; check indentation, brackets, quotes.") from None
-
-
 def _one_line(error: ValidationError, model: type[StrictModel], place: str) -> str:
     # A misspelt key is both unknown and missing: the unknown one is what helps.
     first, *rest = sorted(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -66,10 +45,27 @@ def _one_line(error: ValidationError, model: type[StrictModel], place: str) -> s
         said = f'unknown key "{key}".{did_you_mean(key, _fields_at(model, first["loc"][:-1]))}'
     elif first["type"] == "missing":
         said = "is missing; add it."
+    elif first["type"] == "too_short" and not first["input"]:
+        said = "is empty; give at least one."
     else:
-        said = f"{first['msg'][:1].lower()}{first['msg'][1:]}, got {json.dumps(first['input'])[:80]}."
+        message = first["msg"].removeprefix("Value error, ")
+        said = f"{message[:1].lower()}{message[1:]}{_way_out(first['type'], first['input'])}"
     more = f" ({len(rest)} more like this.)" if rest else ""
     return f"{place}: {where + ': ' if where else ''}{said}{more}"
+
+
+def _way_out(kind: str, found: object) -> str:
+    """What was found instead, and how to write what was meant."""
+    if kind == "value_error":
+        return "."  # the text of a validator says it all
+    got = f", got {json.dumps(found, default=str, ensure_ascii=False)[:80]}"
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        return f"{got}; put it in quotes."
+    if kind == "bool_type" and isinstance(found, str):
+        return f"{got}; write true or false."
+    if kind == "tuple_type" and not isinstance(found, dict | list):
+        return f"{got}; write a list: [...]."
+    return f"{got}."
 
 
 def _fields_at(model: type[StrictModel], loc: tuple[int | str, ...]) -> list[str]:

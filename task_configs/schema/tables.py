@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eval.errors import UserError, did_you_mean
-from task_configs.schema.parsing import StrictModel, parse, read_yaml
+from task_configs.schema.parsing import StrictModel, parse
 from task_configs.schema.tasks import RobotPlace
 from task_configs.schema.world import LightSet, ObjectModel, Robot, Scene
+from task_configs.schema.yaml_files import read_mapping
 
 DATA = Path(__file__).parents[1]
 Entry = TypeVar("Entry", bound=StrictModel)
@@ -46,12 +47,29 @@ def robot_places() -> Mapping[str, RobotPlace]:
     return _table("robot_places.yaml", RobotPlace)
 
 
+@cache
+def light_families() -> frozenset[str]:
+    """Names that :func:`lights` knows."""
+    return frozenset(_content("lights.yaml"))
+
+
+@cache
+def object_tables() -> frozenset[str]:
+    """Names that :func:`objects` knows."""
+    return frozenset(_content("objects.yaml"))
+
+
+@cache
+def _content(file: str) -> dict[str, Any]:
+    return read_mapping(DATA / file)
+
+
 def _table(file: str, model: type[Entry]) -> dict[str, Entry]:
-    return {name: parse(model, entry, f"{DATA / file}: {name}") for name, entry in read_yaml(DATA / file).items()}
+    return {name: parse(model, entry, f"{DATA / file}: {name}") for name, entry in _content(file).items()}
 
 
 def _nested_table(file: str, key: str, model: type[Entry]) -> dict[str, Entry]:
-    tables = read_yaml(DATA / file)
+    tables = _content(file)
     if key not in tables:
         raise UserError(f'{DATA / file}: no table "{key}".{did_you_mean(key, tables)}')
     return {name: parse(model, entry, f"{DATA / file}: {key}.{name}") for name, entry in tables[key].items()}

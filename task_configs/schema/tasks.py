@@ -6,20 +6,53 @@ A *setting* of a task (``visual_matching``, ``prepackaged``, ...) is a list of *
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from task_configs.schema.parsing import StrictModel
 
-Vec2 = tuple[float, float]
 Vec4 = tuple[float, float, float, float]
 Count = Annotated[int, Field(ge=1)]
+Metres = Annotated[float, Field(ge=-1000, le=1000)]
+Density = Annotated[float, Field(gt=0, le=100_000)]
+"""kg/m3."""
+Vec2 = tuple[Metres, Metres]
 FamilyName = Literal["grasp", "move_near", "put_on", "drawer", "place"]
-Linspace = tuple[float, float, Count]
+Linspace = tuple[Metres, Metres, Count]
 """First value, last value (included), number of values."""
+MOST_STEPS, MOST_EPISODES, MOST_VARIANTS = 1_000_000, 200_000, 10_000
+"""Of an episode, of a setting, of a setting: more is a slip of the pen."""
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Hertz = Annotated[int, Field(ge=1, le=100_000)]
+UNIT = 0.001
+"""How far the length of a rotation may be from 1: as far as rounding to three digits takes it."""
+
+
+def _of_length_one(quat: Vec4) -> Vec4:
+    length = math.sqrt(sum(value * value for value in quat))
+    if abs(length - 1) <= UNIT:
+        return quat
+    if not 1e-6 < length < 1e6:
+        raise ValueError(f"{list(quat)} is no rotation (w x y z); the unturned one is [1, 0, 0, 0]")
+    meant = ", ".join(f"{value / length:.7g}" for value in quat)
+    raise ValueError(f"{list(quat)} is no rotation (w x y z): its length is {length:.4g}, not 1; write [{meant}]")
+
+
+Quat = Annotated[Vec4, AfterValidator(_of_length_one)]
+"""A rotation w x y z."""
+
+
+def require_distinct(values: Iterable[Hashable], what: str) -> None:
+    """Raise ValueError if something is in a list twice."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {list(value) if isinstance(value, tuple) else value} is there twice; name each once")
+        seen.add(value)
 
 
 class Box2(StrictModel):
@@ -27,6 +60,12 @@ class Box2(StrictModel):
 
     low: Vec2
     high: Vec2
+
+    @model_validator(mode="after")
+    def _low_is_lower(self) -> Box2:
+        if any(low > high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("low must not be greater than high")
+        return self
 
 
 class Overrides(StrictModel):
@@ -51,25 +90,25 @@ class Overrides(StrictModel):
     """Leave the robot's own materials instead of the original's shiny ones."""
     robot_xy: Vec2 | None = None
     """World position, m; None: sampled by the seed from the robot's range."""
-    robot_quat: Vec4 | None = None
+    robot_quat: Quat | None = None
     """w x y z; None: the robot's own."""
-    robot_height: float | None = None
+    robot_height: Metres | None = None
     """World height of the base, m; None: the robot's own."""
     place_choices: tuple[str, ...] = ()
     """If given, position, rotation and photo are sampled from these ``robot_places.yaml`` by the seed."""
-    control_freq: Count | None = None
+    control_freq: Hertz | None = None
     """Hz; None: the robot's own."""
-    sim_freq: Count | None = None
+    sim_freq: Hertz | None = None
     """Hz; None: the robot's own."""
-    max_steps: Count | None = None
+    max_steps: Steps | None = None
     """None: the task's own."""
     orientation: str | None = None
     """Grasping only: a name of ``orientations``; None: sampled by the seed."""
     distractors: str | None = None
     """Grasping only: a name of ``distractor_sets``."""
-    targets: tuple[str, ...] | None = None
+    targets: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Grasping and placing: models that the target is sampled from; None: the task's own."""
-    target_density: float | None = None
+    target_density: Density | None = None
     """Grasping only: kg/m3; None: the table's."""
     object_set: str | None = None
     """A name of the task's ``object_sets``; None: its first."""
@@ -79,7 +118,7 @@ class Overrides(StrictModel):
     """Cabinet file, by its stem."""
     drawer: str | None = None
     """A name of the task's ``drawers``; None: sampled by the seed."""
-    joint_friction: float | None = None
+    joint_friction: Annotated[float, Field(ge=0, le=1000)] | None = None
     """Friction coefficient of the drawer joints; None: the cabinet's own."""
     env: str | None = None
     """Env id of the original whose scripts make these episodes, unless drawers and verb decide it; changes nothing in our own
@@ -110,7 +149,7 @@ class RobotPlace(StrictModel):
     overlay: str | None = None
     """Photo taken from there, relative to the pack's ``data`` folder."""
     xy: Vec2
-    quat: Vec4
+    quat: Quat
 
     def applied_to(self, setup: Setup) -> Setup:
         """The setup with the robot there."""
@@ -142,6 +181,14 @@ class Episodes(StrictModel):
         kinds = sum(kind is not None for kind in (self.x, self.ids, self.seeds))
         if kinds > 1 or (kinds == 0 and self.robot_x is None and not self.robot_places):
             raise ValueError("give either x and y, or ids, or seeds; or places of the robot alone")
+        if self.robot_x is not None and self.robot_places:
+            raise ValueError("give either robot_x and robot_y or robot_places")
+        if self.seeds is not None and (self.robot_x is not None or self.robot_places):
+            raise ValueError("seeds sample the place of the robot, too; leave robot_x, robot_y and robot_places out")
+        for name, line in (("x", self.x), ("y", self.y), ("robot_x", self.robot_x), ("robot_y", self.robot_y)):
+            if line is not None and line[2] > 1 and line[0] == line[1]:
+                raise ValueError(f"{name} is {line[2]} times {line[0]}: the same episodes again and again; write 1 value")
+        require_distinct(self.robot_places, "robot_places:")
         return self
 
     @property
@@ -162,12 +209,25 @@ class Episodes(StrictModel):
         return [places[name].applied_to(setup) for name in self.robot_places] or [setup]
 
 
+Label = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Of a choice in an axis; part of the variant's name."""
+
+
 class Setting(StrictModel):
     """One way of evaluating a task."""
 
     setup: Choice = Choice()
-    axes: tuple[dict[str, Choice], ...] = ()
+    axes: tuple[Annotated[dict[Label, Choice], Field(min_length=1)], ...] = ()
     episodes: Episodes
+
+    @model_validator(mode="after")
+    def _of_a_size(self) -> Setting:
+        variants = math.prod(len(axis) for axis in self.axes)
+        if variants > MOST_VARIANTS:
+            raise ValueError(f"its axes make {variants} variants; at most {MOST_VARIANTS} are possible")
+        if variants * self.episodes.count > MOST_EPISODES:
+            raise ValueError(f"it has {variants * self.episodes.count} episodes; at most {MOST_EPISODES} are possible")
+        return self
 
 
 class Variant(NamedTuple):
@@ -183,9 +243,9 @@ class Part(StrictModel):
 
     task: str
     setting: str
-    variants: tuple[str, ...] = ("*",)
+    variants: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     """Name patterns, as in a shell."""
-    limit: Count | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_EPISODES)] | None = None
     """Take only N episodes, evenly."""
 
 

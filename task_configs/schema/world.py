@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Box2, Vec4
+from task_configs.schema.tasks import Box2, Quat
 
 Vec3 = tuple[float, float, float]
 PerJoint = Annotated[tuple[float, ...], Field(min_length=1)]
@@ -29,7 +29,7 @@ class Camera(StrictModel):
     uid: str
     link: str
     position: Vec3
-    quat: Vec4
+    quat: Quat
     width: int
     height: int
     fx: float
@@ -51,7 +51,7 @@ class Robot(StrictModel):
     sim_freq: Annotated[int, Field(ge=1)]
     default_scene: str
     base_height: float
-    base_quat: Vec4
+    base_quat: Quat
     base_xy: Box2
     """Where the base stands if no position is given: sampled where the corners differ, x first."""
     tool_link: str
@@ -105,7 +105,7 @@ class Scene(StrictModel):
     """Instead of a file."""
     offset: Vec3
     local_position: Vec3 = (0.0, 0.0, 0.0)
-    local_quat: Vec4 = (1.0, 0.0, 0.0, 0.0)
+    local_quat: Quat = (1.0, 0.0, 0.0, 0.0)
 
     @model_validator(mode="after")
     def _file_or_slab(self) -> Scene:

@@ -29,7 +29,16 @@ def header_of(plan, policy="random"):
 
 
 def record_of(spec, status="success"):
-    return EpisodeRecord(id=spec.id, task=spec.task, setting=spec.setting, variant=spec.variant, status=status)
+    good = status == "success"
+    return EpisodeRecord(
+        id=spec.id,
+        task=spec.task,
+        setting=spec.setting,
+        variant=spec.variant,
+        status=status,
+        success_last=good,
+        success_any=good,
+    )
 
 
 @pytest.fixture
@@ -138,6 +147,7 @@ def test_title_confesses_stand_ins(tmp_path, plan):
 
 def test_every_repeat_of_an_episode_is_kept_and_counted(tmp_path, plan):
     with RunFolder(tmp_path / "run", plan, header_of(plan)) as run:
+        run.write_header(run.header.model_copy(update={"repeats": 3}))
         for repeat, status in enumerate(["success", "failure", "success"]):
             run.append(record_of(plan[0], status).model_copy(update={"repeat": repeat}))
         run.append(record_of(plan[1]))
