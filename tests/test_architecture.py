@@ -51,6 +51,7 @@ SAPIEN_EXCEPTIONS = {
     "eval.parity.recordings.images": "puts recorded poses into a scene and renders it",
     "eval.parity.recordings.sequences": "puts recorded targets into a controller between two steps",
     "eval.simpler_api.dropin.infos": "callers of the original read poses of its info as SAPIEN poses",
+    "eval.simpler_api.dropin.install": "callers of the original set SAPIEN's render_config",
     "eval.simpler_api.dropin.observations": "callers of the original read textures of cameras",
 }
 TORCH_ROOMS = ("policies.phi3v", "policies.trace")

@@ -42,6 +42,11 @@ class Cabinet:
         return np.asarray(self.articulation.qpos, dtype=np.float32)[self._order]
 
     @property
+    def qvel(self) -> NDArray[np.float32]:
+        """(3,) speeds, m/s."""
+        return np.asarray(self.articulation.qvel, dtype=np.float32)[self._order]
+
+    @property
     def openings(self) -> Mapping[str, float]:
         """m by drawer."""
         return dict(zip(DRAWERS, map(float, self.qpos), strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 import sapien
 from numpy.typing import NDArray
 
+from eval.sim import fork_guard
 from task_configs.schema.world import Camera
 
 ROBOT_SPECULAR, ROBOT_ROUGHNESS = 0.9, 0.3
@@ -69,6 +70,7 @@ class PolicyCamera:
 
     def take(self, out: NDArray[np.uint8]) -> None:
         """Render the present state into ``out`` (H, W, 3)."""
+        fork_guard.before_rendering()
         self.scene.update_render()
         self.component.take_picture()
         # All four channels: contiguous memory is several times faster than every fourth number left out.

@@ -16,6 +16,7 @@ from sapien import physx
 from scipy.optimize import brentq
 
 from eval.errors import UserError
+from eval.sim import fork_guard
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def new_scene(system: physx.PhysxCpuSystem, render: bool, device: str | None = N
     """
     if not render:
         return sapien.Scene([system])
+    fork_guard.before_rendering()
     kept_renderer(device)
     return sapien.Scene([system, sapien.render.RenderSystem()])
 

@@ -7,6 +7,7 @@ observation, reward, terminated, truncated, info = world.step(action)
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, SupportsFloat
 
@@ -140,7 +141,14 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
             raise ValueError(f"an action is {ACTION_LENGTH} finite numbers, got {action!r}")
         self.scene.control_step(given)
         self._steps += 1
-        return self._rule.evaluate(self._view.read())
+        self._verdict = self._rule.evaluate(self._view.read())
+        return self._verdict
+
+    def verdict(self) -> TaskResult:
+        """The verdict on the last step; before the first, on the start, which is not counted as a step."""
+        if self._steps:
+            return self._verdict
+        return copy.deepcopy(self._rule).evaluate(self._view.read())
 
     def take_image(self, out: NDArray[np.uint8]) -> None:
         """Render the present state into ``out`` (H, W, 3)."""

@@ -14,9 +14,9 @@ Point = NDArray[np.float64]
 
 PANEL = np.array([0.305, 0.0, 0.07])
 """m, from a drawer's frame to the middle of the upper edge of its front panel; handles have no collision."""
-HOOK = Rotation.from_quat([0.0, -0.93, 0.0, 0.366], scalar_first=True)
+HOOK = Rotation.from_quat([-0.93, 0.0, 0.366, 0.0])
 """Tool rotation, world: fingers forward and down, so that they reach behind the panel."""
-PUSH = Rotation.from_quat([0.0, -0.955, 0.0, 0.297], scalar_first=True)
+PUSH = Rotation.from_quat([-0.955, 0.0, 0.297, 0.0])
 BEFORE, ABOVE, BEHIND = np.array([0.135, 0.0, 0.10]), np.array([-0.024, 0.0, 0.035]), np.array([-0.03, 0.0, -0.035])
 """m, from the panel's edge to where the tool waits, crosses the edge, and hooks in."""
 PULL, PRESS = 0.05, 0.03

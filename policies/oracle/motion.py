@@ -97,7 +97,7 @@ def hand_of(robot: str) -> Hand:
 
 def rotation(pose: Array) -> Rotation:
     """Rotation of a pose (7,) x y z qw qx qy qz."""
-    return Rotation.from_quat(pose[3:], scalar_first=True)
+    return Rotation.from_quat(np.roll(pose[3:], -1))
 
 
 def grasp_rotation(hand: Hand, state: Privileged, position: Array, across: Array | None, level: bool = False) -> Rotation:

@@ -29,7 +29,7 @@ TURNED_PRESS = 0.01
 """m, see ``drawer.PRESS``; the hand is not symmetric, and turned it rubs on the panel when it is pressed down harder."""
 ALMOST_CLOSED = 0.75
 """Gripper command, sent once to the open hand: fingers that squeeze each other while they pull get jammed for good."""
-HOOKED = np.array([0.0, 0.0, 0.0, *TURNED_HOOK.as_quat(scalar_first=True)])
+HOOKED = np.array([0.0, 0.0, 0.0, *TURNED_HOOK.as_quat()[[3, 0, 1, 2]]])
 """A pose with that rotation."""
 SPIN = replace(BRISK, turn=0.5)
 OPENED = 0.2

@@ -52,7 +52,7 @@ def google_camera() -> PhotoCamera:
 def widowx_camera() -> PhotoCamera:
     """Third-person camera of the carrot task (docs/simpler.md 4, 7): mounted on the base, which is turned by half a turn."""
     base = Rotation.from_quat([0.0, 0.0, 1.0, 0.0])
-    mount = Rotation.from_quat([0.89929167, -0.09263245, 0.35892477, 0.23209206], scalar_first=True)
+    mount = Rotation.from_quat([-0.09263245, 0.35892477, 0.23209206, 0.89929167])
     position = np.array([0.147, 0.028, 0.87]) + base.apply([0.0, -0.16, 0.36])
     from_opencv = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # SAPIEN: x forward, y left, z up
     rotation = (base * mount).as_matrix() @ from_opencv

@@ -92,8 +92,8 @@ def urdf(robot: Robot) -> bytes:
 def _joint(data: Mapping[str, Any]) -> ElementTree.Element:
     """A URDF joint puts its axis into the child's frame; ours has a frame of its own with the axis along x."""
     parent, child = np.array(data["pose_in_parent"]), np.array(data["pose_in_child"])
-    child_rotation = Rotation.from_quat(child[3:], scalar_first=True)
-    rotation = Rotation.from_quat(parent[3:], scalar_first=True) * child_rotation.inv()
+    child_rotation = Rotation.from_quat(np.roll(child[3:], -1))
+    rotation = Rotation.from_quat(np.roll(parent[3:], -1)) * child_rotation.inv()
     origin = parent[:3] - rotation.apply(child[:3])
     joint = ElementTree.Element("joint", name=data["name"], type=data["type"])
     _add_origin(joint, origin, _rpy(rotation))

@@ -126,12 +126,12 @@ def _world_from_file(name: str) -> Matrix:
     """(4, 4) where the world puts a stage file (docs/simpler.md 9.1)."""
     matrix = np.eye(4)
     matrix[:3, 3] = [1.6616, 3.0337, 0.0]
-    upright = Rotation.from_quat([0.707, 0.707, 0, 0], scalar_first=True)
+    upright = Rotation.from_quat([0.707, 0, 0, 0.707])
     if "modern_bedroom" in name:
-        upright = Rotation.from_quat([0.007, 0, 0, -1], scalar_first=True) * upright
+        upright = Rotation.from_quat([0, 0, -1, 0.007]) * upright
         matrix[:3, 3] += [0.178, -2.235, 1.669]
     elif "modern_office" in name:
-        upright = Rotation.from_quat([0.709, 0, 0, -0.705], scalar_first=True) * upright
+        upright = Rotation.from_quat([0, 0, -0.705, 0.709]) * upright
         matrix[:3, 3] += [-0.192, -1.728, 1.48]
     matrix[:3, :3] = upright.as_matrix()
     return matrix

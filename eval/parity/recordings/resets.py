@@ -127,7 +127,7 @@ def _undecided(assets: Assets, spec: EpisodeSpec, poses: list[NDArray[Any]], mis
 
 def _apart(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, float]:
     """(mm, degrees) between two poses."""
-    first, second = (Rotation.from_quat(pose[3:], scalar_first=True) for pose in (a, b))
+    first, second = (Rotation.from_quat(np.roll(pose[3:], -1)) for pose in (a, b))
     return float(np.linalg.norm(a[:3] - b[:3])) * 1e3, float(np.degrees((first.inv() * second).magnitude()))
 
 

@@ -184,5 +184,5 @@ def _tool_difference(
     own: NDArray[np.float64], recorded: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(T,) mm and degrees between tool poses (T, 7)."""
-    turn = Rotation.from_quat(own[:, 3:], scalar_first=True).inv() * Rotation.from_quat(recorded[:, 3:], scalar_first=True)
+    turn = Rotation.from_quat(np.roll(own[:, 3:], -1, axis=1)).inv() * Rotation.from_quat(np.roll(recorded[:, 3:], -1, axis=1))
     return np.linalg.norm(own[:, :3] - recorded[:, :3], axis=1) * 1e3, np.degrees(turn.magnitude())

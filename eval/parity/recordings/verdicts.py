@@ -65,4 +65,4 @@ def _center(model: str, density: float, pose: NDArray[Any]) -> NDArray[np.float6
     """(3,) centre of mass, world."""
     properties = mass_properties(model, density)
     local = (0.0, 0.0, 0.0) if properties is None else properties.com_p
-    return np.asarray(pose[:3] + Rotation.from_quat(pose[3:], scalar_first=True).apply(local))
+    return np.asarray(pose[:3] + Rotation.from_quat(np.roll(pose[3:], -1)).apply(local))

@@ -28,7 +28,7 @@ class Controller(Protocol):
 
 def rotation_quaternion(rotvec: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3,) rad -> (4,) w x y z."""
-    return np.asarray(Rotation.from_rotvec(rotvec).as_quat(scalar_first=True))
+    return np.asarray(Rotation.from_rotvec(rotvec).as_quat()[[3, 0, 1, 2]])
 
 
 def pose_array(pose: sapien.Pose) -> NDArray[np.float64]:

@@ -114,7 +114,7 @@ def joint_inertia(geometry: RobotGeometry, joint_name: str) -> float:
     total = 0.0
     for name, frame in frames.items():
         link = data[name]
-        axes = frame[:3, :3] @ Rotation.from_quat(link.com_q, scalar_first=True).as_matrix()
+        axes = frame[:3, :3] @ Rotation.from_quat(np.roll(link.com_q, -1)).as_matrix()
         arm = (frame[:3, :3] @ np.array(link.com_p) + frame[:3, 3])[1:]  # distance from the x axis
         total += float(axes[0] ** 2 @ np.array(link.inertia)) + link.mass * float(arm @ arm)
     return total

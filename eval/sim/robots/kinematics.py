@@ -37,14 +37,14 @@ def _transform(xyz: Sequence[float], rpy: Sequence[float]) -> Array:
 def pose_to_matrix(pose: Array) -> Array:
     """(7,) x y z qw qx qy qz -> (4, 4); the quaternion is normalised."""
     matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_quat(pose[3:], scalar_first=True).as_matrix()
+    matrix[:3, :3] = Rotation.from_quat(np.roll(pose[3:], -1)).as_matrix()
     matrix[:3, 3] = pose[:3]
     return matrix
 
 
 def matrix_to_pose(matrix: Array) -> Array:
     """(4, 4) -> (7,) x y z qw qx qy qz."""
-    quat = Rotation.from_matrix(matrix[:3, :3]).as_quat(scalar_first=True)
+    quat = Rotation.from_matrix(matrix[:3, :3]).as_quat()[[3, 0, 1, 2]]
     return np.concatenate([matrix[:3, 3], quat])
 
 

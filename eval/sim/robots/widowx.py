@@ -35,6 +35,10 @@ class WidowXController:
         self.target_pose = self._robot.tool_pose()
         self.ik_success = True
 
+    def aim_at(self, position: Array, quat: Array) -> None:
+        """Let the next action move this target (m, w x y z, at the base) instead of the last one."""
+        self.target_pose = sapien.Pose(position, quat)
+
     def set_action(self, action: Array) -> None:
         """Move the target pose, solve for the joints and send the drives at once; nothing happens in the substeps."""
         qpos = self._robot.qpos.astype(np.float64)

@@ -7,30 +7,32 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from eval.assets.resolver import Assets
+from eval.backends.render_devices import find_render_device
 from eval.backends.sapien3 import Sapien3
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.sim import ray_tracing
-from eval.sim.world import World
+from eval.sim.scene import EpisodeScene
+from eval.sim.world import ACTION_LENGTH, World, image_size
 from eval.simpler_api import CONSTRUCTION_SEED, NotSupported, SeedChain, spec_from_reset
-from eval.simpler_api.dropin import infos, observations
+from eval.simpler_api.dropin import base_pose, infos, observations
+from eval.simpler_api.dropin.access import NOT_BUILT, SimulatorAccess
 from eval.simpler_api.dropin.keywords import OBJECTS, Keywords
+from eval.simpler_api.dropin.views import absent
 from eval.tasks.loading import load_task
 from eval.tasks.reset_options import read_options
 from eval.tasks.sampling import fresh
 from task_configs import robots
 
-NOT_BUILT = frozenset(
-    {"agent", "arena", "cabinet", "drawer_obj", "obj", "robot", "scene", "tcp", "get_state", "set_state", "set_episode_rng"}
-    | {"evaluate", "compute_dense_reward", "render_cameras", "episode_objs", "_scene", "_cameras", "_viewer"}
-)
-"""Parts of the original's environment that some code reaches for and that do not exist here."""
+ENTRY = "eval.simpler_api.dropin.gym_ids:make_again"
+"""How Gymnasium makes an environment by its spec."""
 
 
-class SimplerEnv(gymnasium.Env[Any, Any]):
+class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
     """Like ``gymnasium.make(env_id, **kwargs)`` of the original; see docs/dropin.md for what is not built.
 
     ``terminated`` is the success of the step just played and ends nothing; ``truncated`` is True from the step limit on.
@@ -44,20 +46,23 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         self.env_id = env_id
         self._chain = SeedChain()
         self._keywords = Keywords(kwargs)
-        # What the original's constructor resets itself to; nothing is built before the first reset.
+        # What the original's constructor resets itself to; nothing is built before it is needed.
         self.episode_spec: EpisodeSpec = self._spec_of(CONSTRUCTION_SEED, {})
         self._task = load_task(self.episode_spec.task)
         config = robots()[self.episode_spec.robot]
-        self._keywords.check_robot(config)
-        self.robot_uid, self.control_mode = self.episode_spec.robot, config.control_mode
+        self.robot_uid, self.control_mode = self.episode_spec.robot, self._keywords.control_mode(config)
+        self._to_base_pose = self.control_mode != config.control_mode
         self.sim_freq, self.control_freq = self.episode_spec.sim_freq, self.episode_spec.control_freq
-        self.obs_mode = self._keywords.obs_mode
+        self.obs_mode, self.render_device = self._keywords.obs_mode, self._keywords.render_device
         self.render_mode = "rgb_array" if self.obs_mode == "rgbd" else None
         self._assets, self._rt = Assets.from_option(assets), rt
         self._world: World | None = None
+        self._was_reset = False
         cabinet = self.episode_spec.cabinet
         self._reported_drawer = None if cabinet is None else cabinet.drawer
-        self.elapsed_steps = 0
+        self.elapsed_steps, self.episode_stats = 0, dict[str, Any]()
+        again = {**kwargs, "env_id": env_id, "assets": assets, "rt": rt}
+        self.spec = EnvSpec(env_id, entry_point=ENTRY, max_episode_steps=self.episode_spec.max_steps, kwargs=again)
         self.action_space = observations.action_space()
         self.observation_space = self._space()
 
@@ -65,49 +70,103 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
         """Begin an episode. Options as in the original: ``robot_init_options``, ``obj_init_options``, ...; they are left
         unchanged. Raises UserError for unknown ones.
         """
-        super().reset(seed=seed)
+        gymnasium.Env.reset(self, seed=seed)
         spec, last = self._spec_of(seed, options), self.episode_spec
-        if self._world is None:
-            traced = self.obs_mode == "rgbd" and spec.shader == "rt"
-            rendering = ray_tracing.choose(self._rt) if traced else ray_tracing.RASTER
-            self._world = World(self._assets, self.obs_mode == "rgbd", rendering)
         reset_options = read_options(options)
         built_anew = reset_options.reconfigure or spec.urdf_version != last.urdf_version
         built_anew |= [item.model for item in spec.objects] != [item.model for item in last.objects]
         if built_anew and spec.cabinet is not None:
             self._reported_drawer = spec.cabinet.drawer  # the original reports the pose of the drawer it last built
-        self.episode_spec = spec
-        try:
-            seen, world_info = self._world.reset(options={"spec": spec})
-        except RuntimeError as error:
-            if reason := Sapien3.refusal(error):
-                raise UserError(reason) from error
-            raise
-        self.elapsed_steps, self.episode_stats = 0, world_info["episode_stats"]
-        if self.obs_mode == "rgbd":
-            self._base_camera = observations.mount_base_camera(self._world.scene.engine)
+        seen = self._begin(spec)
+        self._was_reset = True
         info = infos.reset_info(
             spec,
-            self._world.scene,
+            self._played().scene,
             self._keywords.given,
-            self._photo(),
+            self.rgb_overlay_path,
             self._episode_id(spec, reset_options.obj_init_options.episode_id),
             self._reported_drawer,
         )
         return self._observe(seen), info
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401  the original's signature
-        """Play one control step with seven numbers: translation [m], rotation vector [rad], gripper."""
-        world = self._played()
-        seen, reward, terminated, truncated, info = world.step(np.asarray(action, dtype=np.float64))
-        self.elapsed_steps, self.episode_stats = info["elapsed_steps"], info["episode_stats"]
-        opening = None
-        if self.episode_spec.rule.family == "drawer" and self.episode_spec.cabinet is not None:
-            assert world.scene.cabinet is not None
-            opening = world.scene.cabinet.openings[self.episode_spec.cabinet.drawer]
-        return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, opening)
+    def _begin(self, spec: EpisodeSpec) -> Mapping[str, Any]:
+        """Build the scene of an episode; returns the world's own observation."""
+        rendered = self.obs_mode == "rgbd"
+        if self._world is None:
+            rendering, device = ray_tracing.RASTER, None
+            if rendered and self.render_device is not None:
+                device = self._handle(self.render_device)
+            if rendered and spec.shader == "rt":
+                rendering = ray_tracing.choose(self._rt, device)
+            self._world = World(self._assets, rendered, rendering, device=device)
+        self.episode_spec = spec
+        try:
+            seen, info = self._world.reset(options={"spec": spec})
+        except RuntimeError as error:
+            if reason := Sapien3.refusal(error):
+                raise UserError(reason) from error
+            raise
+        self.elapsed_steps, self.episode_stats = 0, info["episode_stats"]
+        if rendered:
+            self._base_camera = observations.mount_base_camera(self._world.scene.engine)
+        return seen
 
-    def get_language_instruction(self) -> str:
+    @staticmethod
+    def _handle(device: str) -> str:
+        """What SAPIEN calls a device."""
+        try:
+            return find_render_device(device).handle
+        except UserError as error:
+            raise UserError(str(error).replace("--render-device", "renderer_kwargs device")) from error
+
+    def _present(self) -> EpisodeScene:
+        if self._world is None:
+            self._begin(self.episode_spec)
+        assert self._world is not None
+        return self._world.scene
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401  the original's signature
+        """Play one control step with seven numbers: translation [m], rotation vector [rad], gripper; in a control mode of
+        poses, position [m] and fixed-axis angles x y z [rad] of the tool at the base, gripper.
+        """
+        world, given = self._played(), np.asarray(action, dtype=np.float64)
+        if self._to_base_pose and given.shape == (ACTION_LENGTH,) and np.isfinite(given).all():
+            given = base_pose.as_motion(world.scene, given)
+        seen, reward, terminated, truncated, info = world.step(given)
+        self.elapsed_steps, self.episode_stats = info["elapsed_steps"], info["episode_stats"]
+        return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, self._opening())
+
+    def get_obs(self) -> Any:  # noqa: ANN401  the original's signature
+        """The observation of the present state."""
+        self._present()
+        if self.obs_mode != "rgbd":
+            return self._observe({})
+        image = np.empty((*image_size(self.episode_spec), 3), dtype=np.uint8)
+        assert self._world is not None
+        self._world.take_image(image)
+        return self._observe({"image": image})
+
+    def evaluate(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  the original's signature
+        """The verdict on the present state. Counts no step, however often it is called; the original counts each call."""
+        return {key: value for key, value in self.get_info().items() if key != "elapsed_steps"}
+
+    def get_info(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  the original's signature
+        """The info of the last step; before the first, what the start would be judged."""
+        self._present()
+        assert self._world is not None
+        result = self._world.verdict()
+        info = {"success": result.success, "episode_stats": dict(result.episode_stats), **result.flags}
+        return infos.step_info({"elapsed_steps": self.elapsed_steps, **info}, self._opening())
+
+    def get_reward(self, info: Mapping[str, Any] | None = None, **kwargs: Any) -> float:  # noqa: ANN401  the original's signature
+        """1.0 for success, else 0.0."""
+        return float((self.get_info() if info is None else info)["success"])
+
+    def get_done(self, info: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:  # noqa: ANN401  the original's signature
+        """Whether the present state is a success."""
+        return bool(self.get_reward(info))
+
+    def get_language_instruction(self, **kwargs: Any) -> str:  # noqa: ANN401  the original's signature
         """The current instruction; before the first reset, that of the constructor's own reset."""
         return self.episode_spec.instruction if self._world is None else self._world.instruction
 
@@ -121,8 +180,10 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
             raise NotImplementedError(f"{self.env_id} has no subtasks.")
         self._played().advance_to_next_subtask()
 
-    def render(self) -> NDArray[np.uint8]:
+    def render(self, mode: str = "rgb_array") -> NDArray[np.uint8]:
         """(H, W, 3) the policy's last image."""
+        if mode != "rgb_array":
+            raise NotSupported(f'render("{mode}") is not built; render() gives the policy\'s image.')
         if self.obs_mode != "rgbd":
             raise NotSupported(f'Nothing is rendered with obs_mode "{self.obs_mode}".')
         return self._played().render()
@@ -134,21 +195,31 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the original's signature
         if name in NOT_BUILT:
-            raise AttributeError(f'"{name}" of the original\'s environment is not built; docs/dropin.md lists what is.')
+            absent("environment", name)
+        if isinstance(getattr(type(self), name, None), property):  # it raised: its task family has no such thing
+            raise AttributeError(f'{self.env_id} has no "{name}".')
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _played(self) -> World:
-        if self._world is None:
+        if self._world is None or not self._was_reset:
             raise NotSupported("reset the environment first.")
         return self._world
+
+    def _opening(self) -> float | None:
+        """m, of the drawer that is to be opened or closed, where that is all there is."""
+        cabinet, spec = self._present().cabinet, self.episode_spec
+        if cabinet is None or spec.cabinet is None or spec.rule.family != "drawer":
+            return None
+        return cabinet.openings[spec.cabinet.drawer]
 
     def _spec_of(self, seed: int | None, options: Mapping[str, Any] | None) -> EpisodeSpec:
         return spec_from_reset(self.env_id, self._keywords.for_spec(), seed, options, self._chain)
 
     def _observe(self, seen: Mapping[str, Any]) -> Any:  # noqa: ANN401  the original's signature
-        scene = self._played().scene
+        scene = self._present()
         extra = observations.extra_observation(scene, self.episode_spec, self.obs_mode != "rgbd")
-        state: dict[str, Any] = {"agent": observations.agent_observation(scene)} | ({"extra": extra} if extra else {})
+        agent = observations.agent_observation(scene, with_eef=self.obs_mode != "state")
+        state: dict[str, Any] = {"agent": agent} | ({"extra": extra} if extra else {})
         if self.obs_mode != "rgbd":
             return observations.flat(state) if self.obs_mode == "state" else state
         assert scene.camera is not None
@@ -170,14 +241,6 @@ class SimplerEnv(gymnasium.Env[Any, Any]):
             extra |= OBJECTS[self._task.family]
         flat = self.obs_mode == "state"
         return observations.flat_space(config, extra) if flat else observations.state_space(config, extra)
-
-    def _photo(self) -> str | None:
-        given = self._keywords.given.get("rgb_overlay_path")
-        if not self._keywords.prepackaged or self.episode_spec.overlay is None:
-            return None if given is None else str(given)
-        # With a cabinet the photo is sampled, and the original goes on reporting the first one's name.
-        photo = "real_inpainting/open_drawer_a0.png" if self.episode_spec.cabinet else self.episode_spec.overlay
-        return str(self._assets.path(f"data/{photo}"))
 
     def _episode_id(self, spec: EpisodeSpec, given: int | None) -> int | None:
         if given is not None or not self._task.placements:

@@ -19,6 +19,8 @@ from task_configs.schema.world import Robot as RobotConfig
 
 Float32 = NDArray[np.float32]
 
+OBJECT_NAMES = {"target": "obj", "source": "source_obj", "goal": "target_obj"}
+"""Role of an object -> what the original calls it."""
 BASE_CAMERA = "base_camera"
 BASE_SIZE = 128
 """Pixels, width and height of the second camera that every observation shows; no policy looks through it."""
@@ -36,17 +38,33 @@ def object_pose(entity: sapien.Entity) -> sapien.Pose:
     return entity.pose * body_of(entity).cmass_local_pose
 
 
-def agent_observation(scene: EpisodeScene) -> dict[str, Any]:
-    """Joints, the controller's state, and the base."""
+def controller_observation(scene: EpisodeScene) -> dict[str, Any]:
+    """What the controllers remember."""
     controller = scene.controller
-    remembered: dict[str, Any] = {}
     if isinstance(controller, GoogleRobotController):
-        remembered = {"gripper": {"target_qpos": np.asarray(controller.gripper_target, dtype=np.float32)}}
-    elif isinstance(controller, WidowXController):
-        remembered = {"arm": {"target_pose": pose_vector(controller.target_pose)}}
+        return {"gripper": {"target_qpos": np.asarray(controller.gripper_target, dtype=np.float32)}}
+    if isinstance(controller, WidowXController):
+        return {"arm": {"target_pose": pose_vector(controller.target_pose)}}
+    return {}
+
+
+def eef_pos(scene: EpisodeScene) -> NDArray[np.float64]:
+    """(8,) x y z qw qx qy qz of the tool in the frame of the robot's base, qw >= 0, and how far the gripper is open (0..1).
+
+    The original has no such entry; the forks with proprioception (allenzren/ManiSkill2_real2sim and those after it) do.
+    """
+    tool = scene.robot.tool_pose()
+    quat = -tool.q if tool.q[0] < 0 else tool.q
+    return np.concatenate([tool.p, quat, [scene.controller.gripper_opening()]]).astype(np.float64)
+
+
+def agent_observation(scene: EpisodeScene, with_eef: bool = True) -> dict[str, Any]:
+    """Joints, tool and gripper (unless it is to be the original's, without), the controller's state, and the base."""
     robot = scene.robot
+    eef = {"eef_pos": eef_pos(scene)} if with_eef else {}
     base = pose_vector(robot.articulation.root_pose)
-    return {"qpos": robot.qpos, "qvel": robot.qvel, "controller": remembered, "base_pose": base}
+    controller = controller_observation(scene)
+    return {"qpos": robot.qpos, "qvel": robot.qvel, **eef, "controller": controller, "base_pose": base}
 
 
 def extra_observation(scene: EpisodeScene, spec: EpisodeSpec, with_objects: bool) -> dict[str, Any]:
@@ -59,8 +77,8 @@ def extra_observation(scene: EpisodeScene, spec: EpisodeSpec, with_objects: bool
         roles = ("source", "goal") if any(item.role == "source" for item in spec.objects) else ("target",)
         models = [next(item.model for item in spec.objects if item.role == role) for role in roles]
         poses = [object_pose(scene.objects[model]) for model in models]
-        extra |= {f"{role}_pose": pose_vector(pose) for role, pose in zip(roles, poses, strict=True)}
-        extra[f"tcp_to_{roles[0]}_pos"] = np.asarray(poses[0].p - tool.p, dtype=np.float32)
+        extra |= {f"{OBJECT_NAMES[role]}_pose": pose_vector(pose) for role, pose in zip(roles, poses, strict=True)}
+        extra[f"tcp_to_{OBJECT_NAMES[roles[0]]}_pos"] = np.asarray(poses[0].p - tool.p, dtype=np.float32)
     return extra
 
 
@@ -137,6 +155,7 @@ def state_space(config: RobotConfig, extra: Mapping[str, int]) -> spaces.Dict:
         {
             "qpos": _numbers(joints),
             "qvel": _numbers(joints),
+            "eef_pos": spaces.Box(-np.inf, np.inf, (8,), np.float64),
             "controller": spaces.Dict({part: spaces.Dict({name: _numbers(size)})}),
             "base_pose": _numbers(7),
         }

@@ -73,7 +73,13 @@ def test_gymnasium_accepts_the_environment(name: str, kwargs: dict[str, Any]) ->
 def test_an_rgbd_observation_has_the_originals_parts() -> None:
     env = simpler_env.make("google_robot_pick_coke_can")
     obs, _ = env.reset(options={"obj_init_options": {"init_xy": np.array([-0.2, 0.2])}})
-    joints = {"qpos": (11,), "qvel": (11,), "controller": {"gripper": {"target_qpos": (2,)}}, "base_pose": (7,)}
+    joints = {
+        "qpos": (11,),
+        "qvel": (11,),
+        "eef_pos": (8,),
+        "controller": {"gripper": {"target_qpos": (2,)}},
+        "base_pose": (7,),
+    }
     matrices = {"extrinsic_cv": (4, 4), "cam2world_gl": (4, 4), "intrinsic_cv": (3, 3)}
 
     def seen(h: int, w: int) -> dict[str, Any]:
@@ -194,7 +200,8 @@ def test_the_original_is_not_replaced_once_it_is_imported(monkeypatch: pytest.Mo
         (CAN, {"camera_cfgs": {"width": 64}}, 'camera_cfgs "width" is not built'),
         (CAN, {"rgb_overlay_cameras": ["base_camera"]}, "a photo goes over overhead_camera only"),
         (CAN, {"rgb_overlay_cameras": ["overhead_camera"], "rgb_overlay_path": "/home/me/table.png"}, "only photos of a pack"),
-        (CAN, {"render_config": {}}, 'Keyword "render_config"'),
+        (CAN, {"render_config": {"rt_max_path_depth": 2}}, "render_config \"{'rt_max_path_depth': 2}\" is not built."),
+        (CAN, {"render_configs": {}}, 'Keyword "render_configs"'),
         (CAN, {"assets": "/nowhere"}, "asset folder /nowhere does not exist"),
     ],
 )
@@ -209,8 +216,8 @@ def test_misuse_is_one_line() -> None:
     env = eval.make(CAN)
     with pytest.raises(NotSupported, match="reset the environment first"):
         env.step(REST)
-    with pytest.raises(AttributeError, match='"agent" of the original\'s environment is not built'):
-        _ = env.agent
+    with pytest.raises(AttributeError, match='"_cameras" of the original\'s environment is not built'):
+        _ = env._cameras
     with pytest.raises(UserError, match='Did you mean "obj_init_options"'):
         env.reset(options={"obj_init_option": {}})
     env.reset(seed=0)

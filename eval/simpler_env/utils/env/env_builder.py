@@ -6,6 +6,7 @@ from typing import Any
 
 from eval.errors import did_you_mean
 from eval.simpler_api import NotSupported
+from eval.simpler_api.dropin import rest
 from eval.simpler_api.dropin.environment import SimplerEnv
 from eval.simpler_api.dropin.make import make
 from task_configs import robots
@@ -28,3 +29,7 @@ def _robot(name: str) -> Robot:
     if name not in robots():
         raise NotSupported(f'Robot "{name}" is not built.{did_you_mean(name, robots())}')
     return robots()[name]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  module attributes have any type
+    return rest.attribute("utils.env.env_builder", name)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.simpler_api.dropin import rest
 from task_configs import robots
 
 
@@ -15,3 +16,7 @@ def get_image_from_maniskill2_obs_dict(env: Any, obs: dict[str, Any], camera_nam
     name = camera_name or robots()[env.unwrapped.robot_uid].camera.uid
     image: NDArray[np.uint8] = obs["image"][name]["rgb"]
     return image
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  module attributes have any type
+    return rest.attribute("utils.env.observation_utils", name)
