@@ -44,4 +44,4 @@ def report_verb(
         print_side_by_side(side_by_side([row.data for row in merged], partial), as_json, out)
     else:
         data = merged[0].data
-        print_table(data, as_json, partial, out if len(runs) > 1 else out or data.path / "tables", errors=True)
+        print_table(data, as_json, partial, out if len(runs) > 1 else out or data.path / "tables", True, out is not None)

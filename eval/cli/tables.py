@@ -24,10 +24,12 @@ SAID = ("setting", "errored", "missing", "counted", "of")
 """Columns that go into the heading where they are the same in all rows."""
 
 
-def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None, errors: bool = False) -> None:
+def print_table(
+    data: RunData, as_json: bool, partial: bool, folder: Path | None, errors: bool = False, asked: bool = False
+) -> None:
     """Show the tables of a run, and write them into a folder if there is one.
 
-    Tables that cannot be written into the run's own folder (it is read-only) are shown all the same, with a warning.
+    Tables that cannot be written there (the run is read-only) are shown all the same, with a warning.
 
     Args:
         data: the run.
@@ -35,6 +37,7 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None
         partial: give totals a rate although episodes are missing or errored.
         folder: where the tables are written.
         errors: also list what went wrong in episodes without a verdict.
+        asked: the user named the folder: what cannot be written there is an error.
     """
     tables = tables_of(data, partial)
     problem = ""
@@ -42,7 +45,7 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path | None
         try:
             tables.write(folder)
         except UserError as error:
-            if folder != data.path / "tables":
+            if asked:
                 raise
             problem = str(error)
     if as_json:

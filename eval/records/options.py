@@ -111,7 +111,7 @@ class RunOptions(Options):
     def check_for(self, plan: Sequence[EpisodeSpec]) -> None:
         """Raises UserError if something that was set explicitly plays no part in this plan, or makes too much of it."""
         self.refuse_too_many(len(plan))
-        if "rt" in self.model_fields_set and not any(spec.shader == "rt" for spec in plan):
+        if self.rt != "auto" and "rt" in self.model_fields_set and not any(spec.shader == "rt" for spec in plan):
             raise UserError(
                 f"--rt {self.rt} has no effect: the original traces rays in no episode of this plan (in drawer tasks it does); "
                 "leave it out."

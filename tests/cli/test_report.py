@@ -137,7 +137,7 @@ def test_a_run_that_cannot_be_written_is_shown_with_a_warning(cli, play, carrot,
 
 def test_success_at_any_step_stands_in_every_table(cli, play, carrot):
     run = play("run", carrot, "sfff")
-    change(run, success_any=True, first_success_step=7)
+    change(run, success_any=True, first_success_step=7, steps=9)
     title = "SUCCESS AT ANY STEP"
     row = json.loads(cli("report", run, "--json")[1])["rows"][-1]
     assert (row["successes"], row["first"], row["success"]) == (1, 7, "last")
@@ -177,21 +177,26 @@ def test_reproduce_ends_with_the_own_number(cli, play):
     assert [cell.strip() for cell in last if cell] == ["random", "100.0 [86.2-100.0]", "this run", "24 of 24 episodes"]
 
 
+def repeated(record, repeat, good):
+    """The result of another repeat."""
+    flags = {"success_last": good, "success_any": good, "first_success_step": None}
+    return record.model_copy(update={"repeat": repeat, "status": "success" if good else "failure", **flags})
+
+
 def test_repeats_have_a_mean_and_a_spread(cli, play, carrot):
     run = play("run", carrot, "ssff")
     records = list(load_run(run).records.values())
     lines = (run / "episodes.jsonl").read_text()
     for repeat, good in ((1, "sfff"), (2, "s")):
         for record, letter in zip(records, good, strict=False):
-            status = "success" if letter == "s" else "failure"
-            lines += record.model_copy(update={"repeat": repeat, "status": status}).model_dump_json() + "\n"
+            lines += repeated(record, repeat, letter == "s").model_dump_json() + "\n"
     (run / "episodes.jsonl").write_text(lines)
     header = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(header | {"repeats": 3}))
     row = json.loads(cli("report", run, "--json")[1])["rows"][-1]
     assert (row["n"], row["missing"], row["rate"], row["repeats"]) == (9, 3, None, 3)
     (run / "episodes.jsonl").write_text(lines + "".join(
-        record.model_copy(update={"repeat": 2, "status": "failure"}).model_dump_json() + "\n" for record in records[1:]
+        repeated(record, 2, False).model_dump_json() + "\n" for record in records[1:]
     ))  # fmt: skip
     content = json.loads(cli("report", run, "--json")[1])
     row, cell = content["rows"][-1], content["cells"][0]

@@ -192,7 +192,7 @@ def test_a_run_that_may_only_be_read_is_reported_all_the_same(run: Path, cli, mo
     assert code == 0
     assert "mine" in out
     assert "summary.md" not in out
-    assert (err.count("\n"), "the tables were not written" in err) == (1, True)
+    assert (err.count("\n"), "the tables are not kept" in err) == (1, True)
     code, out, err = cli("report", run, "--out", run / "tables")
     assert (code, out, err.count("\n")) == (2, "", 1)
 

@@ -6,6 +6,8 @@ import pytest
 from fake_policies import Still
 from faulty_policies import FAULTS, ByIndex, Fails, OneByOne
 
+from eval.errors import EpisodesErrored
+from eval.records.folder import load_run
 from policies.base import Action
 
 
@@ -59,9 +61,11 @@ def test_a_fault_of_batches_alone_costs_no_verdict_and_is_said(play, make_spec, 
     assert "not when its episodes were asked one by one" in said
 
 
-def test_fail_on_error_stops_at_the_first_whatever_the_cause(play, make_spec, capsys):
+def test_fail_on_error_stops_at_the_first_whatever_the_cause(play, make_spec, tmp_path, capsys):
     plan = [make_spec(index, variant="raise_always" if index == 1 else "base") for index in range(8)]
-    data = play(plan, Still(), workers=1, fail_on_error=True)
+    with pytest.raises(EpisodesErrored, match="1 x RuntimeError: the world broke"):
+        play(plan, Still(), workers=1, fail_on_error=True)
+    data = load_run(tmp_path / "run")
     assert [record.status for record in data.records.values()][-1] == "errored"
     assert data.header.sessions[-1].outcome == "stopped"
     said = capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_run_is_not_continued_in_another_world(tmp_path, plan, capsys):
     python = interpreter(tmp_path)
     out = tmp_path / "run"
     run(plan[:2], "random", out=out, world="simpler-env", world_python=python, workers=1)
-    with pytest.raises(UserError, match="choose another --out"):
+    with pytest.raises(UserError, match="start a new run in another --out"):
         run(plan[:2], "random", out=out, workers=1)
     with pytest.raises(SystemExit) as end:  # and goes on in its own without the option
         main(["run", "--resume", str(out), "--workers", "1"])
