@@ -27,6 +27,8 @@ class RenderingRecord(RecordModel):
     """Rays a pixel."""
     path_depth: int | None = None
     denoiser: str | None = None
+    light: Literal["sapien-2.2.2", "installed"] | None = None
+    """Whose shaders compute the light: the original's simulator's, or the installed one's. None: not recorded."""
 
 
 class WorldIdentity(RecordModel):

@@ -48,7 +48,10 @@ def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -
         return []
     if rendering.rt == "raster":
         return ["RASTER images where the original traces rays"]
-    return [f"rays traced with {rendering.samples} samples, denoiser {rendering.denoiser}"]
+    text = f"rays traced with {rendering.samples} samples, denoiser {rendering.denoiser}"
+    if rendering.light == "installed":
+        text += ", in the light of the installed SAPIEN, which is not the original's"
+    return [text]
 
 
 def _counting(header: RunHeader) -> list[str]:

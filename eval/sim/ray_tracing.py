@@ -16,6 +16,7 @@ from typing import Any
 
 from eval.errors import UserError, did_you_mean
 from eval.sim.probe import last_json, render_box, run_module
+from eval.sim.shaders import ray_tracing_shaders
 
 SAMPLES, PATH_DEPTH = 32, 8
 """Rays a pixel and bounces of the original."""
@@ -53,7 +54,7 @@ def apply(choice: Choice) -> None:
     if choice == RASTER:
         sapien.render.set_camera_shader_dir("default")
         return
-    sapien.render.set_camera_shader_dir("rt")
+    sapien.render.set_camera_shader_dir(ray_tracing_shaders().folder)
     sapien.render.set_ray_tracing_samples_per_pixel(SAMPLES)
     sapien.render.set_ray_tracing_path_depth(PATH_DEPTH)
     sapien.render.set_ray_tracing_denoiser(choice.partition(":")[2])
@@ -63,7 +64,8 @@ def record(choice: Choice) -> Mapping[str, str | int]:
     """For ``run.json``: the fields of a ``RenderingRecord`` (:mod:`eval.records.header`)."""
     if choice == RASTER:
         return {"rt": RASTER}
-    return {"rt": TRACE, "samples": SAMPLES, "path_depth": PATH_DEPTH, "denoiser": choice.partition(":")[2]}
+    light = ray_tracing_shaders().light
+    return {"rt": TRACE, "samples": SAMPLES, "path_depth": PATH_DEPTH, "denoiser": choice.partition(":")[2], "light": light}
 
 
 @functools.cache

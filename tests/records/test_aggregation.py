@@ -147,6 +147,10 @@ def test_rendering_otherwise_than_the_task_says_so(headed):
     [
         (RenderingRecord(rt="raster"), "RASTER images where the original traces rays"),
         (RenderingRecord(rt="trace", samples=32, path_depth=8, denoiser="oidn"), "rays traced with 32 samples, denoiser oidn"),
+        (
+            RenderingRecord(rt="trace", samples=32, denoiser="none", light="installed"),
+            "denoiser none, in the light of the installed SAPIEN, which is not the original's",
+        ),
         (None, None),  # nothing was rendered
     ],
 )

@@ -61,4 +61,5 @@ def test_another_word_is_one_line():
 
 def test_the_record_says_how_it_was_drawn():
     assert ray_tracing.record("raster") == {"rt": "raster"}
-    assert ray_tracing.record("trace:oidn") == {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn"}
+    expected = {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn", "light": "sapien-2.2.2"}
+    assert ray_tracing.record("trace:oidn") == expected

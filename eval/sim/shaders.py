@@ -1,0 +1,92 @@
+"""SAPIEN 3's ray tracing shaders with the light that SAPIEN 2 computes (docs/simpler.md 8.3).
+
+SAPIEN renders with the shaders in a folder of its package, and takes another folder as well. The lines in which version 3
+computes another light than 2.2.2, with which SIMPLER's images were made, are put back in a copy of that folder. It lies in the
+cache, is made at need, and only of files whose content is known: the shaders of another SAPIEN are used as they are, which the
+run's record and every title say.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from eval.assets.cache import GeneratedFiles
+from eval.assets.checksums import checksum
+
+Light = Literal["sapien-2.2.2", "installed"]
+"""Whose light is computed: the original's, or whatever the installed package computes."""
+KNOWN = "421a987d84fabf12012a5874f08125c8539a7bd4"
+"""Checksum of SAPIEN 3.0.3's folder ``rt``."""
+
+
+class _Change(NamedTuple):
+    """A line of a shader, and what stands there instead."""
+
+    file: str
+    before: str
+    after: str
+
+
+CHANGES = (
+    # A path that is still under way at the depth limit sees the ambient light: 12 % of the light inside an open drawer.
+    _Change("camera.rgen", "// TODO: implement unterminated ray properly", "radiance += attenuation * ambientLight;"),
+    # A lamp's highlight is not dimmed by the cosine of the angle at which its light falls in.
+    _Change("shading.glsl", "return dotNL * ggxBRDF(", "return ggxBRDF("),
+    _Change("shading.glsl", "return dotNL * vec3(result);", "return vec3(result);"),
+)
+
+
+class Shaders(NamedTuple):
+    """A folder to render with."""
+
+    folder: str
+    """As ``sapien.render.set_camera_shader_dir`` takes it: a path, or the name of one of the package's."""
+    light: Light
+
+
+@functools.cache
+def ray_tracing_shaders() -> Shaders:
+    """The copy with the original's light; the installed folder where that cannot be made."""
+    installed = _installed()
+    if installed is None or folder_checksum(installed) != KNOWN:
+        return Shaders("rt", "installed")
+    try:
+        return Shaders(str(_copy(installed)), "sapien-2.2.2")
+    except OSError:  # no place to write to
+        return Shaders("rt", "installed")
+
+
+def folder_checksum(files: Mapping[str, bytes]) -> str:
+    """Over names and contents."""
+    return checksum("".join(f"{checksum(content)} {name}\n" for name, content in sorted(files.items())).encode())
+
+
+def changed(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files with ``CHANGES``."""
+    texts = dict(files)
+    for file, before, after in CHANGES:
+        texts[file] = texts[file].replace(before.encode(), after.encode())
+    return texts
+
+
+def _installed() -> dict[str, bytes] | None:
+    """Name -> content of the package's shaders; None if they are not where version 3 has them."""
+    spec = importlib.util.find_spec("sapien")
+    folder = Path(spec.origin).parent / "vulkan_shader" / "rt" if spec and spec.origin else None
+    if folder is None or not folder.is_dir():
+        return None
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def _copy(installed: Mapping[str, bytes]) -> Path:
+    """The folder in the cache; what is missing or altered in it is written again, each file whole or not at all."""
+    texts = changed(installed)
+    cache = GeneratedFiles("shaders", folder_checksum(texts)[:12])
+    for name, content in texts.items():
+        if not cache.is_intact(name):
+            cache.write(name, content)
+    return cache.path("camera.rgen").parent
