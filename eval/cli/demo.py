@@ -10,14 +10,16 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, Out, RenderDevice, Workers
-from eval.cli.progress import RunProgress
+from eval.cli.progress import RunProgress, wrapped
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.cli.tables import print_rows
 from eval.diagnostics.demo import Demo, DemoRow, demo_rows, run_demo
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
 from eval.records.tables import title
+from eval.rollout.closing import Closing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,8 +40,9 @@ def demo_verb(
     """
     stop_like_ctrl_c()
     bars = _Bars(out)
+    ends: list[Closing] = []
     try:
-        demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode, render_device)
+        demo = run_demo(demo_rows(), out, assets, workers, bars.begin, bars.episode, render_device, bars.waits, ends.append)
     except KeyboardInterrupt as stop:
         bars.close()
         typer.echo(f"Stopped. Continue with: {shlex.join(['simpler-eval', 'demo', '--out', str(bars.path)])}", err=True)
@@ -47,6 +50,8 @@ def demo_verb(
     finally:
         bars.close()
     _show(demo, as_json)
+    for line in (line for closing in ends for line in closing.lines):
+        typer.echo(wrapped(line), err=True)
     if any(record.status == "errored" for data in demo.runs for record in data.records.values()):
         raise typer.Exit(1)
 
@@ -57,7 +62,10 @@ def _show(demo: Demo, as_json: bool) -> None:
         titles = [title(data.header, data.plan) for data in demo.runs]
         typer.echo(json.dumps({"out": str(demo.path), "titles": titles, "rows": rows, "left_out": demo.left_out}, indent=2))
         return
-    print_rows("\n".join(title(data.header, data.plan) for data in demo.runs), demo.table)
+    for data in demo.runs:
+        show_text(title(data.header, data.plan), "  ")
+    typer.echo()
+    print_rows("", demo.table)
     for policy, why in demo.left_out.items():
         typer.echo(f"{policy} was left out: {why}")
     typer.echo(f"{demo.path}/summary.md")
@@ -83,6 +91,11 @@ class _Bars:
         """One more is done."""
         if self._bar is not None:
             self._bar.episode(record)
+
+    def waits(self, text: str | None) -> None:
+        """What the row waits for."""
+        if self._bar is not None:
+            self._bar.waits(text)
 
     def close(self) -> None:
         """End the present bar."""

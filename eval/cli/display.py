@@ -60,9 +60,13 @@ class RunProgress:
         steps = ""
         if self._estimate is not None:
             self._estimate.begin(before)
-            steps = f" (at most {self._estimate.steps_left:,} steps)"
+            left = self._estimate.steps_left
+            steps = f" (at most {left:,} steps)" if left else ""
         done = f", {len(before)} of them done before" if before else ""
-        self._say(f"{self._total} episodes{steps} with {self._policy} into {path}{done}")
+        if len(before) >= self._total:
+            done = ", all done before"
+        noun = "episode" if self._total == 1 else "episodes"
+        self._say(f"{self._total} {noun}{steps} with {self._policy} into {path}{done}")
         self._show()
 
     def waits(self, text: str | None) -> None:
@@ -136,7 +140,7 @@ class RunProgress:
         if seconds:
             whole, videos = self._estimate.bytes_in_all(self._path)
             of_videos = f" (videos {size(videos)})" if videos else ""
-            self._say(f"about {duration(seconds)} left; the run will take about {size(whole)} on disk{of_videos}")
+            self._say(f"about {duration(seconds)} left; the run needs about {size(whole)} on disk{of_videos}")
 
     def _say(self, text: str) -> None:
         with _whatever_becomes_of_stderr():

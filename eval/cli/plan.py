@@ -12,6 +12,9 @@ from eval.cli.options import Json, Only, expand_options, filmed_by_default
 from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 
+SCREEN = 40
+"""Variants that are listed one by one; of more there is a row a task."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the verb."""
@@ -40,7 +43,13 @@ def plan_verb(
     from eval.cli.layout import show_rows, show_text
 
     times = f" {options.repeat} times" if options.repeat > 1 else ""
-    said = f"{len(episodes)} episodes{times}, at most {steps:,} control steps and about {readable(size)} on disk"
+    noun = "episode" if len(episodes) == 1 else "episodes"
+    said = f"{len(episodes):,} {noun}{times}, at most {steps:,} control steps and about {readable(size)} on disk"
     counts = Counter((episode.task, episode.setting, episode.variant) for episode in episodes)
-    show_text(said)
-    show_rows("By variant", ["task", "setting", "variant", "episodes"], [[*cell, number] for cell, number in counts.items()])
+    if len(counts) <= SCREEN:
+        show_rows(said, ["task", "setting", "variant", "episodes"], [[*cell, number] for cell, number in counts.items()])
+        return
+    totals = Counter((episode.task, episode.setting) for episode in episodes)
+    variants = Counter(cell[:2] for cell in counts)
+    show_rows(said, ["task", "setting", "variants", "episodes"], [[*cell, variants[cell], totals[cell]] for cell in totals])
+    show_text("The variants of a task: simpler-eval plan --task TASK --setting SETTING. Each episode: --json.")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -66,12 +67,25 @@ def _how_to_go_on(folder: Path, shown: Path, total: int) -> str:
     if not (folder / "run.json").is_file():
         return "Stopped before the first episode; nothing was written."
     command = shlex.join(["simpler-eval", "run", "--resume", str(shown)])
-    return f"Stopped; {len(load_run(folder).records)} of {total} episodes are done. Continue with: {command}"
+    statuses = [record.status for record in load_run(folder).records.values()]
+    if errored := statuses.count("errored"):
+        have = f"{len(statuses) - errored} of {total} episodes have a verdict"
+        return f"Stopped; {have}. To play only the {total - len(statuses)} that are left: {command}"
+    return f"Stopped; {len(statuses)} of {total} episodes are done. Continue with: {command}"
 
 
 def _say_all(ends: Sequence[Closing]) -> None:
     for line in (line for closing in ends for line in closing.lines):
-        _say(line)
+        _say(wrapped(line))
+
+
+def wrapped(line: str) -> str:
+    """A sentence of ours between words on a terminal; a command or a traceback (both are indented) as it is, to be copied."""
+    if not line.startswith("simpler-eval: ") or not sys.stderr.isatty():
+        return line
+    return textwrap.fill(
+        line, Console(stderr=True).width, break_long_words=False, break_on_hyphens=False, subsequent_indent="  "
+    )
 
 
 def _say(line: str) -> None:

@@ -181,6 +181,7 @@ def _list(as_json: bool) -> None:
     """Every cell and setting with its size, how many numbers were published, and those of our policies."""
     from eval.published.cells import cell_names, cell_size, published_settings
     from eval.published.numbers import policy_models, published_numbers
+    from eval.records.cells import cells
 
     models = [model for names in policy_models().values() for model in names]
     entries: list[dict[str, Any]] = []
@@ -196,6 +197,10 @@ def _list(as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"cells": entries}, indent=2))
         return
-    columns = ["cell", "setting", "episodes", "published", *models]
-    rows = [["" if entry[column] is None else entry[column] for column in columns] for entry in entries]
-    show_rows("Published cells, in percent (simpler-eval reproduce POLICY CELL)", columns, rows)
+    show_rows("Cells (simpler-eval reproduce POLICY CELL --setting SETTING), and how many numbers of them were published", [
+        "cell", "setting", "episodes", "numbers"
+    ], [[entry[key] for key in ("cell", "setting", "episodes", "published")] for entry in entries])  # fmt: skip
+    ours = [entry for entry in entries if any(entry[model] is not None for model in models)]
+    show_rows("Published success in percent of the policies here", ["cell", "setting", *models], [
+        [cells().title_of(entry["cell"]), entry["setting"], *(entry[model] for model in models)] for entry in ours
+    ])  # fmt: skip

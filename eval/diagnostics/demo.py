@@ -21,6 +21,8 @@ from eval.plan.suites import make_plan
 from eval.records.folder import RunData
 from eval.records.options import PolicyArgument, RunOptions
 from eval.records.tables import TOTAL, markdown, summary, title
+from eval.rollout.closing import Closing
+from eval.rollout.policy_watch import Status
 from eval.rollout.recorder import Listener
 from eval.rollout.run import Session, default_out, play
 from task_configs.schema.parsing import StrictModel, parse
@@ -76,6 +78,8 @@ def run_demo(
     on_start: Callable[[DemoRow, Path, Sequence[EpisodeSpec]], None] | None = None,
     listener: Listener | None = None,
     render_device: str | None = None,
+    status: Status | None = None,
+    on_end: Callable[[Closing], None] | None = None,
 ) -> Demo:
     """Play the rows into subfolders of a folder, each with policy-view videos. Ctrl-C passes through.
 
@@ -87,6 +91,8 @@ def run_demo(
         on_start: called with each row, its folder and its plan before it begins.
         listener: called with every finished episode.
         render_device: as of ``--render-device``.
+        status: told what a row waits for.
+        on_end: told at the end of each row what went wrong; None: it is printed on stderr.
 
     Returns:
         The runs and their common table.
@@ -114,7 +120,7 @@ def run_demo(
             video="policy-view",
             render_device=render_device,
         )
-        runs.append(play(plan, options, session=Session(folder, listener=listener)))
+        runs.append(play(plan, options, session=Session(folder, listener=listener, status=status, on_end=on_end)))
     table = _combined(runs)
     path.mkdir(parents=True, exist_ok=True)
     heading = "\n".join(title(data.header, data.plan) for data in runs)

@@ -58,6 +58,13 @@ def test_errored_episodes_that_are_played_again_count_once(watch):
     assert "(at most 15 steps) with mine into x, 1 of them done before" in file.getvalue()
 
 
+def test_a_finished_run_says_so(watch):
+    plan, progress, file = watch
+    with progress:
+        progress.begin(Path("x"), [record(spec) for spec in plan])
+    assert file.getvalue().splitlines()[0] == "4 episodes with mine into x, all done before"
+
+
 def test_after_a_minute_time_and_disk_are_estimated(watch, monkeypatch, tmp_path):
     monkeypatch.setattr(eval.cli.display, "ESTIMATE_SECONDS", 0.2)
     monkeypatch.setattr(eval.cli.display, "LINE_SECONDS", 0.1)
@@ -69,7 +76,7 @@ def test_after_a_minute_time_and_disk_are_estimated(watch, monkeypatch, tmp_path
         progress.episode(record(plan[0], video="film.mp4"))
         time.sleep(0.5)
     (line,) = [line for line in file.getvalue().splitlines() if "on disk" in line]
-    assert line.endswith("left; the run will take about 12 MB on disk (videos 12 MB)")
+    assert line.endswith("left; the run needs about 12 MB on disk (videos 12 MB)")
 
 
 def test_a_terminal_that_is_gone_stops_nothing(make_spec):

@@ -33,6 +33,13 @@ class Slow(Still):
         except BaseException:
             pass
         return super().act(observations)
+class RaisesThenSlow(Slow):
+    asked = 0
+    def act(self, observations):
+        self.asked += 1
+        if self.asked == 1:
+            raise KeyError("first")
+        return super().act(observations)
 class Raises(Still):
     def act(self, observations):
         raise KeyError("missing")
@@ -90,6 +97,24 @@ def test_a_failing_policy_is_seen_and_goes_on_by_the_command_that_was_said(start
     assert err.splitlines()[-1] == "  simpler-eval run --resume run --retry-errored --policy-changed"
     assert "8 x policy raised KeyError: 'missing'" in err
     assert "raise KeyError" in err
+
+
+def test_a_stopped_run_with_errors_says_what_each_command_plays(start, tmp_path):
+    process = start("RaisesThenSlow")
+    file = tmp_path / "run/episodes.jsonl"
+    end = time.monotonic() + 60
+    while not file.exists() or file.read_bytes().count(b"\n") < 3:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1].splitlines()
+    played = len(load_run(tmp_path / "run").records)
+    left = f"To play only the {24 - played} that are left: simpler-eval run --resume run"
+    assert err[-1] == f"Stopped; {played - 1} of 24 episodes have a verdict. {left}"
+    assert err[-3:-1] == [
+        "When the cause is mended, go on with:",
+        "  simpler-eval run --resume run --retry-errored --policy-changed",
+    ]
 
 
 def test_before_the_first_episode_there_is_nothing_to_go_on_with(cli, tmp_path, monkeypatch):

@@ -122,7 +122,16 @@ def test_the_list_of_cells(cli) -> None:
     by_cell = {(entry["cell"], entry["setting"]): entry for entry in entries}
     assert by_cell[CAN, "variant_aggregation"]["episodes"] == 675
     assert by_cell[CAN, "visual_matching"]["TraceVLA-Phi3V"] == 69.7
-    assert "google_robot_open_close_drawer" in cli("reproduce", "--list")[1]
+
+
+def test_the_list_of_cells_at_80_columns_says_of_every_number_what_it_is_of(cli, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = cli("reproduce", "--list")[1]
+    assert "google_robot_open_close_drawer" in out
+    assert max(map(len, out.splitlines())) <= 80
+    for table in out.split("\n\n"):
+        names = [line[:45].strip() for line in table.partition("---\n")[2].splitlines()]
+        assert len(names) == len(set(names)), "a cell twice, once a setting, in a table that does not say the setting"
 
 
 def test_a_cell_is_played(tmp_path) -> None:
