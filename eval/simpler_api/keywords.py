@@ -66,6 +66,19 @@ def read_keywords(task: TaskBase, env_id: str, kwargs: Mapping[str, object]) -> 
     return _parsed(base, changes | {"robot_xy": choice.robot_xy, "robot_quat": None})
 
 
+def overwritten(task: TaskBase, env_id: str, kwargs: Mapping[str, object]) -> list[str]:
+    """Keywords of ``kwargs`` in whose place the prepackaged setting has values of its own."""
+    if not kwargs.get("prepackaged_config", False):
+        return []
+    table = FAMILIES[task.family].keywords
+    flags = dict.fromkeys(table.orientation_flags, "orientation") | dict.fromkeys(table.lighting_flags, "lighting")
+    fields = {**RENAMED, **table.renamed, **flags, "urdf_version": "urdf_version", "rgb_overlay_path": "overlay"}
+    setup = read_keywords(task, env_id, kwargs)
+    given = [key for key, value in kwargs.items() if key in fields and value is not None and value is not False]
+    replaced = [key for key in given if fields[key] not in table.prepackaged_keeps]
+    return [key for key in replaced if getattr(setup, fields[key]) != kwargs[key]]
+
+
 def _translate(task: TaskBase, choice: Choice, changes: dict[str, object]) -> None:
     """Values of the original's keywords as values of a setup, in place; ``choice``: what the environment's class fixes."""
     if "lighting" in changes:

@@ -17,7 +17,7 @@ from eval.simpler_api.dropin import observations
 from eval.simpler_api.dropin.agent import Agent
 from eval.simpler_api.dropin.articulations import Articulation, CabinetView
 from eval.simpler_api.dropin.keywords import Keywords
-from eval.simpler_api.dropin.views import Actor, Link, absent
+from eval.simpler_api.dropin.views import Actor, Link, absent, only_read
 
 if TYPE_CHECKING:
     import sapien
@@ -29,19 +29,23 @@ NOT_BUILT = frozenset(
     | {"compute_dense_reward", "render_cameras", "render_human", "viewer", "update_render", "take_picture", "get_images"}
     | {"get_camera_params", "step_action", "reconfigure", "get_actors", "get_articulations", "gen_scene_pcd", "_scene"}
     | {"_cameras", "_render_cameras", "_viewer", "_engine", "_renderer", "_episode_rng", "_main_rng", "_agent_cfg"}
+    | {"_episode_seed", "_main_seed", "reward_mode", "_reward_mode", "_obs_mode", "_control_mode", "_sim_freq", "_control_freq"}
+    | {"obj_init_options", "distractor_obj_init_options", "scene_offset", "scene_pose", "scene_table_height", "asset_root"}
+    | {"model_id", "model_ids", "model_scale", "model_bbox_size", "distractor_objs", "distractor_model_ids", "orientation"}
+    | {"episode_model_ids", "episode_model_scales", "obj_height_after_settle", "consecutive_grasp", "lifted_obj"}
+    | {"station_name", "light_mode", "camera_mode", "cur_subtask_id", "rgb_overlay_cameras", "rgb_overlay_mode"}
 )
-"""Parts of the original's environment that some code reaches for and that do not exist here."""
+"""Parts of the original's environment that some code reaches for and that do not exist here: neither read nor written."""
 
 
 class SimulatorAccess:
     """Attributes of the original's environment, under its names. World frame, metres; all of them only read."""
 
-    env_id: str
-    episode_spec: EpisodeSpec
-    control_mode: str
-    sim_freq: int
-    control_freq: int
-    elapsed_steps: int
+    _env_id: str
+    _spec: EpisodeSpec
+    _mode: str
+    _steps: int
+    _stats: dict[str, Any]
     _keywords: Keywords
     _assets: Assets
 
@@ -53,6 +57,17 @@ class SimulatorAccess:
     def env(self) -> Layer:
         """The original's next wrapper; here it answers like the environment itself."""
         return Layer(self, WRAPPERS - 1)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in NOT_BUILT:
+            only_read("environment", name)
+        super().__setattr__(name, value)
+
+    def __getstate__(self) -> object:
+        """For pickle and copy. Raises TypeError once there is a scene."""
+        if self.__dict__.get("_world") is not None:
+            raise TypeError("An environment with a scene cannot be copied or pickled; gymnasium.make(env.spec) makes another.")
+        return self.__dict__
 
     # ---- robot -----------------------------------------------------------------------------------------------------
 
@@ -178,6 +193,56 @@ class SimulatorAccess:
     # ---- the episode's settings --------------------------------------------------------------------------------------
 
     @property
+    def env_id(self) -> str:
+        """The original's name of the environment."""
+        return self._env_id
+
+    @property
+    def episode_spec(self) -> EpisodeSpec:
+        """Everything that fixes the present episode, as data; before the first reset, of the constructor's own."""
+        return self._spec
+
+    @property
+    def robot_uid(self) -> str:
+        """The robot."""
+        return self._spec.robot
+
+    @property
+    def control_mode(self) -> str:
+        """The controller."""
+        return self._mode
+
+    @property
+    def obs_mode(self) -> str:
+        """What is observed."""
+        return self._keywords.obs_mode
+
+    @property
+    def render_device(self) -> str | None:
+        """The device that was asked for; None: SAPIEN's choice."""
+        return self._keywords.render_device
+
+    @property
+    def sim_freq(self) -> int:
+        """Hz, steps of the physics."""
+        return self._spec.sim_freq
+
+    @property
+    def control_freq(self) -> int:
+        """Hz, steps of the environment."""
+        return self._spec.control_freq
+
+    @property
+    def elapsed_steps(self) -> int:
+        """Steps played in this episode."""
+        return self._steps
+
+    @property
+    def episode_stats(self) -> dict[str, Any]:
+        """What the original counts over the episode, as the last step told it."""
+        return self._stats
+
+    @property
     def _elapsed_steps(self) -> int:
         return self.elapsed_steps
 
@@ -237,6 +302,8 @@ class Layer:
         self.__dict__.update(_env=env, _left=left)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  attributes of an environment have any type
+        if "_env" not in self.__dict__:  # pickle and copy ask before there is anything
+            raise AttributeError(name)
         if name != "env":
             return getattr(self._env, name)
         if not self._left:

@@ -35,10 +35,14 @@ class Agent(View):
 
     what = "agent"
 
+    _scene: Scene
+    control_mode: str
+    robot: RobotView
+    controller: Controller
+
     def __init__(self, scene: Scene, spec: Callable[[], EpisodeSpec], control_mode: str) -> None:
-        self._scene, self.control_mode = scene, control_mode
-        self.robot = RobotView(scene, spec)
-        self.controller = Controller(scene)
+        parts = {"robot": RobotView(scene, spec), "controller": Controller(scene)}
+        super().__init__(_scene=scene, control_mode=control_mode, **parts)
 
     @property
     def base_pose(self) -> sapien.Pose:
@@ -103,8 +107,10 @@ class Controller(View):
 
     what = "controller"
 
+    _scene: Scene
+
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        super().__init__(_scene=scene)
 
     @property
     def controllers(self) -> Mapping[str, PartController]:
@@ -122,8 +128,11 @@ class PartController(View):
 
     what = "controller"
 
+    _scene: Scene
+    _joints: tuple[str, ...]
+
     def __init__(self, scene: Scene, joints: tuple[str, ...]) -> None:
-        self._scene, self._joints = scene, joints
+        super().__init__(_scene=scene, _joints=joints)
 
     @property
     def qpos(self) -> Float32:

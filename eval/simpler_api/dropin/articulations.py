@@ -22,8 +22,10 @@ class Articulation(View, ABC):
 
     what = "articulation"
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    _scene: Scene
+
+    def __init__(self, scene: Scene, **fields: object) -> None:
+        super().__init__(_scene=scene, **fields)
 
     @property
     @abstractmethod
@@ -83,9 +85,10 @@ class RobotView(Articulation):
 
     what = "robot"
 
+    _spec: Callable[[], EpisodeSpec]
+
     def __init__(self, scene: Scene, spec: Callable[[], EpisodeSpec]) -> None:
-        super().__init__(scene)
-        self._spec = spec
+        super().__init__(scene, _spec=spec)
 
     @property
     def name(self) -> str:

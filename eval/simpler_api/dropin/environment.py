@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +15,12 @@ from eval.assets.resolver import Assets
 from eval.backends.render_devices import find_render_device
 from eval.backends.sapien3 import Sapien3
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
+from eval.errors import UserError, did_you_mean
 from eval.sim import ray_tracing
 from eval.sim.scene import EpisodeScene
 from eval.sim.world import ACTION_LENGTH, World, image_size
 from eval.simpler_api import CONSTRUCTION_SEED, NotSupported, SeedChain, spec_from_reset
-from eval.simpler_api.dropin import base_pose, infos, observations
+from eval.simpler_api.dropin import base_pose, infos, observations, unread
 from eval.simpler_api.dropin.access import NOT_BUILT, SimulatorAccess
 from eval.simpler_api.dropin.keywords import OBJECTS, Keywords
 from eval.simpler_api.dropin.views import absent
@@ -43,24 +44,27 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
 
     def __init__(self, env_id: str, assets: str | None = None, rt: str = "auto", **kwargs: Any) -> None:  # noqa: ANN401  the original's signature
         """See ``make``. Raises NotSupported for an environment, a keyword or a value that is not built."""
-        self.env_id = env_id
+        self._env_id = env_id
         self._chain = SeedChain()
         self._keywords = Keywords(kwargs)
+        if rt not in ray_tracing.MODES:
+            raise NotSupported(f'rt "{rt}" is not known.{did_you_mean(rt, ray_tracing.MODES)}')
         # What the original's constructor resets itself to; nothing is built before it is needed.
-        self.episode_spec: EpisodeSpec = self._spec_of(CONSTRUCTION_SEED, {})
-        self._task = load_task(self.episode_spec.task)
-        config = robots()[self.episode_spec.robot]
-        self.robot_uid, self.control_mode = self.episode_spec.robot, self._keywords.control_mode(config)
-        self._to_base_pose = self.control_mode != config.control_mode
-        self.sim_freq, self.control_freq = self.episode_spec.sim_freq, self.episode_spec.control_freq
-        self.obs_mode, self.render_device = self._keywords.obs_mode, self._keywords.render_device
+        self._spec: EpisodeSpec = self._spec_of(CONSTRUCTION_SEED, {})
+        self._task = load_task(self._spec.task)
+        config = robots()[self._spec.robot]
+        self._mode = self._keywords.control_mode(config)
+        self._to_base_pose = self._mode != config.control_mode
         self.render_mode = "rgb_array" if self.obs_mode == "rgbd" else None
         self._assets, self._rt = Assets.from_option(assets), rt
         self._world: World | None = None
         self._was_reset = False
         cabinet = self.episode_spec.cabinet
         self._reported_drawer = None if cabinet is None else cabinet.drawer
-        self.elapsed_steps, self.episode_stats = 0, dict[str, Any]()
+        self._steps, self._stats = 0, dict[str, Any]()
+        unread.warn_of_keywords(self._task, env_id, self._keywords.for_spec())
+        if self.control_freq > self.sim_freq:
+            raise NotSupported(f"control_freq {self.control_freq} is above sim_freq {self.sim_freq}: nothing would move.")
         again = {**kwargs, "env_id": env_id, "assets": assets, "rt": rt}
         self.spec = EnvSpec(env_id, entry_point=ENTRY, max_episode_steps=self.episode_spec.max_steps, kwargs=again)
         self.action_space = observations.action_space()
@@ -70,9 +74,11 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
         """Begin an episode. Options as in the original: ``robot_init_options``, ``obj_init_options``, ...; they are left
         unchanged. Raises UserError for unknown ones.
         """
+        seed = None if seed is None else operator.index(seed)  # NumPy's integers, which Gymnasium does not take
         gymnasium.Env.reset(self, seed=seed)
         spec, last = self._spec_of(seed, options), self.episode_spec
         reset_options = read_options(options)
+        unread.warn_of_options(self._task, self.env_id, reset_options, spec)
         built_anew = reset_options.reconfigure or spec.urdf_version != last.urdf_version
         built_anew |= [item.model for item in spec.objects] != [item.model for item in last.objects]
         if built_anew and spec.cabinet is not None:
@@ -99,14 +105,14 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
             if rendered and spec.shader == "rt":
                 rendering = ray_tracing.choose(self._rt, device)
             self._world = World(self._assets, rendered, rendering, device=device)
-        self.episode_spec = spec
+        self._spec = spec
         try:
             seen, info = self._world.reset(options={"spec": spec})
         except RuntimeError as error:
             if reason := Sapien3.refusal(error):
                 raise UserError(reason) from error
             raise
-        self.elapsed_steps, self.episode_stats = 0, info["episode_stats"]
+        self._steps, self._stats = 0, info["episode_stats"]
         if rendered:
             self._base_camera = observations.mount_base_camera(self._world.scene.engine)
         return seen
@@ -133,7 +139,7 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
         if self._to_base_pose and given.shape == (ACTION_LENGTH,) and np.isfinite(given).all():
             given = base_pose.as_motion(world.scene, given)
         seen, reward, terminated, truncated, info = world.step(given)
-        self.elapsed_steps, self.episode_stats = info["elapsed_steps"], info["episode_stats"]
+        self._steps, self._stats = info["elapsed_steps"], info["episode_stats"]
         return self._observe(seen), float(reward), terminated, truncated, infos.step_info(info, self._opening())
 
     def get_obs(self) -> Any:  # noqa: ANN401  the original's signature

@@ -9,8 +9,10 @@ import gymnasium
 from gymnasium.envs import registration
 from gymnasium.envs.registration import EnvSpec
 
-from eval.simpler_api import env_ids
+from eval.simpler_api import env_ids, task_of_env
 from eval.simpler_api.dropin.environment import ENTRY, SimplerEnv
+from eval.simpler_api.keywords import read_keywords
+from eval.tasks.loading import load_task
 
 UNLIMITED = 100_000
 """Steps: the limit is Gymnasium's own wrapper where its own ``make`` was called."""
@@ -26,8 +28,11 @@ def register() -> None:
         return
     for env_id in env_ids():
         if env_id not in gymnasium.registry:
-            kwargs = {"env_id": env_id}
-            gymnasium.register(env_id, ENTRY, order_enforce=False, disable_env_checker=True, kwargs=kwargs)
+            task, kwargs = load_task(task_of_env(env_id)), {"env_id": env_id}
+            limit = read_keywords(task, env_id, {}).max_steps or task.max_steps
+            gymnasium.register(
+                env_id, ENTRY, order_enforce=False, disable_env_checker=True, max_episode_steps=limit, kwargs=kwargs
+            )
     gymnasium.make = registration.make = _made(gymnasium.make)
 
 
@@ -43,6 +48,8 @@ def _made(gymnasium_make: Any) -> Any:  # noqa: ANN401  overloaded
     def make(id: str | EnvSpec, max_episode_steps: int | None = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         given = id if isinstance(id, EnvSpec) else None
         name = given.id if given else str(id).rpartition(":")[2]
+        if name not in known:  # without a version it is the newest
+            name = max((env_id for env_id in known if env_id.rpartition("-v")[0] == name), default=name)
         if name not in known:
             return gymnasium_make(id, max_episode_steps, *args, **kwargs)
         kwargs = {**(given.kwargs if given else {}), **kwargs}

@@ -25,12 +25,18 @@ Scene = Callable[[], EpisodeScene]
 
 
 class View:
-    """What is not built raises, so that a caller's fallback or wrong guess is seen."""
+    """What is not built raises, so that a caller's fallback or wrong guess is seen; so does writing, which would be lost."""
 
     what: ClassVar[str] = "environment"
 
+    def __init__(self, **fields: object) -> None:
+        self.__dict__.update(fields)
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  attributes of the original have any type
         absent(self.what, name)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        only_read(self.what, name)
 
 
 def absent(what: str, name: str) -> NoReturn:
@@ -38,13 +44,21 @@ def absent(what: str, name: str) -> NoReturn:
     raise AttributeError(f'"{name}" of the original\'s {what} is not built; docs/dropin.md lists what is.')
 
 
+def only_read(what: str, name: str) -> NoReturn:
+    """Raise AttributeError for a part of the original that would be lost if it were written."""
+    raise AttributeError(f'"{name}" of the original\'s {what} cannot be written here; give make or reset what you want.')
+
+
 class Actor(View):
     """A body that is no link: the stage or an object. Poses are of its own frame, in the world."""
 
     what = "actor"
 
+    _scene: Scene
+    name: str
+
     def __init__(self, scene: Scene, name: str) -> None:
-        self._scene, self.name = scene, name
+        super().__init__(_scene=scene, name=name)
 
     def __repr__(self) -> str:
         return f'Actor(name="{self.name}")'
@@ -115,8 +129,11 @@ class Link(View):
 
     what = "link"
 
+    _entity: Callable[[], sapien.Entity]
+    name: str
+
     def __init__(self, entity: Callable[[], sapien.Entity], name: str) -> None:
-        self._entity, self.name = entity, name
+        super().__init__(_entity=entity, name=name)
 
     def __repr__(self) -> str:
         return f'Link(name="{self.name}")'
@@ -149,8 +166,11 @@ class Joint(View):
 
     what = "joint"
 
+    name: str
+    _limits: Float32
+
     def __init__(self, name: str, limits: Float32) -> None:
-        self.name, self._limits = name, limits
+        super().__init__(name=name, _limits=limits)
 
     def __repr__(self) -> str:
         return f'Joint(name="{self.name}")'

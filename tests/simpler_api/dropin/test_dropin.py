@@ -116,7 +116,7 @@ def test_seeds_follow_the_originals_chain() -> None:
         seeds.append(env.episode_spec.seed)
     assert seeds[:3] == [FRESH_ENVIRONMENT_SEED, 2089909345, 7]
     again = eval.make(CARROT)
-    again.reset(seed=7)
+    again.reset(seed=np.int64(7))
     again.reset()
     assert again.episode_spec == env.episode_spec
 
@@ -165,6 +165,28 @@ def test_a_keyword_of_one_call_is_not_kept_for_the_next() -> None:
     assert simpler_env.make("widowx_stack_cube").obs_mode == "rgbd"
 
 
+@pytest.mark.parametrize("name", simpler_env.ENVIRONMENTS)
+@pytest.mark.filterwarnings("error")
+def test_a_plain_make_warns_of_nothing(name: str) -> None:
+    simpler_env.make(name)
+
+
+def test_what_has_no_effect_in_the_original_either_is_said() -> None:
+    for given in ({"robot": "widowx"}, {"scene_name": "kitchen"}, {"control_freq": 5}, {"urdf_version": "recolor_sim"}):
+        with pytest.warns(UserWarning, match=f"{next(iter(given))}=.* has no effect on {CAN}") as seen:
+            env = simpler_env.make("google_robot_pick_coke_can", **given)
+        assert env.control_freq == 3
+        assert {Path(warning.filename).name for warning in seen if "no effect" in str(warning.message)} == {"test_dropin.py"}
+    # vla-evaluation-harness numbers the episodes of the can and makes an environment for each: all are one scene.
+    can, carrot = eval.make(CAN), eval.make(CARROT, prepackaged_config=True)
+    with pytest.warns(UserWarning, match=f"episode_id has no effect on {CAN}: its episodes have no numbers"):
+        can.reset(options={"obj_init_options": {"episode_id": 4}})
+    with pytest.warns(UserWarning, match=f"init_xy has no effect on the objects of {CARROT}: episode_id says"):
+        carrot.reset(options={"obj_init_options": {"init_xy": [0.0, 0.0]}})
+    with pytest.warns(UserWarning, match=f"robot_init_options has no effect on {CARROT}: its setting places"):
+        carrot.reset(options={"robot_init_options": {"init_xy": [0.5, 0.0]}})
+
+
 LOOP = """
 from eval.simpler_env import install; install()
 import simpler_env
@@ -203,6 +225,8 @@ def test_the_original_is_not_replaced_once_it_is_imported(monkeypatch: pytest.Mo
         (CAN, {"render_config": {"rt_max_path_depth": 2}}, "render_config \"{'rt_max_path_depth': 2}\" is not built."),
         (CAN, {"render_configs": {}}, 'Keyword "render_configs"'),
         (CAN, {"assets": "/nowhere"}, "asset folder /nowhere does not exist"),
+        (CAN, {"control_freq": 1000}, "control_freq 1000 is above sim_freq 513: nothing would move."),
+        (CAN, {"rt": "maybe"}, 'rt "maybe" is not known. Known: auto, raster, trace.'),
     ],
 )
 def test_what_is_not_built_is_one_line(name: str, kwargs: dict[str, Any], said: str) -> None:

@@ -59,7 +59,10 @@ def test_a_checkout_gives_what_we_do_not_have_and_nothing_else(tmp_path: Path) -
 MODULES = """
 import gymnasium, mani_skill2_real2sim.envs, mediapy, sapien.core as sapien, shutil, warnings
 env = gymnasium.make("PutCarrotOnPlateInScene-v0", obs_mode="state_dict", max_episode_steps=2)
-print(env.get_language_instruction(), env.spec.max_episode_steps, gymnasium.spec("PutCarrotOnPlateInScene-v0").id)
+registered = gymnasium.spec("PutCarrotOnPlateInScene-v0")
+print(env.get_language_instruction(), env.spec.max_episode_steps, registered.max_episode_steps)
+unversioned = gymnasium.make("MoveNearGoogleBakedTexInScene")
+print(unversioned.spec.id, unversioned.spec.max_episode_steps, unversioned.get_language_instruction()[:4])
 env.reset()
 print([env.step([0.0] * 7)[3] for _ in range(2)], env.get_wrapper_attr("agent").robot.dof)
 print(gymnasium.make("CartPole-v1", max_episode_steps=7).spec.max_episode_steps)
@@ -94,7 +97,8 @@ except AttributeError as error:
 def test_what_evaluators_import_besides(tmp_path: Path) -> None:
     run = script(tmp_path, MODULES)
     assert run.stdout.splitlines() == [
-        "put carrot on plate 2 PutCarrotOnPlateInScene-v0",
+        "put carrot on plate 2 60",
+        "MoveNearGoogleBakedTexInScene-v1 80 move",
         "[False, True] 8",
         "7",
         "(1, 54) 70",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 from typing import Any
 
@@ -190,6 +192,30 @@ def test_what_is_absent_raises(env_id: str, read: str) -> None:
     with pytest.raises(AttributeError, match=ABSENT) as caught:
         reach(env, read)
     assert "\n" not in str(caught.value)
+
+
+def test_what_would_be_lost_cannot_be_written() -> None:
+    env = eval.make(CAN)
+    for name in ("elapsed_steps", "_max_episode_steps", "control_freq", "obs_mode", "obj_pose", "reward_mode", "_episode_seed"):
+        for layer in (env, env.env):
+            with pytest.raises(AttributeError, match=f'"{name}" .* cannot be written here|has no setter'):
+                setattr(layer, name, 1)
+    for view in (env.agent, env.agent.robot, env.obj, env.tcp):
+        with pytest.raises(AttributeError, match=r'"pose" of the original\'s .* cannot be written here'):
+            view.pose = env.obj.pose
+    env.task_description = "a lab's own note"
+    assert env.env.task_description == "a lab's own note"
+
+
+def test_a_scene_is_neither_copied_nor_pickled() -> None:
+    env = eval.make(CARROT)
+    assert copy.deepcopy(env.env).get_language_instruction() == "put carrot on plate"
+    assert pickle.loads(pickle.dumps(env)).spec == env.spec
+    env.reset(seed=0)
+    for work in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match=r"^An environment with a scene cannot be copied or pickled; .*makes another\.$"):
+            work(env)
+    assert env.step(REST)[4]["elapsed_steps"] == 1
 
 
 def reach(env: Any, read: str) -> Any:
