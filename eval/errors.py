@@ -14,10 +14,21 @@ class EpisodesErrored(RuntimeError):
     """Episodes of a run have no verdict, because the policy, the world or its process failed; the message says why."""
 
 
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`` Did you mean "x"?`` for the nearest choice, or the list of choices when none is near."""
+MANY = 15
+"""Names, more than which are no help in a line."""
+
+
+def did_you_mean(name: str, choices: Iterable[str], otherwise: str = "") -> str:
+    """`` Did you mean "x"?`` for the nearest choice, whatever its capitals, or the list of choices when none is near.
+
+    Where they are too many for a line, ``otherwise`` says how to see them.
+    """
     known = sorted(set(choices))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    lower = {choice.lower(): choice for choice in known}
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) if len(name) < 200 else []  # it takes its time
+    near = near or [lower[text] for text in difflib.get_close_matches(name[:200].lower(), lower, n=1, cutoff=0.5)]
     if near:
         return f' Did you mean "{near[0]}"?'
+    if otherwise and len(known) > MANY:
+        return f" {otherwise}"
     return f" Known: {', '.join(known)}." if known else ""

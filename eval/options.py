@@ -88,6 +88,11 @@ def refuse_idle(rules: Iterable[Rule], given: Collection[str], shown: Shown = st
             raise UserError(problem)
 
 
+def _short(number: float) -> float | str:
+    """As the user may have written it: 3 instead of 3.0, but never another number."""
+    return f"{number:g}" if float(f"{number:g}") == number or number != number else number
+
+
 def _about_value(model: type[StrictModel], error: ValidationError, given: Mapping[str, object], shown: Shown) -> str:
     first: Any = error.errors()[0]
     if not first["loc"]:
@@ -97,7 +102,7 @@ def _about_value(model: type[StrictModel], error: ValidationError, given: Mappin
     if kind == "extra_forbidden":
         return f'There is no option "{name}".{did_you_mean(name, model.model_fields)}'
     value = given.get(name)
-    value = f"{value:g}" if isinstance(value, float) else value
+    value = _short(value) if isinstance(value, float) else value
     if kind == "literal_error":
         choices = limits["expected"].replace("'", "")
         return f'{shown(name)} cannot be "{value}"; use {choices}.'

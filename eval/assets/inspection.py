@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 import time
 from collections.abc import Callable
 from functools import cache
@@ -32,8 +33,22 @@ Inspect = Callable[[Path], Inspection]
 
 def inspect(path: Path) -> Inspection:
     """Read a file, once in a process as long as its size and time of modification stay."""
-    stat = path.stat()
-    return _inspect(path, stat.st_size, stat.st_mtime_ns)
+    if reason := _no_file(path):
+        return Inspection(checksum="", problem=reason)
+    status = path.stat()
+    return _inspect(path, status.st_size, status.st_mtime_ns)
+
+
+def _no_file(path: Path) -> str | None:
+    """Why what lies there is no file that can be read: a folder, a link that leads nowhere; None if it is one."""
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        nowhere = isinstance(error, FileNotFoundError)
+        return "it is a link that leads nowhere" if nowhere else f"it cannot be read ({error.strerror})"
+    if stat.S_ISREG(kind):
+        return None
+    return f"it is {'a folder' if stat.S_ISDIR(kind) else 'a pipe or a device'}, no file"
 
 
 @cache
@@ -104,14 +119,16 @@ class StoredInspections:
 
     def __call__(self, path: Path) -> Inspection:
         """The stored inspection of the file, or a new one."""
-        stat = path.stat()
+        if _no_file(path):
+            return inspect(path)
+        status = path.stat()
         name = str(path)
         stored = self._new.get(name) or self._known.get(name)
-        if stored is not None and (stored.size, stored.modified) == (stat.st_size, stat.st_mtime_ns):
+        if stored is not None and (stored.size, stored.modified) == (status.st_size, status.st_mtime_ns):
             return stored.inspection
         inspection = inspect(path)
-        if inspection.checksum and time.time_ns() - stat.st_mtime_ns > SETTLED_NS:
-            self._new[name] = _Stored(size=stat.st_size, modified=stat.st_mtime_ns, inspection=inspection)
+        if inspection.checksum and time.time_ns() - status.st_mtime_ns > SETTLED_NS:
+            self._new[name] = _Stored(size=status.st_size, modified=status.st_mtime_ns, inspection=inspection)
         return inspection
 
     def save(self) -> None:

@@ -210,10 +210,14 @@ def alternatives(name: str) -> list[str]:
 
 
 def holds(pack: Path, name: str) -> bool:
-    """Whether the file itself is there; a Git LFS pointer that stands for it does not count (docs/simpler.md 12)."""
+    """Whether something of that name is there; a Git LFS pointer that stands for it does not count (docs/simpler.md 12).
+
+    A folder, or a link that leads nowhere (its own, or that of a folder on the way), is there, too: a broken file.
+    """
     path = pack / name
     if not path.is_file():
-        return False
+        way = [path, *(parent for parent in path.parents if parent.is_relative_to(pack) and parent != pack)]
+        return path.exists() or any(part.is_symlink() and not part.exists() for part in way)
     with path.open("rb") as file:
         return file.read(23) != b"version https://git-lfs"
 
@@ -234,8 +238,9 @@ def _canonical(name: str) -> str:
 
 def _checked_pack(pack: Path) -> Path:
     if not pack.is_dir():
+        wrong = f"asset folder {pack} does not exist" if not os.path.lexists(pack) else f"{pack} is no asset folder"
         raise UserError(
-            f"asset folder {pack} does not exist. Give existing folders, separated by commas, "
+            f"{wrong}{_from_environment(pack)}. Give existing folders, separated by commas, "
             f"or none at all to use the built-in stand-ins."
         )
     for candidate in (pack, pack.parent):
@@ -244,9 +249,15 @@ def _checked_pack(pack: Path) -> Path:
     if (pack / "mani_skill2_real2sim").is_dir():
         return pack.resolve()
     raise UserError(
-        f"{pack} is not an asset pack: it has neither a data/ nor a mani_skill2_real2sim/ folder. "
+        f"{pack} is not an asset pack{_from_environment(pack)}: it has neither a data/ nor a mani_skill2_real2sim/ folder. "
         f"Give the top folder of the original asset repository."
     )
+
+
+def _from_environment(pack: Path) -> str:
+    """Where the user finds what is wrong, if it may have come from there."""
+    named = (chosen_assets(None) or "").split(",")
+    return f" (so says {ENVIRONMENT_VARIABLE})" if str(pack) in named else ""
 
 
 def _replace_shapes(link: ElementTree.Element, kind: str, ours: Path) -> None:

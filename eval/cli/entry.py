@@ -14,6 +14,8 @@ from eval.cli.streams import Output, own_streams
 from eval.errors import UserError
 
 FAILED, UNUSABLE, STOPPED = 1, 2, 130
+LONGEST_WORD = 400
+"""Of a line on stderr; a path may be long."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +46,9 @@ def _answer(given: list[str]) -> int:
         return _complain(f"something ended the program from within (SystemExit: {error.code}).", FAILED)
     except Exception as error:
         if is_about_usage(error):
-            return _usage(error)
+            return _usage(error, given)
+        if "_SIMPLER_EVAL_COMPLETE" in os.environ:
+            return _complain("the shell asked for a completion without its words; write simpler-eval anew.", FAILED)
         if type(error).__name__ == "Abort":  # typer's word for Ctrl-C
             return _complain("stopped.", STOPPED)
         if not _has_working_folder():
@@ -57,7 +61,12 @@ def _answer(given: list[str]) -> int:
 
 def refuse_unusable(given: Sequence[str]) -> None:
     """Raises UserError for an argument without content, which would pass for none, or one that cannot be recorded."""
+    if len(given) > 1 and "--install-completion" in given[:1]:
+        raise UserError("--install-completion stands alone; it serves the shell that it is called in.")
     for before, text in zip(["", *given], given, strict=False):
+        if re.match(r"[\u2013\u2014]\w", text):
+            plain = "--" + text[1:].partition("=")[0]
+            raise UserError(f"{text[:40]} begins with a long dash; an option begins with two short ones: {plain[:40]}")
         option = re.fullmatch(r"(--[\w-]+)=\s*", text)
         if option or not text.strip():
             name = option[1] if option else before if re.fullmatch(r"--[\w-]+", before) else "an argument"
@@ -73,12 +82,13 @@ def is_about_usage(error: BaseException) -> bool:
     return any(base.__name__ == "ClickException" for base in type(error).__mro__)
 
 
-def _usage(error: Exception) -> int:
-    text: str = error.format_message()  # type: ignore[attr-defined]
+def _usage(error: Exception, given: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(text)
+        print(error.format_message())  # type: ignore[attr-defined]
         return UNUSABLE
-    return _complain(text, UNUSABLE)
+    from eval.cli.usage import usage_line
+
+    return _complain(usage_line(error, given), UNUSABLE)
 
 
 def _has_working_folder() -> bool:
@@ -89,8 +99,13 @@ def _has_working_folder() -> bool:
     return True
 
 
+def _shortened(word: str) -> str:
+    """What somebody pasted by mistake fills no screen."""
+    return word if len(word) <= LONGEST_WORD else f"{word[:100]}...{word[-20:]} ({len(word)} characters)"
+
+
 def _complain(text: str, code: int) -> int:
-    line = "simpler-eval: " + " ".join(text.split())
+    line = "simpler-eval: " + " ".join(map(_shortened, text.split()))
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):  # somebody's code closed it

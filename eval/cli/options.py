@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,8 @@ ASSETS = "Asset pack folders, separated by commas, searched in order. What none 
 def _whole_list(text: str | None) -> str | None:
     """Raises UserError for a comma list with nothing between two commas: a folder that was meant would be left out."""
     if text is not None and not all(part.strip() for part in text.split(",")):
-        raise UserError(f'--assets "{text}" names no folder beside a comma; give folders, separated by commas.')
+        name = ENVIRONMENT["assets"] if os.environ.get(ENVIRONMENT["assets"]) == text else "--assets"
+        raise UserError(f'{name} "{text}" names no folder beside a comma; give folders, separated by commas.')
     return text
 
 

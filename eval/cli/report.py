@@ -9,11 +9,12 @@ import typer
 
 from eval.cli.options import Json, RunPaths
 from eval.cli.tables import print_side_by_side, print_table, warn
-from eval.records.folder import know_tasks
+from eval.records.folder import know_tasks, refuse_folder_of_run
 from eval.records.merging import group_runs, judged, merge_runs, read_runs
 from eval.records.options import RunOptions
 from eval.records.side_by_side import side_by_side
 
+Partial = Annotated[bool, typer.Option("--partial", help=RunOptions.model_fields["partial"].description)]
 Success = Annotated[str | None, typer.Option(help=f"{RunOptions.model_fields['success'].description}")]
 
 
@@ -24,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def report_verb(
     runs: RunPaths,
-    partial: Annotated[bool, typer.Option(help="Give totals a rate although episodes are missing or errored.")] = False,
+    partial: Partial = False,
     success: Success = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; default of one run: its tables/.")] = None,
     as_json: Json = False,
@@ -35,6 +36,8 @@ def report_verb(
     several policies, checkpoints or seeds, become the rows of one table. Tables of several runs are written where --out says.
     """
     given = [judged(run, success) for run in read_runs(runs)]
+    if out is not None:
+        refuse_folder_of_run(out, runs[0] if len(runs) == 1 else None)
     for path in runs:
         know_tasks(path)
     merged = [merge_runs(group, partial) for group in group_runs(given)]

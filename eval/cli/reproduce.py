@@ -88,7 +88,7 @@ def reproduce_verb(
 
       simpler-eval reproduce oracle google_robot_pick_coke_can --sample 0.1
     """
-    from eval.published.cells import cell_plan
+    from eval.published.cells import cell_names, cell_plan
     from eval.published.reproduce import compare_with_published
 
     if listed:
@@ -96,6 +96,8 @@ def reproduce_verb(
         return
     if policy is None or task is None:
         raise UserError("Name a policy and a task, such as: simpler-eval reproduce oracle google_robot_pick_coke_can")
+    if policy in (names := cell_names()) and task not in names:
+        raise UserError(f"The policy comes first: simpler-eval reproduce {task} {policy}")
     specs = cell_plan(task, setting, sample=plan.sample, max_steps=plan.max_steps)
     if from_runs:
         success = options.success if "success" in options.model_fields_set else None

@@ -10,6 +10,7 @@ import typer
 
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, RenderDevice
+from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +27,12 @@ def smoke_verb(
     """Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."""
     from eval.diagnostics.smoke import run_smoke
 
-    checks = run_smoke(assets, out, render_device=render_device)
+    stop_like_ctrl_c()
+    try:
+        checks = run_smoke(assets, out, render_device=render_device)
+    except KeyboardInterrupt as stop:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(exit_code_of(stop)) from None
     passed = all(check.passed for check in checks)
     if as_json:
         typer.echo(json.dumps({"passed": passed, "checks": [vars(check) for check in checks]}, indent=2))

@@ -18,7 +18,7 @@ from pydantic import Field
 from eval.backends.render_devices import find_render_device
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
-from eval.records.folder import RunData
+from eval.records.folder import RunData, refuse_folder_of_run
 from eval.records.options import PolicyArgument, RunOptions
 from eval.records.tables import TOTAL, markdown, summary, title
 from eval.rollout.closing import Closing
@@ -102,6 +102,8 @@ def run_demo(
     """
     if render_device is not None:
         find_render_device(render_device)  # a wrong one is said before anything begins
+    if out is not None:
+        refuse_folder_of_run(Path(out))
     path = out or default_out("demo")
     runs, left_out = [], {}
     for row in rows:

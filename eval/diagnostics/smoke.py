@@ -13,7 +13,7 @@ from eval.backends.selection import OWN
 from eval.diagnostics.demo import demo_rows
 from eval.given import Text, Texts
 from eval.plan.suites import make_plan
-from eval.records.folder import RunData
+from eval.records.folder import RunData, refuse_folder_of_run
 from eval.records.videos import BAR
 from eval.rollout.run import run
 
@@ -42,6 +42,8 @@ def run_smoke(
 
     A policy whose packages are absent is left out, and a check that cannot fail says so.
     """
+    if out is not None:
+        refuse_folder_of_run(Path(out))
     checks = []
     with tempfile.TemporaryDirectory(prefix="simpler-eval-smoke-") as temporary:
         for row in demo_rows():

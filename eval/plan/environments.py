@@ -10,7 +10,7 @@ from eval.errors import UserError
 from eval.plan.axes import matching_variants
 from eval.simpler_api.from_reset import env_ids, task_of_env
 from eval.simpler_api.reset_args import environment_of
-from eval.tasks.loading import load_task, task_names
+from eval.tasks.loading import load_task
 from task_configs.schema.tasks import Part
 
 
@@ -21,8 +21,6 @@ def is_environment(text: str) -> bool:
 
 def refuse_misspelt(text: str) -> None:
     """Raises UserError if an environment id is what was probably meant: with other capitals, or without its version."""
-    if text in task_names():
-        return
     ids = {env_id.lower().rpartition("-v")[0]: env_id for env_id in env_ids()}
     near = difflib.get_close_matches(re.sub(r"-v\d+$", "", text.lower()), ids, n=1, cutoff=0.8)
     if near:

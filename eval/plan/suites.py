@@ -16,9 +16,11 @@ from eval.given import Texts, texts_of
 from eval.options import read_options, refuse_idle
 from eval.plan.axes import PlannedEpisode, built, matching_variants, planned_episodes
 from eval.plan.environments import environment_part, is_environment, refuse_misspelt
+from eval.plan.naming import refuse_unmeant
 from eval.plan.options import DEFAULT_SETTING, PlanOptions
 from eval.plan.sampling import sample as take_sample
 from eval.plan.sampling import spread
+from eval.simpler_api.from_reset import task_of_env
 from eval.tasks.loading import load_task, require_setting, task_file, task_names
 from eval.tasks.user_tasks import ENDINGS, task_name
 from task_configs.schema.parsing import parse
@@ -74,7 +76,7 @@ def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:
     if options.tasks:
         parts = _parts_of_tasks(options)
     else:
-        parts = tuple(part for name in options.suites or (DEFAULT_SUITE,) for part in load_suite(name).parts)
+        parts = tuple(part for name in options.suites or (DEFAULT_SUITE,) for part in _parts_of_suite(name))
     _refuse_idle_seed(parts, options)
     by_task: dict[str, dict[object, PlannedEpisode]] = {}
     for part in parts:
@@ -106,6 +108,7 @@ def load_suite(name: str) -> Suite:
     if name.endswith(ENDINGS):
         return read_suite(Path(name))
     if name not in suite_names():
+        refuse_unmeant(name, "--suite", "--task", task_names)
         raise UserError(f'No suite "{name}".{did_you_mean(name, suite_names())}')
     return read_suite(FOLDER / f"{name}.yaml")
 
@@ -133,10 +136,23 @@ def read_suite(path: Path) -> Suite:
 
 def _named(part: Part, path: Path, place: str) -> str:
     """Name of the task of a part of the user's suite."""
+    if is_environment(part.task) and part.task not in task_names():
+        raise UserError(f"{place}.task: {part.task} is an environment id; name the task: {task_of_env(part.task)}.")
     try:
         return task_name(part.task, path.parent)
     except UserError as error:
         raise UserError(f"{place}.task: {error}") from None
+
+
+def _parts_of_suite(name: str) -> tuple[Part, ...]:
+    """Raises UserError, which names the file and the place, for a pattern that matches no variant, too."""
+    parts = load_suite(name).parts
+    for number, part in enumerate(parts if name.endswith(ENDINGS) else ()):
+        try:
+            matching_variants(part.task, part.setting, part.variants)
+        except UserError as error:
+            raise UserError(f"{name}: parts.{number}.variants: {error}") from None
+    return parts
 
 
 def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
@@ -147,7 +163,9 @@ def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
             parts.append(environment_part(text, setting, patterns))
             continue
         task = task_name(text)
-        refuse_misspelt(task)
+        if task not in task_names():
+            refuse_unmeant(text, "--task", "--suite", suite_names)
+            refuse_misspelt(task)
         require_setting(task, setting, f"{task} has no setting")
         parts.append(Part(task=task, setting=setting, variants=patterns))
     return tuple(parts)

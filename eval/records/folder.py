@@ -32,6 +32,8 @@ from task_configs.schema.files import is_file, is_folder, is_missing
 if TYPE_CHECKING:
     import pandas as pd
 
+PARTS = ("tables", "videos", "actions", "tasks")
+"""Subfolders of a run."""
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
 TASKS_FOLDER = "tasks"
 """The user's own task files of a run, if it has any."""
@@ -115,6 +117,21 @@ def load_run(path: Text) -> RunData:
 def _read_header(path: Path) -> RunHeader:
     content = read_run_json(path)
     return older.read_header(content, path) if older.is_older(content) else parse_header(path, content)
+
+
+def refuse_folder_of_run(folder: Path, own: Path | None = None) -> None:
+    """Raise UserError if what shall be written into a folder would lie among the files of a run, or replace its tables.
+
+    ``own``: the run whose ``tables/`` the folder may be.
+    """
+    if (folder / RUN_FILE).exists():
+        run = folder
+    elif folder.resolve().name in PARTS and (folder.resolve().parent / RUN_FILE).exists():
+        run = folder.resolve().parent
+    else:
+        return
+    if own is None or folder.resolve() != own.resolve() / "tables":
+        raise UserError(f"--out {folder} belongs to the run in {run}, whose own files lie there; choose another folder.")
 
 
 def know_tasks(run: Path) -> None:
@@ -281,4 +298,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             hint = "free some space, then continue with the same command"
         else:
             hint = "choose another --out or fix its permissions"
-        raise UserError(f"Cannot write the results folder {path}: {error.strerror or error}; {hint}.") from error
+        file = error.filename2 or error.filename
+        place = f" ({file})" if file and str(file) != str(path) else ""
+        reason = "a file is in its place" if isinstance(error, FileExistsError) and not place else error.strerror or str(error)
+        raise UserError(f"Cannot write the results folder {path}: {reason}{place}; {hint}.") from error

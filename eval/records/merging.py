@@ -11,6 +11,7 @@ from pathlib import Path
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.given import Texts, texts_of
+from eval.options import read_options
 from eval.plan.shards import parse_shard
 from eval.records.folder import RunData, load_run, plan_hash
 from eval.records.header import RunHeader, WorldRecord
@@ -18,7 +19,6 @@ from eval.records.identity import place_of, refuse_another_episode, require_pool
 from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.worlds import merge_worlds
-from task_configs.schema.parsing import parse
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def judged(run: RunData, success: str | None) -> RunData:
     """The run with another rule of success (last, any); None leaves its own. Raises UserError for any other word."""
     if success is None:
         return run
-    options = parse(RunOptions, {**run.header.options.model_dump(), "success": success}, "options")
+    rule = read_options(RunOptions, {"success": success}, lambda name: f"--{name}").success
+    options = run.header.options.model_copy(update={"success": rule})
     return replace(run, header=run.header.model_copy(update={"options": options}))
 
 
@@ -68,7 +69,15 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False) -> Merged:
     for pair in itertools.combinations(runs, 2):  # two runs may share what the first lacks
         require_one_row(*pair)
     records = _union_of_records(runs)
+    rules = {run.header.options.success for run in runs}
+    if len(rules) > 1:
+        runs = [judged(run, "last") for run in runs]
     runs, notes = _needed(runs)
+    if len(rules) > 1:
+        notes.append(
+            "some of the runs count success at any step, others at the last: counted is the last; "
+            "choose with --success any or last"
+        )
     if len(runs) == 1:
         return Merged(runs[0], tuple(notes))
     missing = _missing_shards(runs)
@@ -191,11 +200,8 @@ def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Seque
     merged = [f"{len(runs)} runs together", *missing]
     if len(commits) > 1:
         merged.append(f"of different versions {', '.join(sorted(commits))}")
-    rules = {run.header.options.success for run in runs}
-    options = runs[0].header.options.model_copy(update={"success": rules.pop() if len(rules) == 1 else "last"})
     return runs[0].header.model_copy(
         update={
-            "options": options,
             "world": world_of(runs),
             "sessions": sessions,
             "merged": tuple(merged),

@@ -169,6 +169,8 @@ def _world(task: TaskBase, setup: Setup) -> str:
 
 
 def _check_instruction(text: str, words: Collection[str], place: str) -> None:
+    if not text.strip():
+        raise UserError(f"{place}: is empty; say what the policy shall do.")
     known = did_you_mean("", [f"{{{word}}}" for word in words]) or " There are no words in braces in this family."
     try:
         parts = list(string.Formatter().parse(text))

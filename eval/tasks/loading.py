@@ -65,7 +65,9 @@ def task_file(name: str, otherwise: str = "No task") -> Path:
     """File of a task by name. Raises UserError for an unknown name; ``otherwise`` begins its text."""
     file = user_tasks().get(name) or built_in_tasks().get(name)
     if file is None:
-        raise UserError(f'{otherwise} "{name}".{did_you_mean(name, task_names())}')
+        names = task_names()
+        shown = f"`simpler-eval list` shows all {len(names)}."
+        raise UserError(f'{otherwise} "{name}".{did_you_mean(name, names, shown)}')
     return file
 
 

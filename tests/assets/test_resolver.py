@@ -122,3 +122,28 @@ def test_robot_meshes_become_absolute_and_absent_ones_take_our_shapes(tmp_path):
     assert link.find("collision/geometry/cylinder") is not None
     assert link.find("collision/geometry/mesh") is None
     assert f"{GOOGLE}/m/absent.stl" in assets.record().stand_ins
+
+
+@pytest.mark.parametrize("lies_there", ["folder", "link", "loop", "link of its folder"])
+def test_what_lies_in_the_place_of_a_file_is_broken_and_never_quietly_a_stand_in(tmp_path, lies_there):
+    photo = "data/real_inpainting/bridge_real_eval_1.png"
+    place = make_pack(tmp_path / "pack", f"{COKE}/collision.obj") / photo
+    if lies_there == "link of its folder":
+        place.parent.symlink_to("gone")
+    else:
+        place.parent.mkdir()
+        place.mkdir() if lies_there == "folder" else place.symlink_to("gone" if lies_there == "link" else place.name)
+    with pytest.raises(UserError, match=r"bridge_real_eval_1.png in .* is broken: it "):
+        Assets([tmp_path / "pack"]).path(photo)
+    fallback = Assets([tmp_path / "pack"], fallback=True)
+    assert fallback.path(photo).is_file()
+    assert list(fallback.record().broken) == [photo]
+
+
+def test_a_pack_that_is_none_says_where_it_was_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLER_EVAL_ASSETS", str(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"gone does not exist \(so says SIMPLER_EVAL_ASSETS\)"):
+        Assets.from_option(None)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is no asset folder"):
+        Assets([tmp_path / "file"])

@@ -60,7 +60,7 @@ def test_list_names_what_can_be_chosen(cli):
         (["run", "--policy", "replay", "--policy-arg", "path=gone.npz"], "Cannot read actions from gone.npz"),
         (["run", "--policy", "random", "--video", "some"], "use all, failures, first:N"),
         (["run", "--policy", "random", "--workers", "0"], "at least 1"),
-        (["run", "--policy", "random", "--workers", "two"], "'--workers'"),
+        (["run", "--policy", "random", "--workers", "two"], '--workers is "two"'),
         (["run", "--policy", "random", "--assets", "gone"], "gone"),
         (["run", "--resume", "gone"], "gone is not a folder"),
         (["report", "."], "holds no run.json"),

@@ -210,3 +210,32 @@ def test_repeats_have_a_mean_and_a_spread(cli, play, carrot):
     other = play("once", carrot, "ssff")
     labels = [entry["run"] for entry in json.loads(cli("report", run, other, "--json")[1])["runs"]]
     assert labels == ["random, 3 repeats", "random, one repeat"]
+
+
+def test_tables_never_replace_those_of_another_run(cli, play, carrot, tmp_path):
+    runs = [play("r", carrot), play("o", carrot, policy="oracle")]
+    for arguments in ([*runs, "--out", runs[0]], [*runs, "--out", runs[0] / "tables"], [runs[0], "--out", runs[1] / "tables"]):
+        code, out, err = cli("report", *arguments)
+        assert (code, out) == (2, "")
+        assert "belongs to the run in" in err
+    assert cli("report", runs[0], "--out", runs[0] / "tables")[0] == 0
+    for verb in ("demo", "smoke"):
+        assert "belongs to the run in" in cli(verb, "--out", runs[0])[2]
+
+
+def test_runs_that_count_success_in_two_ways_are_counted_in_one_and_say_so(cli, play, carrot):
+    last, other = play("last", carrot[:2], "ff"), play("any", carrot[2:], "ff")
+    for path in (last, other):
+        change(path, success_any=True, first_success_step=1, steps=2)
+    header = json.loads((other / "run.json").read_text())
+    header["options"]["success"] = "any"
+    (other / "run.json").write_text(json.dumps(header))
+    for runs in ([last, other], [other, last]):
+        code, out, err = cli("report", *runs)
+        assert code == 0, err
+        assert "0.0 [" in out
+        assert "counted is the last; choose with --success any or last" in err
+    code, out, err = cli("report", last, other, "--success", "any")
+    assert (code, err) == (0, "")
+    assert "100.0 [" in out
+    assert cli("report", last, "--success", "maybe")[2] == 'simpler-eval: --success cannot be "maybe"; use last or any.\n'

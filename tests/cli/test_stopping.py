@@ -127,3 +127,15 @@ def test_before_the_first_episode_there_is_nothing_to_go_on_with(cli, tmp_path, 
     code, _, err = cli("run", "--out", tmp_path / "run")
     assert code == 130
     assert "--resume" not in err
+
+
+def test_a_smoke_test_that_is_stopped_leaves_no_folder(tmp_path):
+    child = subprocess.Popen([sys.executable, "-m", "simpler_eval", "smoke"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}, text=True)  # fmt: skip
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("simpler-eval-smoke-*/oracle/run.json")) and time.monotonic() < end:
+        time.sleep(0.05)
+    child.terminate()
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (128 + signal.SIGTERM, "Stopped.\n")
+    assert not list(tmp_path.glob("simpler-eval-smoke-*"))

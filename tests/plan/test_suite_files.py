@@ -19,6 +19,10 @@ from eval.plan.suites import load_suite, make_plan, read_suite, suite_names
         ),
         ("about: x\nparts:\n  - {task: widowx_carrot_on_plate, setting: visual}", "parts.0.setting: no setting"),
         ("about: x\nparts:\n  - {task: gone.yaml, setting: visual_matching}", "gone.yaml: there is no such task file"),
+        (
+            "about: x\nparts:\n  - {task: StackGreenCubeOnYellowCubeBakedTexInScene-v0, setting: visual_matching}",
+            "is an environment id; name the task: widowx_stack_cube.",
+        ),
         ("about: x\nparts: []", "parts: "),
         ("about: x\nparts:\n\t- a", "line 3, column 1: broken YAML"),
         ("about: x\nparts:\n  - {task: a, seting: b}", 'parts.0: unknown key "seting". Did you mean "setting"?'),
@@ -57,4 +61,11 @@ def test_a_suite_file_of_ones_own_can_be_planned(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("limit: 2", "variants: [nothing*]"))
     assert load_suite(str(file)).parts[0].limit is None, "an edited file is read again"
     with pytest.raises(UserError, match=r"No variant of widowx_carrot_on_plate matches 'nothing\*'"):
+        make_plan(suite=str(file))
+
+
+def test_a_pattern_that_matches_nothing_is_said_of_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("about: x\nparts:\n  - {task: widowx_stack_cube, setting: visual_matching, variants: [zz]}")
+    with pytest.raises(UserError, match=r"mine.yaml: parts.0.variants: No variant of widowx_stack_cube matches 'zz'"):
         make_plan(suite=str(file))
