@@ -1,4 +1,4 @@
-"""Errors that the user can fix: shown as one line, exit code 2, no traceback; and the error of a run for callers in Python."""
+"""Errors that the user can fix: shown as one line, exit code 2, no traceback; and those of a run and of its policy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ class UserError(Exception):
 
 class EpisodesErrored(RuntimeError):
     """Episodes of a run have no verdict, because the policy, the world or its process failed; the message says why."""
+
+
+class PolicyExited(BaseException):
+    """A policy asked for the end of the process; the text is how."""
+
+
+class PolicySilent(BaseException):
+    """A policy did not come back from a call; the text is one line."""
 
 
 MANY = 15

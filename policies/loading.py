@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from eval.errors import UserError, did_you_mean
+from eval.errors import PolicyExited, PolicySilent, UserError, did_you_mean
 from policies import isolation
 
 
@@ -100,7 +100,11 @@ def policy_in(module: ModuleType, place: str, name: str) -> Callable[..., object
         text = f'{place} ({module.__file__}) has no "{name}".{did_you_mean(name, policy_classes(module))}'
         raise UnknownPolicyError(text) from None
     if not callable(factory):
-        raise UnknownPolicyError(f'"{name}" in {place} is {_a(factory)}; name its class: {place}:{type(factory).__qualname__}.')
+        classes = policy_classes(module)
+        kind = type(factory).__qualname__
+        hint = f"name its class: {place}:{kind}" if kind in classes or not classes else f"{place} has: {', '.join(classes)}"
+        hint = hint if classes else "name a class that has the methods of a policy"
+        raise UnknownPolicyError(f'"{name}" in {place} is {_a(factory)}; {hint}.')
     return factory
 
 
@@ -156,6 +160,10 @@ def one_line(error: BaseException) -> str:
         return (
             f"it ended the program (SystemExit{text and f': {text}'}); a policy must not read the command line or call sys.exit"
         )
+    if isinstance(error, PolicyExited):
+        return f"it ended the program ({text})"
+    if isinstance(error, PolicySilent):
+        return text
     return f"{type(error).__name__}: {text}"
 
 

@@ -62,6 +62,10 @@ def load_policy(text: str | os.PathLike[str], options: Mapping[str, object] | No
 
     Raises ``UserError`` if there is none, if it does not take these options, or if it lacks a method of ``Policy``.
     """
+    if not isinstance(text, str | os.PathLike) or not isinstance(os.fspath(text), str):
+        raise UnknownPolicyError(f"The policy is {text!r:.80}; give its name, or path/to/file.py:Class.")
+    if not isinstance(options, Mapping | None):
+        raise PolicyOptionError(f"The options of {text} are {options!r:.80}; give names and values, such as {{'seed': 3}}.")
     text = os.fspath(text)
     with without_our_arguments(text):
         factory, code = _find(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,12 +34,16 @@ class Recorded:
     """(T, 7)."""
     terminates: NDArray[np.bool_] | None = None
     """(T,); None: the policy never said done, and the robot stands still after the last action."""
+    lost: bool = False
+    """Whether the episode came to no verdict: after the last action there is nothing to play."""
 
     def at(self, observation: Observation) -> Action:
         """The action of an observation's step; after the last one no motion, with the gripper held."""
         step = observation.step
         if step < len(self.commands):
             return Action(self.commands[step], self.terminates is not None and bool(self.terminates[step]))
+        if self.lost:
+            raise ReplayFileError(f"the episode that is replayed was errored after {step} actions.")
         still = np.zeros(7)
         still[6] = 0.0 if observation.robot == "google_robot" else self.commands[-1, 6]
         return Action(still, self.terminates is not None)
@@ -49,7 +54,8 @@ class ReplayPolicy:
 
     ``path`` is one of
 
-    - the folder of a run: every episode is played as it was there, with its ``terminate``, and ended after its last action;
+    - the folder of a run: every episode is played as it was there, with its ``terminate``, and ended after its last action
+      (one that was errored there is errored again);
     - an ``.npz``: an array (T, 7) per episode id, or one named ``actions`` for every other episode; after the last action
       the robot stands still: no motion, the gripper held (a Google Robot's change is 0, a WidowX keeps its last command);
     - an ``.npy``: (T, 7), for every episode; ends in the same way.
@@ -106,6 +112,8 @@ def _commands(array: NDArray[Any], where: str) -> NDArray[np.float64]:
     """(T, 7) finite numbers."""
     if array.ndim != 2 or array.shape[1] != 7 or not len(array):
         raise ReplayFileError(f"{where} has shape {array.shape}; actions are (T, 7).")
+    if array.dtype.kind not in "biuf":
+        raise ReplayFileError(f"{where} holds {array.dtype}; actions are real numbers.")
     commands = np.asarray(array, np.float64)
     if not np.isfinite(commands).all():
         raise ReplayFileError(f"{where} holds numbers that are not finite.")
@@ -135,6 +143,18 @@ class _File:
         return actions
 
 
+def _errored(path: Path) -> set[str]:
+    """Names of the episodes of a run that have no verdict; its last line about an episode counts."""
+    status: dict[str, object] = {}
+    with _reading(path):
+        for line in path.read_text().splitlines() if path.exists() else ():
+            with contextlib.suppress(ValueError):  # the line that a crash tore in half
+                record = json.loads(line)
+                repeat = record.get("repeat", 0)
+                status[f"{record['id']}-r{repeat}" if repeat else record["id"]] = record["status"]
+    return {name for name, said in status.items() if said == "errored"}
+
+
 class _RunFolder:
     """Actions that a run kept."""
 
@@ -149,6 +169,7 @@ class _RunFolder:
         for file in files:
             whole.update(f"{file.name} ".encode() + hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
         self.digest = whole.hexdigest()
+        self._errored = _errored(path / "episodes.jsonl")
         self._episodes = {file.stem for file in files if not file.stem.endswith(TERMINATE)}
 
     def holds(self, episode: str) -> bool:
@@ -166,6 +187,7 @@ class _RunFolder:
             given = np.load(sidecar, allow_pickle=False) if sidecar.exists() else np.zeros(len(commands), bool)
         if given.shape != (len(commands),) or given.dtype != np.bool_:
             raise ReplayFileError(f"{sidecar} holds {given.dtype} {given.shape}; it must be bool ({len(commands)},).")
-        if len(commands) < info.max_steps:
+        lost = info.episode in self._errored
+        if len(commands) < info.max_steps and not lost:
             given[-1] = True
-        return Recorded(commands, given)
+        return Recorded(commands, given, lost)

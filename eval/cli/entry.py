@@ -5,15 +5,17 @@ Nothing heavy is imported here, so that Ctrl-C and a broken installation are ans
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Sequence
 
+from eval.cli.ending import Ending
 from eval.cli.streams import Output, own_streams
 from eval.errors import UserError
 
-FAILED, UNUSABLE, STOPPED = 1, 2, 130
+FAILED, UNUSABLE, BROKEN, STOPPED = 1, 2, 70, 130
 LONGEST_WORD = 400
 """Of a line on stderr; a path may be long."""
 
@@ -25,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     own_streams()
     code = _answer([*(sys.argv[1:] if arguments is None else arguments)])
-    sys.exit(_finished(code))
+    code = _finished(code)
+    Ending(code).begin()
+    sys.exit(code)
 
 
 def _answer(given: list[str]) -> int:
@@ -53,10 +57,13 @@ def _answer(given: list[str]) -> int:
             return _complain("stopped.", STOPPED)
         if not _has_working_folder():
             return _complain("the working folder no longer exists; cd into one that does.", UNUSABLE)
-        from eval.cli import crash
+        try:
+            from eval.cli import crash
 
-        code = UNUSABLE if crash.is_of_the_machine(error) else crash.EXIT_CODE
-        return _complain(crash.report(error, given), code)
+            code = UNUSABLE if crash.is_of_the_machine(error) else crash.EXIT_CODE
+            return _complain(crash.report(error, given), code)
+        except Exception:  # a policy left nothing to work with: no files, no modules, no `open`
+            return _complain(f"unexpected fault, {type(error).__name__}: {str(error)[:300]}.", BROKEN)
 
 
 def refuse_unusable(given: Sequence[str]) -> None:
@@ -108,8 +115,9 @@ def _complain(text: str, code: int) -> int:
     line = "simpler-eval: " + " ".join(map(_shortened, text.split()))
     try:
         print(line, file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # somebody's code closed it
-        os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+    except (OSError, ValueError, TypeError, AttributeError):  # somebody's code closed it, or took `print` away
+        with contextlib.suppress(OSError):
+            os.write(2, f"{line}\n".encode(errors="backslashreplace"))
     return code
 
 

@@ -218,11 +218,20 @@ class RunFolder:
     def append(self, record: EpisodeRecord) -> None:
         """Make one finished episode durable. Raises ``UserError`` when the disk is full or gone."""
         with disk_errors(self.path):
+            self._write_anew_if_deleted()
             data = (record.model_dump_json() + "\n").encode()
             if os.write(self._episodes, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._episodes)
         self.records[record.key] = record
+
+    def _write_anew_if_deleted(self) -> None:
+        """Somebody deleted ``episodes.jsonl`` while the run goes on: what it held is still known."""
+        if os.fstat(self._episodes).st_nlink or not self.records:
+            return
+        write_atomically(self.path / EPISODES_FILE, "".join(f"{known.model_dump_json()}\n" for known in self.records.values()))
+        os.close(self._episodes)
+        self._episodes = os.open(self.path / EPISODES_FILE, os.O_WRONLY | os.O_APPEND)
 
     def open_episodes(self, retry_errored: bool = False) -> list[Turn]:
         """What is still to be played, in plan order, repeat after repeat; ``errored`` episodes only if asked for."""
@@ -235,6 +244,9 @@ class RunFolder:
 
     def close(self) -> None:
         """Release the lock; may be called twice."""
+        if "_episodes" in self.__dict__:
+            with contextlib.suppress(OSError):  # the whole folder is gone
+                self._write_anew_if_deleted()
         for name in ("_episodes", "_lock"):
             handle = self.__dict__.pop(name, None)
             if handle is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import itertools
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.rollout.faults import PolicyFault
 from policies.base import Action
@@ -23,27 +26,65 @@ class CheckedAction(NamedTuple):
     notes: Notes
 
 
+WANTED = "act() must return a list of policies.base.Action, one per observation, such as [Action(row) for row in rows]"
+LARGEST = 1e9
+"""Of a command's numbers (m, rad); worlds compute in float32, in which squares of larger ones soon overflow."""
+
+
 def listed(given: Sequence[Action], expected: int) -> list[Action]:
     """A policy's answer to ``expected`` observations. Raises PolicyFault if it is of another length."""
-    if not hasattr(given, "__iter__"):
-        raise PolicyFault(f"policy gave {type(given).__name__} where a list of actions was expected")
-    actions = list(given)
+    kind = type(given).__name__
+    if inspect.iscoroutine(given):
+        given.close()
+        raise PolicyFault("policy gave a coroutine; act() must be a plain function, not async")
+    if isinstance(given, str | bytes | Mapping | Set):
+        raise PolicyFault(f"policy gave {kind} where a list of actions was expected; {WANTED}")
+    try:
+        answers = iter(given)
+    except TypeError as error:
+        raise PolicyFault(f"policy gave {kind} where a list of actions was expected; {WANTED}") from error
+    actions = list(itertools.islice(answers, expected + 1))  # a generator may be endless
     if len(actions) != expected:
+        count = str(len(given)) if hasattr(given, "__len__") else str(len(actions)) if len(actions) < expected else "more"
         seen = "1 observation" if expected == 1 else f"{expected} observations"
-        raise PolicyFault(f"policy gave {len(actions)} action{'' if len(actions) == 1 else 's'} for {seen}")
+        raise PolicyFault(f"policy gave {count} action{'' if count == '1' else 's'} for {seen}; {WANTED}")
     return actions
 
 
 def checked(action: Action) -> CheckedAction:
     """An action as plain numbers. Raises PolicyFault for anything else."""
     try:
-        command = np.asarray(action.command, dtype=np.float64)
-        terminate = bool(action.terminate)
-        notes = action.notes
-    except (AttributeError, TypeError, ValueError) as error:
-        raise PolicyFault(f"policy gave {type(action).__name__} that is no Action of 7 numbers") from error
+        given, terminate, notes = action.command, action.terminate, action.notes
+    except AttributeError as error:
+        raise PolicyFault(f"policy gave {type(action).__name__} that is no Action; {WANTED}") from error
+    command = _numbers(given)
     if command.shape != (7,):
         raise PolicyFault(f"policy gave an action of shape {command.shape}, not (7,)")
-    if not np.isfinite(command).all():
-        raise PolicyFault(f"policy gave an action that is not finite: {command.tolist()}")
-    return CheckedAction(tuple(command.tolist()), terminate, notes)
+    if not (np.abs(command) < LARGEST).all():
+        problem = "too large" if np.isfinite(command).all() else "not finite"
+        raise PolicyFault(f"policy gave an action that is {problem}: {command.tolist()}")
+    return CheckedAction(tuple(command.tolist()), terminate if isinstance(terminate, bool) else _truth(terminate), notes)
+
+
+def _numbers(given: object) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind in "biufO":
+            return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise PolicyFault(f"policy gave an Action whose command cannot be read as 7 numbers: {error}") from error
+    raise PolicyFault(
+        f"policy gave an Action whose command is a {type(given).__name__} ({array.dtype}); it must be 7 real numbers"
+    )
+
+
+def _truth(given: object) -> bool:
+    """A truth value that is not Python's own: of NumPy, or of a tensor."""
+    shown = f"{given!r:.40}" if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise PolicyFault(f"policy gave an Action whose terminate is {shown}: {error}") from error
+    if array.dtype != np.bool_ or array.size != 1:
+        raise PolicyFault(f"policy gave an Action whose terminate is {shown}; it must be True or False")
+    return bool(array.item())

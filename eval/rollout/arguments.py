@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 
@@ -26,6 +27,13 @@ def episodes_of(plan: Iterable[EpisodeSpec]) -> list[EpisodeSpec]:
     episodes = [spec for spec in specs if isinstance(spec, EpisodeSpec)]
     if len(episodes) < len(specs) or isinstance(plan, str):
         raise UserError(f"The plan must be a list of episodes, as make_plan gives one; got {repr(plan)[:80]}.")
+    counts = Counter(spec.id for spec in episodes)
+    twice = next((spec for spec in episodes if counts[spec.id] > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"The plan holds episode {twice.id} of {twice.task} {counts[twice.id]} times; give it once. repeat=N plays a plan "
+            "N times."
+        )
     return episodes
 
 
@@ -44,7 +52,11 @@ def options_of(policy: Text | Policy, options: Mapping[str, object]) -> tuple[Ru
     given |= {"policy": policy_name(policy), "policy_args": _policy_args(options.get("policy_args"))}
     if isinstance(assets := options.get("assets"), list | tuple):
         given["assets"] = ",".join(texts_of(assets, "assets"))
-    return RunOptions.of(given), None if isinstance(policy, str | os.PathLike) else policy
+    if isinstance(policy, str | os.PathLike):
+        return RunOptions.of(given), None
+    if given["policy_args"]:
+        raise UserError("policy_args has no effect: the policy is an object; give it its options where you make it.")
+    return RunOptions.of(given), policy
 
 
 def policy_name(policy: Text | Policy) -> str:
@@ -53,6 +65,12 @@ def policy_name(policy: Text | Policy) -> str:
         return text_of(policy, "policy")
     called = policy.__name__ if inspect.isclass(policy) else class_name(policy)
     return class_name(require_policy(policy, called))
+
+
+def called_with(function: object, name: str) -> None:
+    """Raises UserError unless ``function`` is None or can be called."""
+    if function is not None and not callable(function):
+        raise UserError(f"{name} is {function!r:.80}; give a function.")
 
 
 def _refuse_unknown(names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from eval.errors import PolicyExited, PolicySilent
 from eval.records.errors import kind_of
 
 TEXT = 500
@@ -18,14 +19,6 @@ OURS = str(Path(__file__).parent)
 
 class PolicyFault(Exception):
     """A policy answered nonsense; the text is one line."""
-
-
-class PolicyExited(BaseException):
-    """A policy asked for the end of the process; the text is how."""
-
-
-class PolicySilent(BaseException):
-    """A policy did not come back from a call; the text is one line."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,10 @@ def printable(text: str) -> str:
 def _innermost(place: TracebackType | None) -> str:
     text = "?"
     while place is not None:
-        text, place = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}", place.tb_next
+        file = place.tb_frame.f_code.co_filename
+        if text == "?" or not file.startswith(OURS):  # what stands in the place of os._exit is ours
+            text = f"{file}:{place.tb_lineno}"
+        place = place.tb_next
     return text
 
 

@@ -6,21 +6,21 @@ A policy may raise anything, leave the process (``sys.exit``, ``os._exit``), ans
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn, Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from eval.errors import UserError
 from eval.rollout.actions import CheckedAction, checked, listed
-from eval.rollout.faults import Fault, PolicyExited, PolicyFault, fault_of
+from eval.rollout.exits import ExitGuard
+from eval.rollout.faults import Fault, PolicyFault, fault_of
 from eval.rollout.interrupts import Interrupts
 from policies.base import EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
-from policies.registry import check_episodes, describe, load_policy, require_policy
+from policies.registry import check_episodes, describe, load_policy, require_policy, with_device
 
 Answer = TypeVar("Answer")
 MAKE, NEEDS, DESCRIBE, CHECK, RESET, ACT, END, CLOSE = (
@@ -28,9 +28,6 @@ MAKE, NEEDS, DESCRIBE, CHECK, RESET, ACT, END, CLOSE = (
 )  # fmt: skip
 BEFORE = (MAKE, NEEDS, DESCRIBE, CHECK)
 """Asked before an episode begins: what fails here can be fixed by the user, who gets one line."""
-
-leave, _PID = os._exit, os.getpid()
-"""The function itself, whatever stands in its place while a policy is called."""
 
 
 class PolicyNeeds(NamedTuple):
@@ -88,7 +85,7 @@ class PolicyCalls:
         self.given_up = threading.Event()
         """Set when the process is about to end under the policy: the thread that called it must not go on."""
         self._policy = policy
-        self._thread = threading.get_ident()
+        self._exits = ExitGuard(lambda: self.current is not None)
 
     @property
     def policy(self) -> Policy:
@@ -98,17 +95,22 @@ class PolicyCalls:
         return self._policy
 
     def __enter__(self) -> Self:
-        vars(os)["_exit"] = self._exit_instead
+        self._exits.__enter__()
+        self._depth = sys.getrecursionlimit()
         return self
 
     def __exit__(self, *_: object) -> None:
-        vars(os)["_exit"] = leave
+        self._exits.__exit__()
 
     # ---- what a run asks ---------------------------------------------------------------------------------------------
 
-    def make(self, text: str, options: Mapping[str, object]) -> Policy:
-        """Load the policy. Raises UserError whatever its constructor or its file does."""
-        self._policy = self._answer(MAKE, lambda: load_policy(text, options), f"Policy {text} cannot be made")
+    def make(self, text: str, options: Mapping[str, object], device: str | None = None) -> Policy:
+        """Load the policy, on ``device`` if it takes one. Raises UserError whatever its constructor or its file does."""
+
+        def load() -> Policy:
+            return load_policy(text, with_device(text, options, device))
+
+        self._policy = self._answer(MAKE, load, f"Policy {text} cannot be made")
         return self._policy
 
     def require(self, name: str) -> Policy:
@@ -132,7 +134,8 @@ class PolicyCalls:
         answer = BatchAnswer()
 
         def ask() -> None:
-            given = listed(self.policy.act(observations), len(observations))
+            # a list of its own: what it does to it is no matter of ours
+            given = listed(self.policy.act([*observations]), len(observations))
             for observation, action in zip(observations, given, strict=True):
                 try:
                     answer.actions[observation.episode] = checked(action)
@@ -182,7 +185,11 @@ class PolicyCalls:
                 answer = function()
             finally:
                 self.current = None
+                if sys.getrecursionlimit() < self._depth:  # for its own calls, not for ours
+                    sys.setrecursionlimit(self._depth)
+            self._exits.end_if_forked(name)
         except BaseException as error:
+            self._exits.end_if_forked(name, error)
             if isinstance(error, UserError) and name in BEFORE:
                 raise  # it has its own words for what the user can fix
             if isinstance(error, KeyboardInterrupt) and not self.interrupts.in_charge:
@@ -195,13 +202,3 @@ class PolicyCalls:
         if fault is not None:
             raise PolicyFailed(fault)
         return answer
-
-    def _exit_instead(self, status: int) -> NoReturn:
-        """In the place of ``os._exit``, which would end the run without a word; forked processes do as they wish."""
-        if os.getpid() == _PID and self.current is not None and threading.get_ident() == self._thread:
-            raise PolicyExited(f"os._exit({status})")
-        if os.getpid() == _PID and threading.get_ident() != self._thread:
-            said = f"simpler-eval: a thread of the policy ended the process with os._exit({status})"
-            print(f"{said}; what is done is kept, --resume goes on.", file=sys.stderr)
-            leave(status or 1)
-        leave(status)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-from eval.rollout.faults import PolicySilent
+from eval.errors import PolicySilent
 from eval.rollout.policy_calls import ACT, MAKE, Call, PolicyCalls
 
 FIRST_TIMES = 10

@@ -25,7 +25,7 @@ from eval.records.options import PolicyArgument, RunOptions
 from eval.records.results import EpisodeRecord
 from eval.records.turns import turns_of
 from eval.records.videos import VideoRule
-from eval.rollout.arguments import episodes_of, options_of
+from eval.rollout.arguments import called_with, episodes_of, options_of
 from eval.rollout.closing import Closing
 from eval.rollout.header import new_header as new_header
 from eval.rollout.header import shard_record, user_tasks_of
@@ -39,7 +39,6 @@ from eval.rollout.recorder import FolderRecorder, Listener
 from eval.rollout.session import ActiveRun
 from eval.rollout.stopping import StopRule
 from policies.base import Policy
-from policies.registry import with_device
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -128,6 +127,8 @@ def run(
     episodes = episodes_of(plan)
     given, player = options_of(policy, options)
     given.check_for(episodes)
+    called_with(on_start, "on_start")
+    called_with(listener, "listener")
     session = Session(None if out is None else Path(absolute(text_of(out, "out"))), shard, on_start, listener)
     data = play(episodes, given, player, session)
     if given.fail_on_error:
@@ -179,11 +180,11 @@ def play(
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
     given = session.out or default_out(options.policy)
     out = given.absolute()  # a policy may change the working folder
-    args = _policy_args(options, backend)
+    gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None  # the policy's, too
     with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
         active = ActiveRun(calls, given, player is None, session.on_end or _print_closing)
         with PolicyWatch(calls, options.watchdog, session.status, active.last_words):
-            loaded = calls.make(options.policy, args) if player is None else calls.require(options.policy)
+            loaded = calls.make(options.policy, options.policy_args, gpu) if player is None else calls.require(options.policy)
             try:
                 calls.check_episodes(options.policy, [info_of(turn) for turn in turns_of(part, options.repeat)])
                 description = calls.describe(options.policy, options.policy_args)
@@ -210,12 +211,6 @@ def play(
 def _absolute_if_there(assets: str) -> str:
     """What a user's world makes of ``assets`` is its own matter; folders stay the same ones all the same."""
     return ",".join(absolute(part) if os.path.exists(part) else part for part in assets.split(","))
-
-
-def _policy_args(options: RunOptions, backend: Backend) -> dict[str, object]:
-    """What the policy is made with: the GPU that was chosen to render is its, too, unless a device is named."""
-    gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None
-    return with_device(options.policy, options.policy_args, gpu)
 
 
 def _print_closing(closing: Closing) -> None:

@@ -15,8 +15,9 @@ from eval.records.header import SessionRecord
 from eval.records.provenance import now
 from eval.records.tables import write_tables
 from eval.rollout.closing import Closing, closing_of, continuing_command
+from eval.rollout.exits import leave
 from eval.rollout.loop import Rollout
-from eval.rollout.policy_calls import PolicyCalls, leave
+from eval.rollout.policy_calls import PolicyCalls
 from eval.rollout.recorder import FolderRecorder
 
 Outcome = Literal["finished", "interrupted", "stopped"]

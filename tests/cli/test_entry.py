@@ -113,3 +113,31 @@ def test_a_shell_completes_names(cli, monkeypatch):
     assert completed("simpler-eval run --task widowx_c") == {"widowx_carrot_on_plate"}
     assert {"oracle", "openvla_phi3"} <= completed("simpler-eval run --policy o")
     assert completed("simpler-eval run --rt ") == {"auto", "trace", "raster"}
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (
+            "threading.Thread(target=time.sleep, args=(60,), name='upload').start()",
+            "waiting for a thread of the policy (upload)",
+        ),
+        (
+            "multiprocessing.Process(target=time.sleep, args=(60,), name='loader').start()",
+            "what the policy started (loader, proc",
+        ),
+        ("atexit.register(time.sleep, 60)", "waiting for what the policy does as the program ends"),
+        ("atexit.register(lambda: os._exit(0))", None),
+    ],
+)
+def test_what_a_policy_leaves_behind_holds_up_no_end_and_changes_no_exit_code(tmp_path, left, said):
+    (tmp_path / "probe.py").write_text(
+        "import atexit, multiprocessing, os, threading, time\nfrom eval.cli import ending, main\n"
+        f"ending.TELL_SECONDS = ending.GRACE_SECONDS = 0.3\n{left}\nmain(['plan', '--task', 'no_such_task'])\n"
+    )
+    started = time.monotonic()
+    code, _, err = shell(f"{sys.executable} probe.py", tmp_path)
+    assert (code, time.monotonic() - started < 30) == (2, True)
+    assert "Traceback" not in err
+    assert err.count("\n") == (1 if said is None else 3)
+    assert said is None or said in err

@@ -148,3 +148,22 @@ def test_a_replay_in_the_same_world_has_the_same_verdicts(tmp_path: Path, make_s
         )
     assert not (tmp_path / "more").exists()
     assert load_run(tmp_path / "again").header.policy.details["file"] == f"{tmp_path}/first"
+
+
+def test_an_episode_that_was_errored_is_errored_again_after_its_last_action(tmp_path: Path, make_spec) -> None:
+    class Fails(Subtasks):
+        def act(self, observations):
+            if any(o.step == 1 for o in observations):
+                raise ValueError("half way")
+            return super().act(observations)
+
+    plan = [make_spec(0)]
+    run(plan, Fails(), out=tmp_path / "first", world="fake_world", workers=1, video="none")
+    again = run(plan, "replay", policy_args={"path": tmp_path / "first"}, out=tmp_path / "again", world="fake_world", workers=1)
+    assert "was errored after 1 actions" in (again.record(plan[0].id).error or "")
+
+
+def test_complex_numbers_are_no_actions(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 7), complex))
+    with pytest.raises(UserError, match="holds complex128; actions are real numbers"):
+        ReplayPolicy(f"{tmp_path}/a.npy")

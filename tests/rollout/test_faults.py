@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import sys
+
+import numpy as np
 import pytest
 from fake_policies import Still
 from faulty_policies import FAULTS, ByIndex, Fails, OneByOne
@@ -124,12 +129,49 @@ def test_an_image_cannot_be_written(play, make_spec):
         (None, "policy gave NoneType where a list of actions was expected"),
         ([], "policy gave 0 actions for 1 observation"),
         ([Action([0.0] * 7), Action([0.0] * 7)], "policy gave 2 actions for 1 observation"),
-        ({"a": 1}, "policy gave str that is no Action of 7 numbers"),
+        (
+            {"a": 1},
+            "policy gave dict where a list of actions was expected; act() must return a list of policies.base.Action, one",
+        ),
+        (np.zeros((1, 7)), "policy gave ndarray that is no Action; act() must return a list of policies.base.Action, one per"),
+        (itertools.repeat(Action([0.0] * 7)), "policy gave more actions for 1 observation"),
+        ([Action(["0"] * 7)], "policy gave an Action whose command is a list (<U1); it must be 7 real numbers"),
+        ([Action(np.zeros(7) + 1j)], "policy gave an Action whose command is a ndarray (complex128)"),
+        ([Action([1e300] * 7)], "policy gave an action that is too large"),
+        ([Action([0.0] * 7, terminate="False")], "policy gave an Action whose terminate is 'False'; it must be True or False"),
+        ([Action([0.0] * 7, terminate=None)], "policy gave an Action whose terminate is None"),
     ],
 )
 def test_an_answer_of_another_form_is_said_in_words(play, make_spec, answer, said):
     policy = type("Answers", (Still,), {"act": lambda *_: answer})()
-    assert errors(play([make_spec(0)], policy, workers=1)) == [said]
+    (error,) = errors(play([make_spec(0)], policy, workers=1))
+    assert error.startswith(said)
+
+
+def test_what_a_policy_does_to_its_process_is_undone_or_ends_its_copy_alone(play, make_spec, tmp_path):
+    """A forked copy that comes back, the recursion limit, the list it was given, the file of the results."""
+
+    class Careless(Still):
+        def __init__(self):
+            self.forked = False
+
+        def act(self, observations):
+            actions = super().act(observations)
+            observations.clear()
+            sys.setrecursionlimit(100)
+            if not self.forked:
+                self.forked = True
+                self.child = os.fork()
+            return actions
+
+        def end(self, episodes, results):
+            (tmp_path / "careless" / "episodes.jsonl").unlink(missing_ok=True)
+
+    policy, limit = Careless(), sys.getrecursionlimit()
+    data = play([make_spec(n) for n in range(3)], policy, workers=1, out=tmp_path / "careless", repeat=1)
+    assert sys.getrecursionlimit() == limit
+    assert os.waitstatus_to_exitcode(os.waitpid(policy.child, 0)[1]) == 1
+    assert errors(data) == [None, None, None]
 
 
 def test_a_session_records_its_end(play, make_spec):

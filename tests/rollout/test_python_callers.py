@@ -112,6 +112,10 @@ def test_one_name_is_one_name(lab):
         (lambda: simpler_eval.run([], Still), r"Still is a class; give an object of it, such as Still\(\)"),
         (lambda: simpler_eval.run([], ModuleType("m")), "is no policy: it has no method reset, act, describe, close"),
         (lambda: simpler_eval.run([], "oracle", policy_args={"noise": [1]}), "noise is a list"),
+        (lambda: simpler_eval.run([], Still(), policy_args={"noise": 1}), "policy_args has no effect: the policy is an object"),
+        (lambda: simpler_eval.run([], "oracle", listener=3), "listener is 3; give a function"),
+        (lambda: simpler_eval.load_policy(3), "The policy is 3; give its name"),
+        (lambda: simpler_eval.load_policy("random", [1]), r"The options of random are \[1\]; give names and values"),
         (lambda: simpler_eval.run([], "oracle", workers="2"), "workers: input should be a valid integer"),
         (lambda: simpler_eval.load_run(3), "the folder of a run is 3; give a text or a path"),
     ],
@@ -119,6 +123,11 @@ def test_one_name_is_one_name(lab):
 def test_what_is_wrong_in_a_call_is_said(call, message):
     with pytest.raises((UserError, TypeError), match=message):
         call()
+
+
+def test_an_episode_stands_in_a_plan_once(make_spec):
+    with pytest.raises(UserError, match=r"The plan holds episode .* 2 times"):
+        simpler_eval.run([make_spec(0), make_spec(1), make_spec(0)], Still(), world="fake_world")
 
 
 def test_a_lost_episode_is_raised_when_asked_for(tmp_path, make_spec):

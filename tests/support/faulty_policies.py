@@ -39,6 +39,8 @@ FAULTS = [
     (raises(ValueError("x" * 5_000_000)), f"policy raised ValueError: {'x' * 500}"),
     (raises(RuntimeError("a\udcff\x1b[31m\nb")), r"policy raised RuntimeError: a\udcff\x1b[31m b"),
     (leaves, "policy called os._exit(0)"),
+    (lambda: os.execl("/bin/true", "true"), "policy called os.execv('/bin/true')"),
+    (lambda: os.abort(), "policy called os.abort()"),
 ]
 
 
