@@ -50,6 +50,7 @@ def test_the_program_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 
 def test_the_task_of_the_readme_is_planned(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMPLER_EVAL_TASKS", "")
     (task,) = re.findall(r"```yaml\n# dark_carrot\.yaml\n(.*?)```", README, re.DOTALL)
     (command,) = re.findall(r"^simpler-eval run --policy oracle (--task dark_carrot\.yaml.*)$", README, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
