@@ -47,7 +47,7 @@ class PromptTokenizer:
     @property
     def highest_id(self) -> int:
         """The highest id that a text can have, added tokens included."""
-        return max(self._tokenizer.get_vocab(with_added_tokens=True).values())
+        return int(max(self._tokenizer.get_vocab(with_added_tokens=True).values()))
 
     def id_of(self, token: str) -> int | None:
         """The id of a token; None if there is none of that text."""
