@@ -163,8 +163,13 @@ def _make(text: str, factory: Callable[..., object], options: dict[str, object])
     try:
         inspect.signature(factory).bind(**options)
     except TypeError as error:
-        takes = ", ".join(inspect.signature(factory).parameters) or "no options"
-        raise PolicyOptionError(f"Policy {text}: {error}. It takes: {takes} (--policy-arg NAME=VALUE).") from error
+        parameters = inspect.signature(factory).parameters
+        problem = f"{error}."
+        if idle := [name for name in options if name not in parameters]:
+            near = difflib.get_close_matches(idle[0], parameters, n=1)
+            problem = f"{idle[0]} has no effect on it." + (f' Did you mean "{near[0]}"?' if near else "")
+        takes = ", ".join(parameters) or "no options"
+        raise PolicyOptionError(f"Policy {text}: {problem} It takes: {takes} (--policy-arg NAME=VALUE).") from error
     try:
         return factory(**options)
     except (UserError, KeyboardInterrupt):
