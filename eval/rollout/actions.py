@@ -67,6 +67,8 @@ def checked(action: Action) -> CheckedAction:
 
 
 def _numbers(given: object) -> NDArray[np.float64]:
+    if np.ma.is_masked(given):
+        raise PolicyFault("policy gave an action in which numbers are masked; it must be 7 real numbers")
     try:
         array = np.asarray(given)
         if array.dtype.kind in "biufO":

@@ -137,6 +137,7 @@ def test_an_image_cannot_be_written(play, make_spec):
         (itertools.repeat(Action([0.0] * 7)), "policy gave more actions for 1 observation"),
         ([Action(["0"] * 7)], "policy gave an Action whose command is a list (<U1); it must be 7 real numbers"),
         ([Action(np.zeros(7) + 1j)], "policy gave an Action whose command is a ndarray (complex128)"),
+        ([Action(np.ma.masked_equal(np.arange(7.0), 3))], "policy gave an action in which numbers are masked"),
         ([Action([1e300] * 7)], "policy gave an action that is too large"),
         ([Action([0.0] * 7, terminate="False")], "policy gave an Action whose terminate is 'False'; it must be True or False"),
         ([Action([0.0] * 7, terminate=None)], "policy gave an Action whose terminate is None"),
