@@ -49,7 +49,7 @@ class Estimate:
         return passed * self.steps_left / self._steps_seen if self._steps_seen else None
 
     def bytes_in_all(self, run: Path) -> tuple[int, int]:
-        """(Bytes that this session writes into the run folder, those of videos among them)."""
+        """(Bytes that this call of the command writes into the run folder, those of videos among them)."""
         filmed = [record for record in self._seen if record.key in self._filmed]
         videos = sum(_size(run / record.video) for record in filmed if record.video)
         waiting = sum(key in self._filmed for key in self._left)

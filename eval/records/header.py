@@ -117,7 +117,7 @@ class SessionRecord(Provenance):
     folder: str | None = None
     """Working folder: what relative paths in ``options`` (the policy's file, its arguments) are relative to."""
     policy_code: str | None = None
-    """Hash of the policy's own code that this session played; see ``PolicyIdentity.code``."""
+    """Hash of the policy's own code that was played; see ``PolicyIdentity.code``."""
     policy_change: PolicyChange | None = None
     """None: that code is the one of the session before, or this is the first."""
     outcome: Literal["finished", "interrupted", "stopped"] | None = None
@@ -126,7 +126,7 @@ class SessionRecord(Provenance):
     """UTC, ISO 8601."""
     wall_seconds: float | None = None
     episodes: int | None = None
-    """Records that this session wrote."""
+    """Records written."""
 
 
 class ShardRecord(RecordModel):

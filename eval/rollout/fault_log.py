@@ -60,7 +60,7 @@ class FaultLog:
             faulthandler.dump_traceback(file, all_threads=True)
 
     def close(self) -> None:
-        """Write how often each fault came in this session."""
+        """Write how often each fault came since the log was opened."""
         lines = [f"[{seen.number}] took the verdict of {_number(seen.count, 'episode')}" for seen in self.lost.values()]
         lines += [f"[{seen.number}] came {_number(seen.count, 'time')} in {seen.where}" for seen in self.noticed.values()]
         if lines:

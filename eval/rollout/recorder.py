@@ -30,9 +30,9 @@ class FolderRecorder:
         self.actions = KeptActions(folder.path, keep_actions)
         self.faults = FaultLog(folder.path)
         self.appended = 0
-        """Records that this session wrote."""
+        """Records written so far."""
         self.unfilmed: list[EpisodeRecord] = []
-        """Records of this session that lack a video which was asked for."""
+        """Those of them that lack a video which was asked for."""
 
     def wants_film(self, turn: Turn) -> bool:
         """Whether the images of this episode may be needed when it ends."""

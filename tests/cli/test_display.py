@@ -79,13 +79,25 @@ def test_after_a_minute_time_and_disk_are_estimated(watch, monkeypatch, tmp_path
     assert line.endswith("left; the run needs about 12 MB on disk (videos 12 MB)")
 
 
-def test_a_terminal_that_is_gone_stops_nothing(make_spec):
-    file = io.StringIO()
-    progress = RunProgress(Console(file=file), "mine", 1)
-    file.close()
-    with progress:
+class Gone(io.StringIO):
+    """A terminal that was closed, or one whose line is dead."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.tried = error, 0
+
+    def write(self, text):
+        self.tried += 1
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("I/O operation on closed file"), OSError(5, "Input/output error")])
+def test_a_terminal_that_is_gone_stops_nothing(make_spec, error):
+    file = Gone(error)
+    with RunProgress(Console(file=file), "mine", 1) as progress:
         progress.begin(Path("x"), [])
         progress.episode(record(make_spec(0)))
+    assert file.tried, "it was written to, and failed"
 
 
 def test_units() -> None:

@@ -64,6 +64,14 @@ def start(tmp_path):
     return start
 
 
+def wait_for_records(run, count):
+    """Until so many episodes are on disk."""
+    file, end = run / "episodes.jsonl", time.monotonic() + 60
+    while not file.exists() or file.read_bytes().count(b"\n") < count:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_whatever_a_policy_prints_by_whatever_means_json_stays_json(start):
     process = start("Talks", "--json", "--limit", "1")
     out, err = process.communicate(timeout=60)
@@ -75,11 +83,7 @@ def test_whatever_a_policy_prints_by_whatever_means_json_stays_json(start):
 
 def test_the_end_of_the_terminal_is_like_ctrl_c(start, tmp_path):
     process = start("Slow", "--video", "all")
-    file = tmp_path / "run/episodes.jsonl"
-    end = time.monotonic() + 60
-    while not file.exists() or file.read_bytes().count(b"\n") < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for_records(tmp_path / "run", 2)
     os.killpg(process.pid, signal.SIGHUP)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGHUP
@@ -101,11 +105,7 @@ def test_a_failing_policy_is_seen_and_goes_on_by_the_command_that_was_said(start
 
 def test_a_stopped_run_with_errors_says_what_each_command_plays(start, tmp_path):
     process = start("RaisesThenSlow")
-    file = tmp_path / "run/episodes.jsonl"
-    end = time.monotonic() + 60
-    while not file.exists() or file.read_bytes().count(b"\n") < 3:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for_records(tmp_path / "run", 3)
     os.killpg(process.pid, signal.SIGINT)
     err = process.communicate(timeout=60)[1].splitlines()
     played = len(load_run(tmp_path / "run").records)

@@ -49,19 +49,51 @@ def only_read(what: str, name: str) -> NoReturn:
     raise AttributeError(f'"{name}" of the original\'s {what} cannot be written here; give make or reset what you want.')
 
 
-class Actor(View):
+class Body(View):
+    """What has a place in the scene: an actor or a link."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(name="{self.name}")'
+
+    @property
+    def _entity(self) -> sapien.Entity:
+        """In the present scene."""
+        raise NotImplementedError
+
+    @property
+    def id(self) -> int:
+        """Its number in the second channel of ``Segmentation``."""
+        return int(self._entity.per_scene_id)
+
+    @property
+    def pose(self) -> sapien.Pose:
+        """World pose of its frame."""
+        return self._entity.pose
+
+    def get_name(self) -> str:
+        """See ``name``."""
+        return self.name
+
+    def get_id(self) -> int:
+        """See ``id``."""
+        return self.id
+
+    def get_pose(self) -> sapien.Pose:
+        """See ``pose``."""
+        return self.pose
+
+
+class Actor(Body):
     """A body that is no link: the stage or an object. Poses are of its own frame, in the world."""
 
     what = "actor"
 
     _scene: Scene
-    name: str
 
     def __init__(self, scene: Scene, name: str) -> None:
         super().__init__(_scene=scene, name=name)
-
-    def __repr__(self) -> str:
-        return f'Actor(name="{self.name}")'
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Actor) and other.name == self.name
@@ -79,16 +111,6 @@ class Actor(View):
         return scene.objects[self.name]
 
     @property
-    def id(self) -> int:
-        """Its number in the second channel of ``Segmentation``."""
-        return int(self._entity.per_scene_id)
-
-    @property
-    def pose(self) -> sapien.Pose:
-        """World pose."""
-        return self._entity.pose
-
-    @property
     def cmass_local_pose(self) -> sapien.Pose:
         """Frame of the principal axes, in the actor's."""
         return body_of(self._entity).cmass_local_pose
@@ -103,18 +125,6 @@ class Actor(View):
         """(3,) rad/s; zero for the stage."""
         return np.zeros(3, np.float32) if self.name == STAGE_NAME else np.array(body_of(self._entity).angular_velocity)
 
-    def get_name(self) -> str:
-        """See ``name``."""
-        return self.name
-
-    def get_id(self) -> int:
-        """See ``id``."""
-        return self.id
-
-    def get_pose(self) -> sapien.Pose:
-        """See ``pose``."""
-        return self.pose
-
     def get_velocity(self) -> Float32:
         """See ``velocity``."""
         return self.velocity
@@ -124,41 +134,19 @@ class Actor(View):
         return self.angular_velocity
 
 
-class Link(View):
+class Link(Body):
     """A link of the robot or of the cabinet."""
 
     what = "link"
 
-    _entity: Callable[[], sapien.Entity]
-    name: str
+    _find: Callable[[], sapien.Entity]
 
     def __init__(self, entity: Callable[[], sapien.Entity], name: str) -> None:
-        super().__init__(_entity=entity, name=name)
-
-    def __repr__(self) -> str:
-        return f'Link(name="{self.name}")'
+        super().__init__(_find=entity, name=name)
 
     @property
-    def id(self) -> int:
-        """Its number in the second channel of ``Segmentation``."""
-        return int(self._entity().per_scene_id)
-
-    @property
-    def pose(self) -> sapien.Pose:
-        """World pose of the link's frame."""
-        return self._entity().pose
-
-    def get_name(self) -> str:
-        """See ``name``."""
-        return self.name
-
-    def get_id(self) -> int:
-        """See ``id``."""
-        return self.id
-
-    def get_pose(self) -> sapien.Pose:
-        """See ``pose``."""
-        return self.pose
+    def _entity(self) -> sapien.Entity:
+        return self._find()
 
 
 class Joint(View):
