@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval.backends.selection import ORIGINAL, OWN
-from eval.cli.options import AllBut, Json, Only, expand_options
+from eval.cli.options import AllBut, Json, ModelOptions, Only, expand_options
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import show_rows
 from eval.errors import UserError
-from eval.parity.ranking.rounds import EPISODES, LEVELS, POLICY, Round
+from eval.parity.ranking.rounds import EPISODES, LEVELS, Round
 from eval.plan.options import PlanOptions
 from eval.records.folder import disk_errors, write_atomically
 from eval.records.options import RunOptions
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from eval.parity.ranking.comparison import PolicyParity
 
 FILES = "parity_policies"
+HELPS = {"policy": "oracle (default), or as for run; one that looks at images is shown rasterised ones in both worlds."}
 
 Levels = Annotated[
     list[str] | None,
     typer.Option(
         "--level",
-        help=f"Comma list of the oracle's options (noise, delay, seed), may be repeated; default: {', '.join(LEVELS)}.",
+        help="Comma list of options of the policy, NAME=VALUE, may be repeated: a level. Default of the oracle: "
+        f"{', '.join(LEVELS)}; of another policy: one level, without.",
     ),
 ]
 Episodes = Annotated[
@@ -56,7 +58,10 @@ def add_to(parity: typer.Typer) -> None:
 @expand_options
 def parity_policies_verb(
     plan: Annotated[PlanOptions, AllBut(("limit", "sample", "shard"))],
-    options: Annotated[RunOptions, Only(("world_python", "assets", "assets_fallback", "workers"))],
+    options: Annotated[
+        RunOptions, Only(("policy", "world_python", "assets", "assets_fallback", "workers", "render_device"), HELPS)
+    ],
+    model: ModelOptions,
     level: Levels = None,
     episodes: Episodes = None,
     world: ComparedWorld = None,
@@ -65,13 +70,16 @@ def parity_policies_verb(
 ) -> None:
     """Does our world rank policies as the original simulator does? Plays oracles of several strengths in both.
 
-    Default: the 15 cells of visual matching. Leaves parity_policies.md, .json and .png; exit 1 if a limit is missed.
+    Default: the 15 cells of visual matching. Leaves parity_policies.md, .json and .png; exit 1 if a limit is missed. Of a
+    policy with one level, success rates alone are compared.
 
     Examples:
 
       simpler-eval parity policies --world-python env/bin/python --assets PACK
 
       simpler-eval parity policies --level noise=0 --level noise=0.3,delay=1 --task widowx_stack_cube --episodes 24
+
+      simpler-eval parity policies --policy scripted_vision --task widowx_carrot_on_plate --episodes 24
 
       simpler-eval parity policies --out results/mine
     """
@@ -80,13 +88,15 @@ def parity_policies_verb(
 
     names = worlds_of(world)
     _refuse_what_no_world_reads(names, options)
-    planned = plan.model_fields_set or any(value is not None for value in (level, episodes, world))
+    chosen = any(value is not None for value in (level, episodes, world)) or "policy" in options.model_fields_set
+    planned = chosen or plan.model_fields_set or model.model_fields_set
     folder = out or default_out("parity-policies")
     if not planned and options.model_fields_set - {"assets"} and out is not None and is_complete(out):
         raise UserError(f"All runs in {out} are complete, so nothing is played; give --out alone to compare them.")
     if planned or out is None or not is_complete(out):
         specs = plan.plan() if plan.suites or plan.tasks else default_plan(plan.max_steps)
-        _play(folder, names, rounds_of(level or LEVELS, specs, episodes or EPISODES), options)
+        rounds = rounds_of(level or (), specs, episodes or EPISODES, options.policy, model.args())
+        _play(folder, names, rounds, options)
         if world is not None and not is_complete(folder):
             typer.echo(f"{folder}/{world} is complete; nothing is compared before the other world is.", err=True)
             return
@@ -122,9 +132,9 @@ def _play(folder: Path, worlds: tuple[str, ...], rounds: list[Round], options: R
 
 
 def _options_in(world: str, given: RunOptions) -> RunOptions:
-    """Packs are of our own world, an interpreter of the other; the oracle looks at no image, so none is rendered."""
+    """Packs are of our own world, an interpreter of the other; both worlds render alike, if they render at all."""
     other = {"assets": None, "assets_fallback": False} if world != OWN else {"world_python": None}
-    return given.model_copy(update={"policy": POLICY, "world": world, "rt": "raster", **other})
+    return given.model_copy(update={"world": world, "rt": "raster", **other})
 
 
 def _run(path: Path, step: Round, options: RunOptions) -> None:

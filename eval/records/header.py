@@ -110,6 +110,18 @@ class PolicyChange(RecordModel):
     """Episodes of the run, repeats included."""
 
 
+class CodeRecord(RecordModel):
+    """Hashes over code of ours that decides the numbers of a run in the original simulator (:mod:`eval.records.code`).
+
+    What else of ours decides them, episodes and resets, stands in the plan.
+    """
+
+    policy: str | None = None
+    """Of a policy that is shipped with us; None: of somebody else, or not to be read."""
+    worker: str | None = None
+    """What plays in the original's process; None: another world."""
+
+
 class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
@@ -118,6 +130,8 @@ class SessionRecord(Provenance):
     """Working folder: what relative paths in ``options`` (the policy's file, its arguments) are relative to."""
     policy_code: str | None = None
     """Hash of the policy's own code that was played; see ``PolicyIdentity.code``."""
+    code: CodeRecord | None = None
+    """None: not recorded."""
     policy_change: PolicyChange | None = None
     """None: that code is the one of the session before, or this is the first."""
     outcome: Literal["finished", "interrupted", "stopped"] | None = None

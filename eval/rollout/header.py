@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.backends.selection import OWN
+from eval.backends.selection import ORIGINAL, OWN
+from eval.backends.simpler_env.backend import worker_code
 from eval.episode import EpisodeSpec
 from eval.plan.shards import parse_shard
+from eval.records.code import shipped_code_hash
 from eval.records.folder import plan_hash
-from eval.records.header import Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
+from eval.records.header import CodeRecord, Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
 from eval.records.options import RunOptions
 from eval.records.provenance import new_session
 from eval.records.videos import VideoRule
@@ -42,6 +44,7 @@ def new_header(
     description = description or describe(player, options.policy, options.policy_args)
     if not PolicyNeeds.of(player).image:
         world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
+    code = CodeRecord(policy=shipped_code_hash(player), worker=worker_code() if options.world == ORIGINAL else None)
     return RunHeader(
         identity=RunIdentity(
             world=world,
@@ -51,7 +54,7 @@ def new_header(
         ),
         policy=description,
         options=options,
-        sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code}),),
+        sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code, "code": code}),),
         rendered=_rendered(player, VideoRule.parse(options.video)),
         plan_hash=plan_hash(plan),
         episodes=len(plan),

@@ -1,6 +1,6 @@
 """The oracle: scripted from the simulator's state. It proves that a world can be solved; it is no baseline.
 
-Disturbed or delayed on purpose (:mod:`policies.oracle.graded`), it is a policy of any strength.
+Made worse on purpose (:mod:`policies.oracle.graded`), it is a policy of any strength.
 """
 
 from __future__ import annotations
@@ -39,15 +39,24 @@ SCRIPTS: Mapping[str, Callable[[], Script]] = {
 class OraclePolicy:
     """Chooses a script by the family of the task; one script per episode.
 
-    ``noise`` disturbs the arm's commands, ``delay`` is the control steps by which they come late, ``seed`` chooses other
-    disturbances; texts or numbers, ``UserError`` for what :class:`Grade` does not take. Without them it is perfect.
+    ``noise`` disturbs the arm's commands, ``delay`` is the control steps by which they come late, ``height`` and ``side`` the
+    metres by which it misjudges where its hand is, ``release`` the chance per step that the hand lets go, and ``seed``
+    chooses other faults; texts or numbers, ``UserError`` for what :class:`Grade` does not take. Without them it is perfect.
     """
 
     needs_image = False
     needs_privileged = True
 
-    def __init__(self, noise: float | str = 0.0, delay: int | str = 0, seed: int | str = 0) -> None:
-        self.grade = Grade.parse(noise, delay, seed)
+    def __init__(
+        self,
+        noise: float | str = 0.0,
+        delay: int | str = 0,
+        seed: int | str = 0,
+        height: float | str = 0.0,
+        side: float | str = 0.0,
+        release: float | str = 0.0,
+    ) -> None:
+        self.grade = Grade.parse(noise, delay, height, side, release, seed)
         self._scripts: dict[str, Script] = {}
         self._perturbations: dict[str, Perturbation] = {}
 
@@ -59,25 +68,23 @@ class OraclePolicy:
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
-        actions = [self._graded(self._script(observation).act(observation), observation) for observation in observations]
+        actions = [self._act(observation) for observation in observations]
         return [replace(action, notes={"values": action.command}) for action in actions]
 
-    def _script(self, observation: Observation) -> Script:
+    def _act(self, observation: Observation) -> Action:
         if observation.episode not in self._scripts:
             self._scripts[observation.episode] = SCRIPTS[privileged_of(observation).family]()
-        return self._scripts[observation.episode]
-
-    def _graded(self, action: Action, observation: Observation) -> Action:
-        if observation.episode not in self._perturbations:
             self._perturbations[observation.episode] = Perturbation(self.grade, observation.episode, observation.robot)
-        return self._perturbations[observation.episode].apply(action, observation.step)
+        perturbation = self._perturbations[observation.episode]
+        action = self._scripts[observation.episode].act(perturbation.seen(observation))
+        return perturbation.apply(action, observation.step)
 
     def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
         """Forget these episodes, too."""
         self.reset(episodes)
 
     def describe(self) -> PolicyDescription:
-        """Noise, delay and seed."""
+        """Its faults and their seed."""
         return self.grade.describe()
 
     def close(self) -> None:

@@ -1,4 +1,6 @@
-"""Oracles of every strength: commands that are disturbed by a seeded amount, or come late."""
+"""Oracles of every strength: commands that are disturbed by a seeded amount or come late, a hand that is not where the oracle
+believes it to be, and one that lets go too early.
+"""
 
 from __future__ import annotations
 
@@ -11,75 +13,125 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.base import Action, PolicyDescription, RobotName
-from policies.oracle.motion import hand_of
+from policies.base import Action, Observation, PolicyDescription, RobotName
+from policies.oracle.motion import hand_of, rotation
+from policies.oracle.state import privileged_of
 
 MEMORY = 0.8
 """Share of a disturbance that is still there one step later. The oracle sees where its hand went and corrects itself:
 noise that changes with every step would only blur its path, noise that lasts for some steps leads it astray."""
+FARTHEST = 0.5
+"""m, most that ``height`` and ``side`` may be: more is no error of a hand, but centimetres taken for metres."""
 
 
 @dataclass(frozen=True)
 class Grade:
-    """How far an oracle is from perfect; the defaults disturb nothing."""
+    """How far an oracle is from perfect; the defaults disturb nothing.
+
+    Everything sampled belongs to the seed and the episode, so that an episode meets the same faults in every world.
+    """
 
     noise: float = 0.0
     """Standard deviation of the disturbance of each of the arm's six components, as a share of what the robot's hand
     moves (``Hand.step``, m) or turns (``Hand.turn``, rad) in one step at most. The gripper's command is left alone."""
     delay: int = 0
     """Control steps by which commands come late."""
+    height: float = 0.0
+    """m, standard deviation of how much higher or lower the hand is, all episode long, than the oracle sees it: as with a
+    camera that is calibrated wrongly, no correction on the way helps. A hand that sees the thing it holds carries it to the
+    right place all the same; what fails is the grasp, the hook, the push."""
+    side: float = 0.0
+    """m, the same along the y axis of the robot's base."""
+    release: float = 0.0
+    """Chance, in every control step whose command closes the hand or keeps it closed, that the hand opens for good."""
     seed: int = 0
-    """Other seeds, other disturbances; of no effect without noise."""
+    """Other seeds, other faults; of no effect on ``delay``."""
 
     @classmethod
-    def parse(cls, noise: float | str, delay: int | str, seed: int | str) -> Grade:
+    def parse(
+        cls,
+        noise: float | str = 0.0,
+        delay: int | str = 0,
+        height: float | str = 0.0,
+        side: float | str = 0.0,
+        release: float | str = 0.0,
+        seed: int | str = 0,
+    ) -> Grade:
         """From the values of ``--policy-arg``, or from numbers. Raises ``UserError``."""
-        try:
-            spread = float(noise)
-        except (TypeError, ValueError):
-            spread = math.nan
+        spread = _number(noise)
         if not 0 <= spread < math.inf:
             raise UserError(f"noise is {noise}; the oracle takes a number of 0 or more, such as noise=0.3.")
         late, number = _whole(delay), _whole(seed)
         if late is None or late < 0:
             raise UserError(f"delay is {delay}; the oracle takes whole control steps, 0 or more, such as delay=2.")
+        off = {}
+        for name, value in (("height", height), ("side", side)):
+            off[name] = _number(value)
+            if not 0 <= off[name] <= FARTHEST:
+                raise UserError(f"{name} is {value}; the oracle takes metres, 0 to {FARTHEST:g}, such as {name}=0.02.")
+        chance = _number(release)
+        if not 0 <= chance <= 1:
+            raise UserError(f"release is {release}; the oracle takes a chance per control step, 0 to 1, such as release=0.02.")
         if number is None:
             raise UserError(f"seed is {seed}; the oracle takes a whole number, such as seed=1.")
-        return cls(spread, late, number)
+        return cls(spread, late, off["height"], off["side"], chance, number)
 
     def describe(self) -> PolicyDescription:
-        """For the run record; what is not default is a remark in the title of its tables."""
+        """For the run record; what is not default is a remark in the title of its tables.
+
+        Settings that came after the first release stand there only where they are used: runs without them stay comparable.
+        """
         default = Grade()
         changed = {key: value for key, value in vars(self).items() if value != getattr(default, key)}
         return PolicyDescription(
             name="oracle",
             seed=self.seed,
-            settings={"noise": self.noise, "delay": self.delay},
+            settings={"noise": self.noise, "delay": self.delay, **{k: v for k, v in changed.items() if k != "seed"}},
             remarks=tuple(f"{key} {value:g}" for key, value in changed.items()),
         )
 
 
 class Perturbation:
-    """The disturbances of one episode's commands; sampled from the grade's seed, the episode's id and the step."""
+    """The faults of one episode; sampled from the grade's seed, the episode's id and, for noise, the step."""
 
     def __init__(self, grade: Grade, episode: str, robot: RobotName) -> None:
-        hand = hand_of(robot)
+        self._hand = hand_of(robot)
         self._grade = grade
-        self._spread = grade.noise * np.repeat([hand.step, hand.turn], 3)
-        digest = hashlib.blake2b(f"{grade.seed} {episode}".encode(), digest_size=16).digest()
-        # Not default_rng: only this generator promises the same normal numbers in every version of NumPy.
-        self._random = np.random.RandomState(np.frombuffer(digest, "<u4").astype(np.uint32))
+        self._spread = grade.noise * np.repeat([self._hand.step, self._hand.turn], 3)
+        self._random = _generator(f"{grade.seed} {episode}")
         self._drift = self._random.standard_normal(6)
         self._sampled = 0
-        nothing = Action(np.append(np.zeros(6), hand.hold_command))
+        faults = _generator(f"{grade.seed} {episode} faults")
+        height, side = faults.standard_normal(2)
+        self._off = np.array([0.0, grade.side * side, grade.height * height])
+        self._hold = _steps_until(grade.release, faults.random_sample())
+        nothing = Action(np.append(np.zeros(6), self._hand.hold_command))
         self._waiting = deque([nothing] * grade.delay)
+
+    def seen(self, observation: Observation) -> Observation:
+        """The observation as the oracle takes it: its hand off by a constant amount from where it is."""
+        if not self._off.any():
+            return observation
+        state = privileged_of(observation)
+        tcp = state.tcp + np.append(rotation(state.base).apply(self._off), np.zeros(4))
+        return replace(observation, privileged=replace(state, tcp=tcp))
 
     def apply(self, action: Action, step: int) -> Action:
         """The robot's command in control step ``step`` in place of the oracle's; call it step by step."""
         if self._grade.noise:
             action = replace(action, command=action.command + np.append(self._disturbance(step), 0.0))
+        if self._hold < math.inf:
+            action = self._released(action)
         self._waiting.append(action)
         return self._waiting.popleft()
+
+    def _released(self, action: Action) -> Action:
+        hand = self._hand
+        if self._hold >= 0 and (action.command[6] - hand.hold_command) * (hand.close_command - hand.hold_command) > 0:
+            self._hold -= 1
+        if self._hold >= 0:
+            return action
+        return replace(action, command=np.append(action.command[:6], hand.open_command))
 
     def _disturbance(self, step: int) -> NDArray[np.float64]:
         """(6,) m and rad: each component a first-order autoregression, as strong in the first step as in any other."""
@@ -88,6 +140,30 @@ class Perturbation:
             self._drift = MEMORY * self._drift + math.sqrt(1 - MEMORY**2) * fresh
             self._sampled += 1
         return np.asarray(self._spread * self._drift)
+
+
+def _generator(key: str) -> np.random.RandomState:
+    """Not default_rng: only this generator promises the same normal numbers in every version of NumPy."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return np.random.RandomState(np.frombuffer(digest, "<u4").astype(np.uint32))
+
+
+def _steps_until(chance: float, sampled: float) -> float:
+    """Steps that pass before something of this chance per step happens; the larger the chance, the fewer.
+
+    sampled: of 0..1, uniform.
+    """
+    if chance in (0.0, 1.0):
+        return math.inf if chance == 0 else 0.0
+    return float(math.floor(math.log(1.0 - sampled) / math.log1p(-chance)))
+
+
+def _number(value: float | str) -> float:
+    """nan for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _whole(value: float | int | str) -> int | None:

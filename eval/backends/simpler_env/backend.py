@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 from pydantic import JsonValue
 
@@ -13,8 +13,15 @@ from eval.backends.simpler_env.interpreter import WORKER, Original, find_origina
 from eval.backends.simpler_env.payload import episode_payload
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.records.code import code_hash
 from eval.records.header import AssetsRecord, RenderingRecord, WorldIdentity, WorldRecord
 from eval.sim import ray_tracing
+
+
+@cache
+def worker_code() -> str:
+    """Hash over what of ours decides how the original plays an episode that is given by its reset."""
+    return code_hash((WORKER, WORKER.with_name("payload.py")))
 
 
 class OriginalBackend(Backend):

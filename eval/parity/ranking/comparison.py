@@ -17,6 +17,7 @@ from eval.backends.selection import ORIGINAL, OWN
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.ranking.paired import Cell, Episode, Paired, cell_of
+from eval.parity.ranking.validity import Validity, refuse_other_resets
 from eval.parity.report import Check, ParityReport
 from eval.records.folder import RUN_FILE, RunData, load_run
 from eval.records.header import SessionRecord, WorldRecord
@@ -24,10 +25,12 @@ from eval.records.identity import require_comparable, require_same_policy
 from eval.records.merging import world_of
 from eval.records.titles import title
 
-OVERALL_LIMIT, CELL_LIMIT = 0.03, 0.10
+OVERALL_LIMIT, CELL_LIMIT = 0.02, 0.07
 """Largest difference of the success rates of all episodes, and of those of a cell."""
-PEARSON_LIMIT, MMRV_LIMIT = 0.95, 0.03
+PEARSON_LIMIT, MMRV_LIMIT = 0.99, 0.01
 """Least correlation and largest mean maximum rank violation of the levels' mean rates."""
+DEFAULTS = "defaults"
+"""Name of the level of a policy that has no other: its own options as they are, or those that every level has."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,23 @@ class PolicyParity:
     """Whether stand-ins were used, by world."""
     origin: Mapping[str, Origin]
     """By world: its record, and command, commit and packages of every session."""
+    validity: Validity
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """The limits; smaller is better, so a correlation r counts as 1 - r."""
+        """The limits; smaller is better, so a correlation r counts as 1 - r.
+
+        Where one level leaves nothing to be ranked, the difference must not be there at all, as far as its interval says.
+        """
         total, n = self.overall, len(self.levels)
-        checks = [
-            Check("all", "difference", total.paired.apart, total.limit, "of 1", total.paired.n),
+        ranking = [
             Check("all", "1 - Pearson r", 1 - total.pearson, 1 - PEARSON_LIMIT, "", n),
             Check("all", "MMRV", total.mmrv, MMRV_LIMIT, "of 1", n),
+        ]
+        interval = [Check("all", "95 % interval from 0", total.paired.interval_from_zero, 0.0, "of 1", total.paired.n)]
+        checks = [
+            Check("all", "difference", total.paired.apart, total.limit, "of 1", total.paired.n),
+            *(ranking if len(self.levels) > 1 else interval),
             Check("all", "not played", total.paired.missing, 0, "episodes", total.paired.n + total.paired.missing),
         ]
         checks += [Check(c.name, "difference", c.paired.apart, c.limit, "of 1", c.paired.n) for c in self.cells]
@@ -88,6 +99,7 @@ class PolicyParity:
             "overall": self.overall.to_json(), "cells": [cell.to_json() for cell in self.cells],
             "flipped": [asdict(episode) for episode in self.flipped],
             "origin": {world: origin.to_json() for world, origin in self.origin.items()},
+            "code": self.validity.to_json(),
         }  # fmt: skip
 
 
@@ -137,6 +149,7 @@ def compare_policies(folder: Path) -> PolicyParity:
         {world: _title(side) for world, side in sides.items()},
         {world: any(_stand_ins(run) for run in side) for world, side in sides.items()},
         {world: _origin(side) for world, side in sides.items()},
+        Validity.of(sides[OWN], sides[ORIGINAL]),
     )  # fmt: skip
 
 
@@ -146,12 +159,12 @@ def _refuse_another_plan(ours: RunData, original: RunData) -> None:
             f"{ours.path} and {original.path} have different plans ({len(ours.plan)} and {len(original.plan)} episodes); play "
             "both with the same options."
         )
+    refuse_other_resets(ours.plan, original.plan, original.path)
 
 
 def level_of(run: RunData) -> str:
-    """The options of a run's policy, apart from its seed: runs with other seeds are the same level."""
-    options = [f"{key}={value}" for key, value in run.header.options.policy_args.items() if key != "seed"]
-    return ",".join(options) or run.header.options.policy
+    """Name of a run's folder, apart from a seed: runs with other seeds are the same level."""
+    return ",".join(part for part in run.path.name.split(",") if not part.startswith("seed=")) or DEFAULTS
 
 
 def _episode(spec: EpisodeSpec, ours: RunData, original: RunData) -> Episode:

@@ -84,9 +84,20 @@ class Paired:
         """The difference either way; 1, the largest there can be, where nothing was compared."""
         return abs(self.difference) if self.n else 1.0
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the difference, -1..1."""
+        return paired_difference_interval(self.only_ours, self.only_original, self.n)
+
+    @property
+    def interval_from_zero(self) -> float:
+        """How far the interval is from holding 0; 0 where it does, 1 where nothing was compared."""
+        low, high = self.interval
+        return max(0.0, low, -high) if self.n else 1.0
+
     def to_json(self) -> dict[str, Any]:
         """Counts, rates, difference with its 95 % interval, and McNemar's p; None without an episode."""
-        low, high = paired_difference_interval(self.only_ours, self.only_original, self.n)
+        low, high = self.interval
         rates = {"ours": self.ours, "original": self.original, "difference": self.difference}
         p = mcnemar_exact(self.only_ours, self.only_original)
         known = {**rates, "low": low, "high": high, "p": p}
@@ -105,6 +116,11 @@ class Cell:
     """Largest difference that passes, either way."""
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether there is an order to be compared; one level has none."""
+        return len(self.levels) > 1
+
+    @property
     def pearson(self) -> float:
         """Correlation of the levels' rates, -1..1."""
         return pearson(*self._rates())
@@ -121,5 +137,5 @@ class Cell:
     def to_json(self) -> dict[str, Any]:
         """All numbers above, as JSON values."""
         levels = [{"level": level, "ours": a, "original": b} for level, (a, b) in self.levels.items()]
-        whole = {"pearson": self.pearson, "mmrv": self.mmrv} if levels else {"pearson": None, "mmrv": None}
+        whole = {"pearson": self.pearson, "mmrv": self.mmrv} if self.is_ranked else {"pearson": None, "mmrv": None}
         return {"cell": self.name, **self.paired.to_json(), **whole, "limit": self.limit, "levels": levels}

@@ -2,61 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eval.parity.ranking.comparison import PolicyParity
+from eval.parity.ranking.families import family_of
 from eval.records.folder import disk_errors
 
-FAMILIES = {
-    "pick_": ("pick coke can", "#c0392b"),
-    "move_near": ("move near", "#e08e0b"),
-    "open_": ("open drawer", "#1f6fb2"),
-    "close_": ("close drawer", "#6fa8dc"),
-    "place_": ("place in drawer", "#7d3c98"),
-    "widowx_": ("WidowX", "#2e8b57"),
-}
-"""Label and colour by what stands in a cell's name, the first that fits."""
-OTHER = ("other tasks", "#666666")
-MEAN = ("mean of the cells", "black")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-
-def family_of(cell: str) -> tuple[str, str]:
-    """Label and colour of a cell's points."""
-    if cell.startswith("widowx_"):
-        return FAMILIES["widowx_"]
-    return next((look for part, look in FAMILIES.items() if part in cell), OTHER)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p", "d", "8")
+"""Shapes of points: of a level in both panels."""
+COLUMNS_OF_LEGEND = 5
+ROOM = 0.2
+"""Success from which on there is room for a name on the left."""
 
 
 def plot(comparison: PolicyParity, file: Path) -> None:
-    """Write a PNG: one point a level and cell, one a level for the mean of the cells, and the diagonal.
+    """Write a PNG: a point a level and cell, coloured by family; beside it a point a level, the mean of the cells, named.
 
-    Raises UserError if the file cannot be written.
+    A level has the same shape in both panels. Raises UserError if the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import: only a plot pays
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 7), layout="constrained")
+    figure = Figure(figsize=(13, 7.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1, zorder=0)
-    points: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    cells, means = figure.subplots(1, 2)
+    markers = {level: MARKERS[n % len(MARKERS)] for n, level in enumerate(comparison.levels)}
     for cell in comparison.cells:
-        points.setdefault(family_of(cell.name), []).extend(cell.levels.values())
-    for (label, colour), rates in points.items():
-        ours, original = ([100 * pair[side] for pair in rates] for side in (0, 1))
-        axes.scatter(original, ours, s=40, color=colour, alpha=0.6, linewidths=0, label=label)
-    means = [comparison.overall.levels[level] for level in comparison.levels if level in comparison.overall.levels]
-    axes.plot([100 * o for _, o in means], [100 * w for w, _ in means], "D-", color=MEAN[1], markersize=6, label=MEAN[0],
-              linewidth=1, zorder=3)  # fmt: skip
-    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
+        for level, rates in cell.levels.items():
+            _point(cells, rates, markers[level], family_of(cell.name)[1], 42, 0.6)
+    for label, colour in dict.fromkeys(family_of(cell.name) for cell in comparison.cells):
+        cells.scatter([], [], s=42, color=colour, linewidths=0, label=label)
+    _frame(cells, f"{len(comparison.cells)} cells")
+    cells.legend(frameon=False, loc="upper left", title="colour: family of tasks", alignment="left")
+    named = [level for level in comparison.levels if level in comparison.overall.levels]
+    for level in named:
+        _point(means, comparison.overall.levels[level], markers[level], "black", 60, 1.0)
+    _name_points(means, named, [comparison.overall.levels[level] for level in named])
+    _frame(means, "mean of the cells, by level")
+    for level in named:
+        means.scatter([], [], s=60, marker=markers[level], color="black", linewidths=0, label=level)
+    handles, labels = means.get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=COLUMNS_OF_LEGEND)
+    figure.suptitle(_title(comparison, len(named)), fontsize=11)
+    with disk_errors(file.parent):
+        figure.savefig(file, dpi=110)
+
+
+def _title(comparison: PolicyParity, levels: int) -> str:
+    total = comparison.overall
+    ranking = f"r = {total.pearson:.3f}, MMRV = {total.mmrv:.3f}\n" if total.is_ranked else ""
+    marked = "\nwith STAND-INS for original asset files" if any(comparison.stand_ins.values()) else ""
+    counts = f"{levels} level{'s'[: levels != 1]}, {len(comparison.cells)} cells, {total.paired.n} episodes in each world"
+    return f"{ranking}{counts}{marked}"
+
+
+def _point(axes: Axes, rates: tuple[float, float], marker: str, colour: str, size: float, alpha: float) -> None:
+    ours, original = rates
+    axes.scatter([100 * original], [100 * ours], s=size, marker=marker, color=colour, alpha=alpha, linewidths=0)
+
+
+def _name_points(axes: Axes, levels: Sequence[str], rates: Sequence[tuple[float, float]]) -> None:
+    """Beside its point, alternately on the two sides of the diagonal, and apart from the one before on the same side."""
+    last = {"left": 200.0, "right": 200.0}
+    for number, (level, (ours, original)) in enumerate(sorted(zip(levels, rates, strict=True), key=lambda pair: -pair[1][0])):
+        side = "left" if number % 2 and original > ROOM else "right"
+        height = min(100 * ours, last[side] - 4.0)
+        last[side] = height
+        away = 3.5 if side == "left" else -3.5
+        axes.annotate(
+            level, (100 * original, 100 * ours), (100 * original + away, height), fontsize=9, va="center",
+            ha=side, arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.6},
+        )  # fmt: skip
+
+
+def _frame(axes: Axes, title: str) -> None:
+    axes.plot([0, 100], [0, 100], color="#bbbbbb", linewidth=1, zorder=0)
+    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal", title=title)
     axes.set_xlabel("success in the original simulator (%)")
     axes.set_ylabel("success in our world (%)")
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, loc="upper left")
-    marked = "\nwith STAND-INS for original asset files" if any(comparison.stand_ins.values()) else ""
-    total = comparison.overall
-    counts = f"{len(means)} levels, {len(comparison.cells)} cells, {total.paired.n} episodes in each world"
-    axes.set_title(f"r = {total.pearson:.3f}, MMRV = {total.mmrv:.3f}\n{counts}{marked}", fontsize=11)
-    with disk_errors(file.parent):
-        figure.savefig(file, dpi=120)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.backends.selection import ORIGINAL, OWN
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
-from eval.parity.ranking.comparison import run_folders
+from eval.parity.ranking.comparison import DEFAULTS, run_folders
 from eval.parity.ranking.paired import cell_of
+from eval.parity.ranking.validity import refuse_other_code, refuse_other_policy, refuse_other_resets
 from eval.plan.sampling import spread
 from eval.plan.suites import make_plan
+from eval.records.code import shipped_code_hash
 from eval.records.folder import RUN_FILE, load_run, plan_hash
-from policies.registry import describe, load_policy
+from policies.base import PolicyIdentity
+from policies.registry import PolicyOptionError, describe, load_policy
 
-POLICY = "oracle"
-LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1")
-"""From all to an eighth; at the last, drawers are nearly all that still succeeds (``results/benchmarks/original.md``)."""
+ORACLE = "oracle"
+LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1", "delay=3", "height=0.04", "side=0.06", "release=0.06")
+"""Of the oracle: from all to an eighth by noise (at the last, drawers are nearly all that still succeeds,
+``results/benchmarks/original.md``), and a level that fails in each of the other ways."""
+SAMPLED = ("noise", "height", "side", "release")
+"""Options of the oracle that its seed plays a part in."""
 EPISODES = 30
 SUITES = ("google_robot_visual_matching", "widowx_visual_matching")
 WORLDS = (OWN, ORIGINAL)
@@ -30,9 +36,12 @@ class Round:
 
     name: str
     """Of its folder."""
+    policy: str
     options: dict[str, str]
     """For the policy."""
     plan: tuple[EpisodeSpec, ...]
+    code: str | None
+    """Hash of the policy's code as it is now, if it is shipped with us."""
 
 
 def default_plan(max_steps: int | None = None) -> list[EpisodeSpec]:
@@ -40,30 +49,71 @@ def default_plan(max_steps: int | None = None) -> list[EpisodeSpec]:
     return [spec for suite in SUITES for spec in make_plan(suite, max_steps=max_steps)]
 
 
-def rounds_of(levels: Sequence[str], plan: Sequence[EpisodeSpec], episodes: int) -> list[Round]:
+def rounds_of(
+    levels: Sequence[str],
+    plan: Sequence[EpisodeSpec],
+    episodes: int,
+    policy: str = ORACLE,
+    common: Mapping[str, str] | None = None,
+) -> list[Round]:
     """The runs that give every level ``episodes`` in every cell of the plan, spread evenly.
 
-    Where a cell has fewer placements, a level with noise plays some of them again with its next seeds; a level without
-    samples nothing, and a repetition would tell nothing. Raises UserError for a level the policy does not take.
+    Where a cell has fewer placements, a level that samples something plays some of them again with its next seeds; one that
+    samples nothing would repeat itself, and has no more episodes than placements.
+
+    Args:
+        levels: comma lists of NAME=VALUE; none: the oracle's own, and of another policy one level with its defaults.
+        plan: episodes to choose from.
+        episodes: of every cell.
+        policy: as after ``--policy``.
+        common: options that the policy has in every level.
+
+    Raises:
+        UserError: there is no such policy, or it does not take the options of a level.
     """
     cells: dict[str, list[EpisodeSpec]] = {}
     for spec in plan:
         cells.setdefault(cell_of(spec), []).append(spec)
     rounds: list[Round] = []
     seen: set[tuple[tuple[str, str], ...]] = set()
-    for text in levels:
-        options = _options(text)
-        policy = describe(load_policy(POLICY, options), POLICY, {}).identity
+    for text in levels or (LEVELS if policy == ORACLE and not common else (DEFAULTS,)):
+        options = {} if text == DEFAULTS else _options(text)
+        if twice := sorted(options.keys() & (common or {}).keys()):
+            raise UserError(f'--level "{text}" and the options of every level both give {twice[0]}; give it once.')
+        identity, code = _identity(policy, {**(common or {}), **options})
         key = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
         if key in seen:
             raise UserError(f'--level "{text}" is there twice (seeds do not count); give each level once.')
         seen.add(key)
-        for number in range(-(-episodes // min(map(len, cells.values()))) if policy.settings.get("noise") else 1):
+        needed = -(-episodes // min(map(len, cells.values())))
+        first = identity.seed or 0
+        for number in range(needed if needed == 1 or _samples(policy, identity, {**(common or {}), **options}) else 1):
             part = [s for cell in cells.values() for s in spread(cell, max(0, min(len(cell), episodes - number * len(cell))))]
-            if number:
-                options = {**options, "seed": str((policy.seed or 0) + number)}
-            rounds.append(Round(",".join(f"{name}={value}" for name, value in options.items()), options, tuple(part)))
+            chosen = {**options, "seed": str(first + number)} if number else options
+            name = ",".join(f"{name}={value}" for name, value in chosen.items()) or DEFAULTS
+            rounds.append(Round(name, policy, {**(common or {}), **chosen}, tuple(part), code))
     return rounds
+
+
+def _identity(policy: str, options: Mapping[str, str]) -> tuple[PolicyIdentity, str | None]:
+    """What a policy says of itself with these options, and the hash of its code."""
+    made = load_policy(policy, options)
+    try:
+        return describe(made, policy, options).identity, shipped_code_hash(made)
+    finally:
+        made.close()
+
+
+def _samples(policy: str, identity: PolicyIdentity, options: Mapping[str, str]) -> bool:
+    """Whether another seed plays otherwise: an oracle has one in any case, others say one where they sample."""
+    if policy == ORACLE:
+        return any(identity.settings.get(name) for name in SAMPLED)
+    if identity.seed is None:
+        return False
+    try:
+        return _identity(policy, {**options, "seed": str(identity.seed + 1)})[0] != identity
+    except PolicyOptionError:
+        return False
 
 
 def _options(level: str) -> dict[str, str]:
@@ -84,7 +134,7 @@ def worlds_of(name: str | None) -> tuple[str, ...]:
 
 
 def is_played(folder: Path, step: Round) -> bool:
-    """Whether a folder holds the whole round. Raises UserError if it holds another plan."""
+    """Whether a folder holds the whole round. Raises UserError if it holds another plan, or was played by other code."""
     if not (folder / RUN_FILE).is_file():
         return False
     run = load_run(folder)
@@ -93,6 +143,9 @@ def is_played(folder: Path, step: Round) -> bool:
             f"{folder} holds a run of another plan ({len(run.plan)} episodes, this one has {len(step.plan)}); repeat the "
             "options it was made with, choose another --out, or give --out alone to compare what is there."
         )
+    refuse_other_policy(run, step.policy)
+    refuse_other_resets(run.plan, step.plan, run.path)
+    refuse_other_code(run, step.code)
     return all(run.record(spec.id) for spec in step.plan)
 
 

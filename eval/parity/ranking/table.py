@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
 from eval.backends.selection import ORIGINAL, OWN
 from eval.parity.ranking.comparison import PolicyParity
+from eval.parity.ranking.families import family_of
 from eval.parity.ranking.paired import Cell
 from eval.records.header import GitRecord
 
@@ -17,14 +19,20 @@ COLUMNS = ("cell", "n", "ours %", "original %", "difference", "95 % interval", "
 def heading(comparison: PolicyParity) -> str:
     """One line: verdict, ranking, and whether stand-ins were used."""
     verdict = "keeps its limits" if comparison.passed else "MISSES its limits"
-    text = f"Parity of policies {verdict}: r {comparison.overall.pearson:.3f}, MMRV {comparison.overall.mmrv:.3f}"
-    text += f" over {len(comparison.levels)} levels and {len(comparison.cells)} cells"
+    total, cells = comparison.overall, f"{len(comparison.cells)} cell{'s'[: len(comparison.cells) != 1]}"
+    text = f"Parity of policies {verdict}: "
+    if total.is_ranked:
+        text += f"r {total.pearson:.3f}, MMRV {total.mmrv:.3f} over {len(comparison.levels)} levels and {cells}"
+    else:
+        low, high = total.paired.interval
+        text += f"difference {100 * total.paired.difference:+.1f} points ({100 * low:+.1f} .. {100 * high:+.1f}) over {cells}"
+        text += "; one level, so r and MMRV are not defined and not checked"
     worlds = [world for world in (OWN, ORIGINAL) if comparison.stand_ins[world]]
     if worlds:
         text += f"; STAND-INS in {' and '.join(worlds)}"
     if comparison.overall.paired.missing:
         text += f"; PARTIAL, {comparison.overall.paired.missing} episodes not played"
-    return text
+    return text + comparison.validity.remark
 
 
 def rows(comparison: PolicyParity) -> list[list[str]]:
@@ -41,20 +49,48 @@ def _row(cell: Cell, comparison: PolicyParity) -> list[str]:
     if not cell.levels:
         return [name, "0", *[""] * 7, str(cell.paired.errored), verdict]
     interval = f"{100 * rates['low']:+.1f} .. {100 * rates['high']:+.1f}"
+    ranking = (f"{cell.pearson:.3f}", f"{cell.mmrv:.3f}") if cell.is_ranked else ("", "")
     return [
         name, str(cell.paired.n), f"{100 * rates['ours']:.1f}", f"{100 * rates['original']:.1f}",
-        f"{100 * rates['difference']:+.1f}", interval, f"{rates['p']:.3f}", f"{cell.pearson:.3f}", f"{cell.mmrv:.3f}",
+        f"{100 * rates['difference']:+.1f}", interval, f"{rates['p']:.3f}", *ranking,
         str(cell.paired.errored), verdict,
     ]  # fmt: skip
 
 
 def level_rows(comparison: PolicyParity) -> list[list[str]]:
-    """Level, and the mean of the cells' success rates in our world and in the original, in percent."""
-    means = comparison.overall.levels
-    return [[level, *(f"{100 * rate:.1f}" for rate in means[level])] for level in comparison.levels if level in means]
+    """Level, the mean of the cells' success rates in our world and in the original, in percent, and their difference.
+
+    The last two columns: episodes that succeeded in our world alone, and in the original alone.
+    """
+    flips = Counter((e.level, e.ours == "success") for e in comparison.flipped)
+    lines = []
+    for level in comparison.levels:
+        if level in comparison.overall.levels:
+            ours, original = comparison.overall.levels[level]
+            numbers = f"{100 * ours:.1f}", f"{100 * original:.1f}", f"{100 * (ours - original):+.1f}"
+            lines.append([level, *numbers, str(flips[level, True]), str(flips[level, False])])
+    return lines
 
 
-LEVEL_COLUMNS = ("level", "ours %", "original %")
+LEVEL_COLUMNS = ("level", "ours %", "original %", "difference", "ours alone", "original alone")
+
+
+def family_columns(comparison: PolicyParity) -> tuple[str, ...]:
+    """``level``, and a column a family of tasks."""
+    return ("level", *dict.fromkeys(family_of(cell.name)[0] for cell in comparison.cells))
+
+
+def family_rows(comparison: PolicyParity) -> list[list[str]]:
+    """Level, and by family of tasks the mean of its cells' success rates in our world and in the original, in percent."""
+    families: dict[str, list[Cell]] = {}
+    for cell in comparison.cells:
+        families.setdefault(family_of(cell.name)[0], []).append(cell)
+    lines = []
+    for level in comparison.levels:
+        rates = [[cell.levels[level] for cell in cells if level in cell.levels] for cells in families.values()]
+        sides = [[100 * sum(side) / len(side) for side in zip(*pairs, strict=True)] for pairs in rates]
+        lines.append([level, *(" / ".join(f"{rate:.0f}" for rate in pair) for pair in sides)])
+    return lines
 
 
 def markdown(comparison: PolicyParity) -> str:
@@ -77,9 +113,13 @@ def markdown(comparison: PolicyParity) -> str:
         "",
         "## Levels",
         "",
-        "Mean of the cells' success rates.",
+        "Mean of the cells' success rates; episodes that succeeded in one world alone.",
         "",
         *_table(LEVEL_COLUMNS, level_rows(comparison)),
+        "",
+        "By family of tasks, ours / original, %:",
+        "",
+        *_table(family_columns(comparison), family_rows(comparison)),
         "",
         f"![ours against the original](parity_policies.png)\n\n## Episodes that end differently: {len(flipped)}",
         "",
@@ -88,6 +128,7 @@ def markdown(comparison: PolicyParity) -> str:
         "## How it was obtained",
         "",
         *_origin(comparison),
+        f"- {comparison.validity.sentence}",
     ]
     return "\n".join(parts) + "\n"
 

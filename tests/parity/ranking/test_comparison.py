@@ -124,8 +124,8 @@ def test_rounds_with_other_seeds_are_one_level(write: Any, tmp_path: Path) -> No
     ("ours", "original", "missed"),
     [
         ("s" * 90 + "f" * 10, "s" * 90 + "f" * 10, []),
-        ("s" * 90 + "f" * 10, "s" * 86 + "f" * 14, ["difference"]),  # 4 points of all; a cell may be 10 off
-        ("s" * 90 + "f" * 10, "s" * 79 + "f" * 21, ["difference", "difference"]),
+        ("s" * 90 + "f" * 10, "s" * 86 + "f" * 14, ["difference"]),  # 4 points of all; a cell may be 7 off
+        ("s" * 90 + "f" * 10, "s" * 82 + "f" * 18, ["difference", "95 % interval from 0", "difference"]),
     ],
 )
 def test_a_missed_limit_fails_the_comparison(write: Any, tmp_path: Path, ours: str, original: str, missed: list[str]) -> None:
@@ -206,17 +206,20 @@ def test_the_plot_has_every_family_in_its_colour(write: Any, tmp_path: Path) -> 
 
 
 def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
-    rounds = rounds_of(LEVELS, default_plan(), 30)
+    rounds = rounds_of((), default_plan(), 30)
     assert [r.name for r in rounds[:3]] == ["noise=0", "noise=0.3", "noise=0.3,seed=1"]
     counts: dict[tuple[str, str], int] = {}
     for played in rounds:
         for spec in played.plan:
-            key = played.options["noise"], cell_of(spec)
+            key = played.name.removesuffix(",seed=1"), cell_of(spec)
             counts[key] = counts.get(key, 0) + 1
+    assert {level for level, _ in counts} == set(LEVELS)
+    assert {level.partition("=")[0] for level in LEVELS} == {"noise", "delay", "height", "side", "release"}
     assert len({cell for _, cell in counts}) == 15
     assert {n for (_, cell), n in counts.items() if cell.startswith("google")} == {30}
-    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level != "0"} == {30}
-    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level == "0"} == {24}
+    alike = {"noise=0", "delay=3"}  # nothing is sampled: another seed would play the same
+    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level not in alike} == {30}
+    assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level in alike} == {24}
 
 
 def test_a_levels_own_seed_is_where_its_rounds_begin(make_spec: Any) -> None:
@@ -232,7 +235,7 @@ def verb(cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, s
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--level", "nois=1"], "It takes: noise, delay, seed"),
+        (["--level", "nois=1"], "It takes: noise, delay, seed, height, side, release"),
         (["--level", "noise=much"], "noise is much"),
         (["--level", "noise"], "is not a comma list of NAME=VALUE"),
         (["--level", "noise=1", "--level", "noise=1,seed=2"], "there twice"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,83 @@ def test_a_delayed_oracle_rests_first_and_then_does_everything_late(robot: Robot
     assert [action.terminate for action in actions] == [False] * 5 + [True, False]
 
 
+class Reaching:
+    """A script that goes straight for the origin, whichever way its hand has to move, and keeps the hand closed."""
+
+    def act(self, observation: Observation) -> Action:
+        assert observation.privileged is not None
+        close = GOOGLE.close_command if observation.robot == "google_robot" else WIDOWX.close_command
+        return Action(np.array([*-observation.privileged.tcp[:3], 0.0, 0.0, 0.0, close]))
+
+
+TURNED = np.array([0.0, 0.0, 0.0, 0.5**0.5, 0.0, 0.0, 0.5**0.5])
+"""A base that is turned a quarter to the left: its y axis points along the world's -x."""
+
+
+def where_it_ends(policy: Any, episode: str) -> NDArray[np.float64]:
+    """(3,) where the hand is once a script that corrects itself all the time is content."""
+    begin(policy, episode)
+    tcp = np.array([0.3, 0.2, 0.1, 1.0, 0.0, 0.0, 0.0])
+    for step in range(5):
+        seen = replace(sight(episode, step), privileged=Privileged("reaching", {}, {}, {}, tcp, TURNED))
+        tcp[:3] += policy.act([seen])[0].command[:3]
+    return tcp[:3]
+
+
+@pytest.fixture
+def reaching(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCRIPTS, "reaching", Reaching)  # type: ignore[arg-type]
+
+
+def test_no_correction_on_the_way_brings_a_misjudged_hand_to_its_goal(reaching: None) -> None:
+    ends = np.stack([where_it_ends(OraclePolicy(height="0.02", side=0.05), f"e{n}") for n in range(400)])
+    assert ends.std(axis=0) == pytest.approx([0.05, 0.0, 0.02], rel=0.1, abs=1e-9)
+    assert abs(ends.mean(axis=0)).max() < 0.2 * 0.05
+    assert where_it_ends(OraclePolicy(), "e") == pytest.approx(np.zeros(3))
+    assert where_it_ends(OraclePolicy(height=0.02), "e")[:2] == pytest.approx(np.zeros(2))
+
+
+def test_a_misjudgement_grows_with_its_option_and_belongs_to_seed_and_episode(reaching: None) -> None:
+    one, two = (where_it_ends(OraclePolicy(height=h, side=2 * h), "e") for h in (0.02, 0.04))
+    assert np.allclose(2 * one, two)
+    assert np.allclose(where_it_ends(OraclePolicy(height=0.02, side=0.04, noise=0, delay=0, seed=0), "e"), one)
+    assert not np.allclose(where_it_ends(OraclePolicy(height=0.02, side=0.04, seed=1), "e"), one)
+    assert one[[0, 2]].tolist() == pytest.approx([-0.027334, 0.040958], abs=1e-5)  # the same in years to come
+
+
+def closed_steps(policy: Any, episode: str, robot: RobotName = "widowx", steps: int = 60) -> int:
+    """How long a hand that shall stay closed does; once it is open, it stays open."""
+    begin(policy, episode)
+    hand = GOOGLE if robot == "google_robot" else WIDOWX
+    seen = [
+        replace(sight(episode, step, robot), privileged=Privileged("reaching", {}, {}, {}, np.zeros(7), TURNED))
+        for step in range(steps)
+    ]
+    commands = [policy.act([each])[0].command[6] for each in seen]
+    closed = commands.index(hand.open_command) if hand.open_command in commands else steps
+    assert commands == [hand.close_command] * closed + [hand.open_command] * (steps - closed)
+    return closed
+
+
+@pytest.mark.parametrize("robot", ["google_robot", "widowx"])
+def test_a_hand_lets_go_for_good_with_this_chance_in_every_step_that_closes_it(reaching: None, robot: RobotName) -> None:
+    kept = [closed_steps(OraclePolicy(release="0.1"), f"e{n}", robot, 20) for n in range(300)]
+    assert np.mean(np.array(kept) >= 5) == pytest.approx(0.9**5, abs=0.08)
+    assert np.mean(np.array(kept) == 0) == pytest.approx(0.1, abs=0.05)
+    assert closed_steps(OraclePolicy(release=1), "e", robot) == 0
+    assert closed_steps(OraclePolicy(release=0.05), "e3", robot) >= closed_steps(OraclePolicy(release=0.1), "e3", robot)
+
+
+def test_a_hand_that_was_never_closed_lets_nothing_go() -> None:
+    class Open:
+        def act(self, observation: Observation) -> Action:
+            return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, WIDOWX.hold_command]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SCRIPTS, "counting", Open)  # type: ignore[arg-type]
+        assert (play(OraclePolicy(release=1), "e")[:, 6] == WIDOWX.hold_command).all()
+
+
 def test_the_policy_view_shows_what_the_robot_got() -> None:
     policy = OraclePolicy(noise=0.3, delay=1)
     begin(policy, "e")
@@ -132,6 +210,10 @@ def test_record_and_table_say_what_it_was_given(tmp_path: Path, make_spec: Calla
     heading = title(data.header)
     assert heading.startswith("oracle (noise 0.3, delay 2, seed 1) in ")
     assert OraclePolicy(noise=0.5).describe().remarks == ("noise 0.5",)
+    faulty = OraclePolicy(height=0.03, side="0.05", release=0.02).describe()
+    assert faulty.remarks == ("height 0.03", "side 0.05", "release 0.02")
+    assert faulty.settings == {"noise": 0, "delay": 0, "height": 0.03, "side": 0.05, "release": 0.02}
+    assert OraclePolicy().describe().settings == {"noise": 0, "delay": 0}  # as in runs that are older than these options
 
 
 @pytest.mark.parametrize(
@@ -144,6 +226,12 @@ def test_record_and_table_say_what_it_was_given(tmp_path: Path, make_spec: Calla
         ({"delay": "1.5"}, "delay is 1.5"),
         ({"delay": 1.5}, "delay is 1.5"),
         ({"delay": -1}, "delay is -1"),
+        ({"height": "low"}, "height is low"),
+        ({"height": "3"}, "height is 3; the oracle takes metres, 0 to 0.5"),
+        ({"side": "-0.1"}, "side is -0.1"),
+        ({"side": "nan"}, "side is nan"),
+        ({"release": "1.5"}, "release is 1.5; the oracle takes a chance per control step"),
+        ({"release": "often"}, "release is often"),
         ({"seed": "one"}, "seed is one"),
         ({"seed": None}, "seed is None"),
     ],
@@ -155,5 +243,5 @@ def test_an_impossible_option_is_one_line(options: dict[str, Any], says: str) ->
 
 
 def test_an_unknown_option_names_the_known_ones() -> None:
-    with pytest.raises(PolicyOptionError, match="noise, delay, seed"):
+    with pytest.raises(PolicyOptionError, match="noise, delay, seed, height, side, release"):
         load_policy("oracle", {"nois": "1"})
