@@ -12,13 +12,14 @@ import typer
 from pydantic import Field
 
 from eval.cli import ranking
-from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json, Only, RenderDevice, expand_options
+from eval.cli.layout import show_rows, show_text
+from eval.cli.options import AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options
 from eval.cli.verbs import Verbs
 from eval.errors import UserError
 from task_configs.schema.parsing import StrictModel
 
 if TYPE_CHECKING:
+    from eval.parity.recordings.actions import ActionReport, KindSummary
     from eval.parity.report import ParityReport
 
 HTML = "Also write a page: checks, notes and, for images, ours beside the originals."
@@ -58,6 +59,7 @@ ModelRecordings = Annotated[Path, _folder("recordings of the model (model_*.json
 TraceRecordings = Annotated[Path, _folder("recorded trace runs (with runs/)")]
 WorldReport = Annotated[ReportOptions, _like("coke_*,carrot_*")]
 ImagesReport = Annotated[ReportOptions, _like("*coke*,*carrot*")]
+ActionsReport = Annotated[ReportOptions, Only(("only",), {"only": "Comma list of key patterns, such as '*coke*,*_rt'."})]
 OriginalReport = Annotated[ReportOptions, _like("coke_*,vm_*")]
 ModelReport = Annotated[ReportOptions, _like("A/*,rotary/*")]
 TraceReport = Annotated[ReportOptions, _like("stub_*,real_*", "run")]
@@ -85,6 +87,66 @@ def parity_images_verb(
     from eval.parity.recordings.images import compare_images
 
     _show("images", lambda: compare_images(folder, report.patterns, assets, render_device), as_json, report)
+
+
+@parity.command("actions")
+@expand_options
+def parity_actions_verb(
+    folder: RecordedImages,
+    report: ActionsReport,
+    model: ModelOptions,
+    policy: Annotated[str, typer.Option(help="As for run: a name, module:Class or file.py:Class.", rich_help_panel="Policy")],
+    assets: AssetsOption = None,
+    render_device: RenderDevice = None,
+    as_json: Json = False,
+) -> None:
+    """What a policy does with the original's images and with ours of the same states; exit 1 if it fails on one.
+
+    Ray-traced keys are drawn as in `parity images`: on a CPU only where a pattern of --only ends in _rt.
+
+    Examples:
+
+      simpler-eval parity actions IMAGES --policy scripted_vision --only '*coke*,vm_bridge_*'
+
+      simpler-eval parity actions IMAGES --policy openvla_phi3 --checkpoint CHECKPOINT --json
+    """
+    from eval.parity.recordings.actions import compare_actions
+
+    found = compare_actions(folder, policy, model.args(), report.patterns, assets, render_device)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        _show_actions(found)
+    raise typer.Exit(1 if found.faults else 0)
+
+
+LARGEST = 5
+"""Pairs that are shown one by one."""
+
+
+def _show_actions(report: ActionReport) -> None:
+    """The summary of every kind, the pairs that are furthest apart, and what failed or was left out."""
+    remarks = f" ({'; '.join(report.policy.remarks)})" if report.policy.remarks else ""
+    columns = ("images", "states", "actions that differ", "translation [m] mean", "max", "rotation [rad] mean", "max",
+               "gripper flips", "tokens that differ", "commanded [m]", "image, of 255", "pixels")  # fmt: skip
+    heading = f"{report.policy.name}{remarks}: its actions on our images and on the original's"
+    show_rows(heading, columns, [_summary_row(kind) for kind in report.kinds])
+    furthest = sorted((pair for pair in report.pairs if pair.differs), key=lambda pair: -pair.translation)[:LARGEST]
+    if furthest:
+        rows = [
+            (f"{pair.key} {pair.frame}", f"{pair.translation:.2g}", f"{pair.rotation:.2g}", "yes" if pair.gripper_flips else "",
+             f"{pair.image:.2g}") for pair in furthest
+        ]  # fmt: skip
+        show_rows("Furthest apart", ("state", "translation [m]", "rotation [rad]", "gripper flips", "image, of 255"), rows)
+    for line in (*(f"FAILED {fault}" for fault in report.faults), *report.notes):
+        show_text(line, "  ")
+
+
+def _summary_row(kind: KindSummary) -> list[object]:
+    tokens = f"{kind.tokens_differ} of {kind.tokens_compared}" if kind.tokens_compared else ""
+    moved = [f"{value:.2g}" for value in (kind.translation_mean, kind.translation_max, kind.rotation_mean, kind.rotation_max)]
+    seen = f"{kind.image_mean:.2g}", f"{kind.pixels_mean:.1%}"
+    return [kind.kind, kind.pairs, kind.actions_differ, *moved, kind.gripper_flips, tokens, f"{kind.commanded:.2g}", *seen]
 
 
 @parity.command("original")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation, Privileged
-from policies.oracle.motion import BRISK, GOOGLE, Hand, angle_to, distance, steer
+from policies.motion import BRISK, GOOGLE, Hand, angle_to, distance, steer
 from policies.oracle.state import drawer_of, privileged_of
 
 Point = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from policies.base import Action, Observation, PolicyDescription, RobotName
-from policies.oracle.motion import hand_of, rotation
+from policies.motion import hand_of, rotation
 from policies.oracle.state import privileged_of
 
 MEMORY = 0.8

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from policies.base import Privileged
-from policies.oracle.motion import Array, Hand, grasp_rotation, rotation
+from policies.motion import Array, Hand, grasp_rotation, rotation
 
 ALIKE = 0.8
 """Ratio of two sides of an object from which on it counts as round or square."""

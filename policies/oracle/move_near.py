@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Privileged
-from policies.oracle.motion import rotation
+from policies.motion import rotation
 from policies.oracle.put_on import Grasp, PutOn
 
 APART = 0.14

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation
+from policies.motion import Standstill, angle_to, distance, hand_of, raised, rotation, steer
 from policies.oracle.grasping import clearance, grasp_of
-from policies.oracle.motion import Standstill, angle_to, distance, hand_of, raised, rotation, steer
 from policies.oracle.state import privileged_of
 
 LIFT = 0.16

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation, Privileged
+from policies.motion import BRISK, GOOGLE, Array, angle_to, distance, raised, rotation, steer
 from policies.oracle.drawer import HOOK, PANEL, STUCK, Drawer
 from policies.oracle.grasping import grasp_of
-from policies.oracle.motion import BRISK, GOOGLE, Array, angle_to, distance, raised, rotation, steer
 from policies.oracle.state import drawer_of, privileged_of
 
 CLEAR = -0.01

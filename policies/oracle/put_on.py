@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.base import Action, Observation, Privileged
-from policies.oracle.motion import Hand, angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
+from policies.motion import Hand, angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
 from policies.oracle.state import privileged_of
 
 HOVER = 0.09

@@ -63,28 +63,16 @@ def compare_images(
     Ray-traced keys (their names end in ``_rt``) are traced with the original's samples and without a denoiser, as they
     were recorded. On a CPU that takes minutes a frame, so there only a pattern that ends in ``_rt`` selects them.
     """
-    if not (folder / "frames").is_dir():
-        raise UserError(f"{folder} holds no frames/. Give a folder of recorded images.")
-    keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
-    files = Assets.from_option(assets)
-    notes = []
-    device = None if render_device is None else find_render_device(render_device).handle
-    on_cpu = ray_tracing.choose("auto", device) == ray_tracing.RASTER
-    limits = SAME_RENDERER if on_cpu else OTHER_RENDERER
-    slow = [key for key in keys if key.endswith(TRACED)]
-    if slow and not any(pattern.endswith(TRACED) for pattern in only) and on_cpu:
-        notes.append(f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU; --only '*{TRACED}' renders them.")
-        keys = [key for key in keys if key not in slow]
-    world = World(files, rendering=UNDENOISED, device=device)
+    redrawn = Redrawn(folder, only, assets, render_device)
+    limits = SAME_RENDERER if redrawn.on_cpu else OTHER_RENDERER
     checks: list[Check] = []
     pairs: list[ImagePair] = []
-    for key in keys:
+    for key in redrawn.keys:
         worst = _Worst()
         try:
-            for file in sorted((folder / "frames" / key).glob("f*.json")):
+            for file in redrawn.files(key):
                 state = json.loads(file.read_text())
-                spec = recorded_spec(state)
-                _compare(world, spec, state, file, folder, worst)
+                _compare(redrawn.world, recorded_spec(state), state, file, folder, worst)
             pairs += worst.pairs
         except NotSupported:
             checks.append(Check(key, "supported", 1.0, 0.0, "unsupported", 1))
@@ -101,18 +89,49 @@ def compare_images(
             Check(key, "foreground before the overlay", worst.foreground, limits[1], "of 255", worst.frames),
             Check(key, "policy picture", worst.policy, limits[2], "of 255", worst.frames),
         ]
-    return ParityReport(tuple(checks), tuple(notes), tuple(pairs))
+    return ParityReport(tuple(checks), redrawn.notes, tuple(pairs))
 
 
-def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Path, folder: Path, worst: _Worst) -> None:
+class Redrawn:
+    """The selected keys of a folder, and the world that draws their states. Arguments: as of :func:`compare_images`."""
+
+    def __init__(self, folder: Path, only: Sequence[str], assets: str | None, render_device: str | None) -> None:
+        """Raises UserError for a folder without frames, a pattern that nothing matches, missing assets."""
+        if not (folder / "frames").is_dir():
+            raise UserError(f"{folder} holds no frames/. Give a folder of recorded images.")
+        self._folder = folder
+        self.keys = select((path.name for path in (folder / "frames").iterdir() if path.is_dir()), only)
+        files = Assets.from_option(assets)
+        self.notes: tuple[str, ...] = ()
+        """What is left out, and why."""
+        device = None if render_device is None else find_render_device(render_device).handle
+        self.on_cpu = ray_tracing.choose("auto", device) == ray_tracing.RASTER
+        slow = [key for key in self.keys if key.endswith(TRACED)]
+        if slow and not any(pattern.endswith(TRACED) for pattern in only) and self.on_cpu:
+            left_out = f"{len(slow)} ray-traced keys are left out, minutes a frame on a CPU"
+            self.notes = (f"{left_out}; --only '*{TRACED}' renders them.",)
+            self.keys = [key for key in self.keys if key not in slow]
+        self.world = World(files, rendering=UNDENOISED, device=device)
+
+    def files(self, key: str) -> list[Path]:
+        """The states of a key, in their order."""
+        return sorted((self._folder / "frames" / key).glob("f*.json"))
+
+
+def show(world: World, spec: EpisodeSpec, state: Mapping[str, Any]) -> EpisodeScene:
+    """Put a recorded state into the world; what its camera takes next is the image of it."""
     actors = {actor["name"]: actor["pose"] for actor in state["actors"]}
     at_rest = [
         Settled(_pose(actors[o.model]), np.zeros(6, dtype=np.float32), False, float(actors[o.model]["p"][2]))
         for o in spec.objects
     ]
     world.begin(spec, at_rest)
-    scene = world.scene
-    _put(scene, state, actors)
+    _put(world.scene, state, actors)
+    return world.scene
+
+
+def _compare(world: World, spec: EpisodeSpec, state: Mapping[str, Any], file: Path, folder: Path, worst: _Worst) -> None:
+    scene = show(world, spec, state)
     if scene.camera is None:
         raise RuntimeError("the world renders nothing")
     raw, ids = scene.camera.raw()

@@ -16,8 +16,8 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.titles import title
 from policies.base import Action, EpisodeInfo, Observation, Privileged, Proprio, RobotName
+from policies.motion import GOOGLE, WIDOWX
 from policies.oracle import SCRIPTS, OraclePolicy
-from policies.oracle.motion import GOOGLE, WIDOWX
 from policies.registry import PolicyOptionError, load_policy
 
 FEELS = Proprio(np.zeros(3, np.float32), np.zeros(4, np.float32), 1.0, np.zeros(7, np.float32))

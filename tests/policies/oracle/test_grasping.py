@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from policies.base import DrawerState, Observation, Privileged, Proprio
+from policies.motion import GOOGLE, STANDING_STEPS, WIDOWX, Standstill
 from policies.oracle.grasping import clearance, grasp_of
-from policies.oracle.motion import GOOGLE, STANDING_STEPS, WIDOWX, Standstill
 from policies.oracle.place import ALMOST_CLOSED, OPENED, Place
 from policies.oracle.state import drawer_of
 

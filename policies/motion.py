@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-
-from policies.base import Privileged
 
 Array = NDArray[np.float64]
 
@@ -20,6 +19,18 @@ STANDING = 0.002
 """m in one step, plus as many tenths of a radian: a tool that moves less stands still."""
 STANDING_STEPS = 3
 """Steps in a row after which a tool that stands still will not get nearer: a joint has reached its stop."""
+
+
+class Placed(Protocol):
+    """Where a robot is, as the simulator says (``policies.base.Privileged``) or it feels; poses (7,) x y z qw qx qy qz."""
+
+    @property
+    def tcp(self) -> Array:
+        """Pose of the tool."""
+
+    @property
+    def base(self) -> Array:
+        """Pose of the robot's base, in the same frame."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Standstill:
         self._last: Array | None = None
         self._steps = 0
 
-    def seen(self, state: Privileged) -> bool:
+    def seen(self, state: Placed) -> bool:
         """Whether the tool has stood still in the last steps; call it once a step."""
         last, self._last = self._last, np.array(state.tcp)
         if last is None:
@@ -100,10 +111,10 @@ def rotation(pose: Array) -> Rotation:
     return Rotation.from_quat(np.roll(pose[3:], -1))
 
 
-def grasp_rotation(hand: Hand, state: Privileged, position: Array, across: Array | None, level: bool = False) -> Rotation:
-    """Tool rotation (world) for grasping at ``position`` (3,) from above, the fingers closing along ``across``.
+def grasp_rotation(hand: Hand, state: Placed, position: Array, across: Array | None, level: bool = False) -> Rotation:
+    """Tool rotation for grasping at ``position`` (3,) from above, the fingers closing along ``across``.
 
-    across: (3,) world direction, its sign does not matter; None closes sideways to the arm. The hand leans away from the
+    across: (3,) direction, its sign does not matter; None closes sideways to the arm. The hand leans away from the
     robot, the more the farther it reaches: straight down would bend a Google wrist beyond its limit. ``level``: it does
     not lean along ``across``, so that both fingers come down equally far.
     """
@@ -126,23 +137,23 @@ def grasp_rotation(hand: Hand, state: Privileged, position: Array, across: Array
     return Rotation.from_matrix(matrix)
 
 
-def distance(state: Privileged, position: Array) -> float:
-    """m from the tool to a world position."""
+def distance(state: Placed, position: Array) -> float:
+    """m from the tool to a position, in the frame that both poses are given in, as everywhere here."""
     return float(np.linalg.norm(state.tcp[:3] - position))
 
 
-def angle_to(state: Privileged, target: Rotation) -> float:
+def angle_to(state: Placed, target: Rotation) -> float:
     """rad from the tool's rotation to ``target``."""
     return float((target * rotation(state.tcp).inv()).magnitude())
 
 
 def raised(position: Array, height: float) -> Array:
-    """(3,) the point ``height`` metres above a world position."""
+    """(3,) the point ``height`` metres above a position."""
     return np.asarray(position + np.array([0.0, 0.0, height]))
 
 
-def steer(hand: Hand, state: Privileged, position: Array, target: Rotation, gripper: float) -> Array:
-    """(7,) action that brings the tool towards a world pose, limited to the hand's pace."""
+def steer(hand: Hand, state: Placed, position: Array, target: Rotation, gripper: float) -> Array:
+    """(7,) action that brings the tool towards a pose, limited to the hand's pace."""
     base = rotation(state.base)
     shift = base.inv().apply(position - state.tcp[:3])
     turn = base.inv().apply((target * rotation(state.tcp).inv()).as_rotvec())
