@@ -49,6 +49,8 @@ def find_backend(
     """
     traced = any(spec.shader == "rt" for spec in plan)
     if name == ORIGINAL:
+        if rt == ray_tracing.FAST:
+            raise UserError(f"--rt fast is a way of our own world; with --world {ORIGINAL} use trace or raster.")
         rendering = ray_tracing.choose(rt, render_device) if traced else None
         return open_original(ORIGINAL, python, assets, rendering, plan, render_device)
     if python is not None:

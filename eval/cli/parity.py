@@ -80,13 +80,14 @@ def parity_images_verb(
     folder: RecordedImages,
     report: ImagesReport,
     assets: AssetsOption = None,
+    rt: Annotated[str, typer.Option(help="How ray-traced keys are rendered: trace, as recorded (default), or fast.")] = "trace",
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
     """Render recorded states again and compare images; exit 1 if a check misses its limit."""
     from eval.parity.recordings.images import compare_images
 
-    _show("images", lambda: compare_images(folder, report.patterns, assets, render_device), as_json, report)
+    _show("images", lambda: compare_images(folder, report.patterns, assets, render_device, rt), as_json, report)
 
 
 @parity.command("actions")

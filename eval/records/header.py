@@ -22,13 +22,15 @@ class RecordModel(BaseModel):
 class RenderingRecord(RecordModel):
     """How those images were rendered for which the original traces rays."""
 
-    rt: Literal["raster", "trace"]
+    rt: Literal["raster", "trace", "fast"]
     samples: int | None = None
     """Rays a pixel."""
     path_depth: int | None = None
     denoiser: str | None = None
     light: Literal["sapien-2.2.2", "installed"] | None = None
     """Whose shaders compute the light: the original's simulator's, or the installed one's. None: not recorded."""
+    early_end: bool = False
+    """Whether dim paths ended early, without bias."""
 
 
 class WorldIdentity(RecordModel):

@@ -112,7 +112,7 @@ def _of_run(run: RunData) -> Iterator[tuple[str, _Aspect]]:
     for name, version in world.versions.items():
         yield f"{name} of {world.name}", _Aspect(version, f"{name} {_short(version)}", needed=False)
     if world.rendering is not None:
-        text = {"raster": "raster", "trace": "rays traced"}[world.rendering.rt]
+        text = {"raster": "raster", "trace": "rays traced", "fast": "rays traced fast"}[world.rendering.rt]
         yield "rendering", _Aspect(world.rendering, text, needed=False)
     assets = header.world.assets if header.world else None
     kind = "assets unrecorded" if assets is None or assets.stand_ins is None else "stand-ins" if assets.stand_ins else ""

@@ -50,10 +50,11 @@ class RunOptions(Options):
         description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of "
         "them and a comma, also shows what the policy saw and meant.",
     )
-    rt: Literal["auto", "trace", "raster"] = Field(
+    rt: Literal["auto", "trace", "fast", "raster"] = Field(
         default="auto",
-        description="How drawer episodes are rendered, for which the original traces rays: trace, raster (the table says so), "
-        "or auto (default): trace where a GPU renders. On a CPU a traced image takes minutes.",
+        description="How drawer episodes are rendered, for which the original traces rays: trace, fast (fewer rays and a "
+        "denoiser, on a GPU), raster (the table says either), or auto (default): trace where a GPU renders. On a CPU a traced "
+        "image takes minutes.",
     )
     world: str = Field(
         default="simpler-eval",

@@ -48,7 +48,10 @@ def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -
         return []
     if rendering.rt == "raster":
         return ["RASTER images where the original traces rays"]
-    text = f"rays traced with {rendering.samples} samples, denoiser {rendering.denoiser}"
+    how = "FAST " if rendering.rt == "fast" else ""
+    text = f"rays traced {how}with {rendering.samples} samples, denoiser {rendering.denoiser}"
+    if rendering.early_end:
+        text += ", dim paths ended early"
     if rendering.light == "installed":
         text += ", in the light of the installed SAPIEN, which is not the original's"
     return [text]

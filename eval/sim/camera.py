@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
@@ -59,9 +61,13 @@ class PolicyCamera:
         component: sapien.render.RenderCameraComponent,
         foreground: list[sapien.Entity],
         photo: NDArray[np.uint8] | None,
+        turn: AbstractContextManager[object] | None = None,
     ) -> None:
-        """foreground: what stays visible over the photo; photo: (H, W, 3) RGB, None where the render is all."""
+        """foreground: what stays visible over the photo; photo: (H, W, 3) RGB, None where the render is all; turn: what is held
+        while the device draws (:mod:`eval.sim.drawing_turn`).
+        """
         self.scene, self.component, self._photo = scene, component, photo
+        self.turn = turn or contextlib.nullcontext()
         ids = [int(entity.per_scene_id) for entity in foreground]
         self._behind = np.ones(max(256, max(ids, default=0) + 1), dtype=np.uint8)
         self._behind[ids] = 0  # 1 where the photo shows
@@ -71,20 +77,25 @@ class PolicyCamera:
     def take(self, out: NDArray[np.uint8]) -> None:
         """Render the present state into ``out`` (H, W, 3)."""
         fork_guard.before_rendering()
-        self.scene.update_render()
-        self.component.take_picture()
+        ids = None
+        with self.turn:
+            self.scene.update_render()
+            self.component.take_picture()
+            color = self.component.get_picture("Color")
+            if self._photo is not None:
+                ids = self.component.get_picture("Segmentation")
         # All four channels: contiguous memory is several times faster than every fourth number left out.
         # Truncated, not rounded (docs/simpler.md Q52).
-        np.multiply(self.component.get_picture("Color"), 255.0, out=self._quantised, casting="unsafe")
+        np.multiply(color, 255.0, out=self._quantised, casting="unsafe")
         cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
-        if self._photo is not None:
-            actor = self.component.get_picture("Segmentation")[..., 1]
-            np.take(self._behind, actor, out=self._mask, mode="clip")
+        if self._photo is not None and ids is not None:
+            np.take(self._behind, ids[..., 1], out=self._mask, mode="clip")
             cv2.copyTo(self._photo, self._mask, out)
 
     def raw(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Render before the overlay (H, W, 3) and entity ids per pixel (H, W), for comparisons."""
-        self.scene.update_render()
-        self.component.take_picture()
-        color = np.clip(self.component.get_picture("Color")[..., :3] * 255.0, 0, 255).astype(np.uint8)
-        return color, self.component.get_picture("Segmentation")[..., 1].astype(np.int64)
+        with self.turn:
+            self.scene.update_render()
+            self.component.take_picture()
+            color, ids = self.component.get_picture("Color"), self.component.get_picture("Segmentation")
+        return np.clip(color[..., :3] * 255.0, 0, 255).astype(np.uint8), ids[..., 1].astype(np.int64)

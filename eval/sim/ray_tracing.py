@@ -1,8 +1,8 @@
 """Ray traced or raster: how the episodes are rendered for which the original traces rays (docs/simpler.md 8.3).
 
-What is chosen once for a run is a short text: ``raster``, or ``trace:`` and a denoiser (``trace:optix``, ``trace:oidn``,
-``trace:none``). It is decided in a child process, by rendering and looking: a denoiser that the driver does not support may
-return zeros without an error, or end the process.
+What is chosen once for a run is a short text: ``raster``, or a way of tracing and a denoiser (``trace:optix``, ``trace:oidn``,
+``trace:none``, ``fast:oidn``). It is decided in a child process, by rendering and looking: a denoiser that the driver does not
+support may return zeros without an error, or end the process.
 """
 
 from __future__ import annotations
@@ -11,21 +11,38 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from eval.errors import UserError, did_you_mean
 from eval.sim.probe import last_json, render_box, run_module
 from eval.sim.shaders import ray_tracing_shaders
 
-SAMPLES, PATH_DEPTH = 32, 8
-"""Rays a pixel and bounces of the original."""
-DENOISERS = ("optix", "oidn")
-"""In the order of preference; the first is the original's."""
-RASTER, TRACE = "raster", "trace"
+RASTER, TRACE, FAST = "raster", "trace", "fast"
+NONE = "none"
+"""No denoiser."""
+
+
+class Tracing(NamedTuple):
+    """A way of tracing rays."""
+
+    samples: int
+    """Rays a pixel."""
+    denoisers: tuple[str, ...]
+    """In the order of preference; without ``NONE`` one of them is needed."""
+    early_end: bool
+    """Whether dim paths end early (:mod:`eval.sim.shaders`): the same mean, more noise, a fraction of the time."""
+
+
+TRACINGS = {
+    TRACE: Tracing(samples=32, denoisers=("optix", "oidn", NONE), early_end=False),  # the original's
+    FAST: Tracing(samples=8, denoisers=("oidn", "optix"), early_end=True),
+}
+PATH_DEPTH = 8
+"""Bounces of the original, whatever the way."""
 Choice = str
 """See above."""
-MODES = ("auto", TRACE, RASTER)
+MODES = ("auto", TRACE, FAST, RASTER)
 PROBE_SECONDS = 180.0
 SOFTWARE = ("llvmpipe", "SwiftShader")
 """Devices that are a CPU: minutes a ray-traced image."""
@@ -34,17 +51,30 @@ SOFTWARE = ("llvmpipe", "SwiftShader")
 def choose(mode: str, render_device: str | None = None) -> Choice:
     """The rendering that ``--rt`` chooses on this machine.
 
-    ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``raster``. ``render_device``: what renders, in SAPIEN's
-    words; None: the best there is. Raises ``UserError`` for another mode.
+    ``auto``: trace where a GPU renders, raster elsewhere; ``trace``; ``fast``: fewer rays, a denoiser, and an early end of dim
+    paths; ``raster``. ``render_device``: what renders, in SAPIEN's words; None: the best there is. Raises ``UserError`` for
+    another mode, and for ``fast`` where no denoiser works.
     """
     if mode not in MODES:
-        raise UserError(f'--rt "{mode}" is not known; use auto, trace or raster.{did_you_mean(mode, MODES)}')
+        raise UserError(f'--rt "{mode}" is not known; use auto, trace, fast or raster.{did_you_mean(mode, MODES)}')
     if mode == RASTER:
         return RASTER
     device = _device(render_device)
-    if mode == "auto" and (not device or any(name in device for name in SOFTWARE)):
+    if mode == "auto" and (not device or is_software(device)):
         return RASTER
-    return f"{TRACE}:{_denoiser(device, render_device)}"
+    way = FAST if mode == FAST else TRACE
+    denoiser = _denoiser(device, render_device, TRACINGS[way].denoisers)
+    if denoiser is None:
+        raise UserError(
+            f"--rt fast needs a denoiser ({' or '.join(TRACINGS[way].denoisers)}), and none works on "
+            f"{device or 'what renders here'}; use --rt trace ({TRACINGS[TRACE].samples} rays a pixel) or --rt raster."
+        )
+    return f"{way}:{denoiser}"
+
+
+def is_software(device: str) -> bool:
+    """Whether the device of this name is a CPU."""
+    return any(name in device for name in SOFTWARE)
 
 
 def apply(choice: Choice) -> None:
@@ -54,18 +84,27 @@ def apply(choice: Choice) -> None:
     if choice == RASTER:
         sapien.render.set_camera_shader_dir("default")
         return
-    sapien.render.set_camera_shader_dir(ray_tracing_shaders().folder)
-    sapien.render.set_ray_tracing_samples_per_pixel(SAMPLES)
+    way, _, denoiser = choice.partition(":")
+    sapien.render.set_camera_shader_dir(ray_tracing_shaders(TRACINGS[way].early_end).folder)
+    sapien.render.set_ray_tracing_samples_per_pixel(TRACINGS[way].samples)
     sapien.render.set_ray_tracing_path_depth(PATH_DEPTH)
-    sapien.render.set_ray_tracing_denoiser(choice.partition(":")[2])
+    sapien.render.set_ray_tracing_denoiser(denoiser)
 
 
 def record(choice: Choice) -> Mapping[str, str | int]:
     """For ``run.json``: the fields of a ``RenderingRecord`` (:mod:`eval.records.header`)."""
     if choice == RASTER:
         return {"rt": RASTER}
-    light = ray_tracing_shaders().light
-    return {"rt": TRACE, "samples": SAMPLES, "path_depth": PATH_DEPTH, "denoiser": choice.partition(":")[2], "light": light}
+    way, _, denoiser = choice.partition(":")
+    shaders = ray_tracing_shaders(TRACINGS[way].early_end)
+    return {
+        "rt": way,
+        "samples": TRACINGS[way].samples,
+        "path_depth": PATH_DEPTH,
+        "denoiser": denoiser,
+        "light": shaders.light,
+        "early_end": shaders.early_end,
+    }
 
 
 @functools.cache
@@ -74,16 +113,18 @@ def _device(render_device: str | None) -> str:
     return str((_probe("device", render_device) or {}).get("device", ""))
 
 
+def _denoiser(device: str, render_device: str | None, preference: Sequence[str]) -> str | None:
+    """The first denoiser that works, or ``NONE`` if that comes first; None if there is no such."""
+    return next((name for name in preference if name == NONE or _works(name, device, render_device)), None)
+
+
 @functools.cache
-def _denoiser(device: str, render_device: str | None) -> str:
-    """The first denoiser whose image is like the noisy one; ``none`` if there is none."""
-    if any(name in device for name in SOFTWARE):
-        return "none"  # both need CUDA
-    for name in DENOISERS:
-        seen = _probe(name, render_device)
-        if seen and seen["plain"] > 0.02 and abs(seen["denoised"] - seen["plain"]) < 0.2 * seen["plain"]:
-            return name
-    return "none"
+def _works(denoiser: str, device: str, render_device: str | None) -> bool:
+    """Whether a denoised image is like the noisy one."""
+    if is_software(device):
+        return False  # both need CUDA
+    seen = _probe(denoiser, render_device)
+    return bool(seen and seen["plain"] > 0.02 and abs(seen["denoised"] - seen["plain"]) < 0.2 * seen["plain"])
 
 
 def _probe(what: str, render_device: str | None) -> dict[str, Any] | None:
@@ -100,7 +141,7 @@ def _look(what: str, render_device: str | None) -> dict[str, Any]:
     renderer = kept_renderer(render_device)  # every other one of the process is on the same device
     if what == "device":
         return {"device": str(renderer.device.name)}
-    return {"plain": _brightness("none"), "denoised": _brightness(what)}
+    return {"plain": _brightness(NONE), "denoised": _brightness(what)}
 
 
 def _brightness(denoiser: str) -> float:
@@ -113,7 +154,7 @@ def _brightness(denoiser: str) -> float:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] not in ("device", *DENOISERS):
+    if sys.argv[1] not in ("device", *TRACINGS[TRACE].denoisers):
         sys.exit(2)
     print(json.dumps(_look(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)), flush=True)
     os._exit(0)  # some drivers hang while they are unloaded

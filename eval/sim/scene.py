@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from eval.sim import ray_tracing
 from eval.sim.cabinet import Cabinet, load_cabinet
 from eval.sim.camera import PolicyCamera, load_photo, mount_camera, set_robot_material
 from eval.sim.contents import SceneContents, contents_of
+from eval.sim.drawing_turn import drawing_turn
 from eval.sim.objects import body_of, build_object, make_matte, mass_properties
-from eval.sim.physics import CONTROL, drive_scale, new_scene, new_system
+from eval.sim.physics import CONTROL, drive_scale, kept_renderer, new_scene, new_system
 from eval.sim.robots.articulation import Robot, link_materials, load_robot
 from eval.sim.robots.base import Controller
 from eval.sim.robots.geometry import joint_inertia, robot_geometry
@@ -185,7 +187,8 @@ def build_scene(
         engine, system, config, robot, controller, bodies.stage, objects, bodies.cabinet, spec.hidden, substeps
     )
     if render:
-        _add_camera(scene, spec, assets)
+        traced = spec.shader == "rt" and rendering != ray_tracing.RASTER
+        _add_camera(scene, spec, assets, drawing_turn(_gpu(device)) if traced else None)
     return scene
 
 
@@ -206,7 +209,13 @@ def _separate_widowx_fingers(robot: Robot) -> None:
             shape.set_collision_groups([1, 1, group, 0])
 
 
-def _add_camera(scene: EpisodeScene, spec: EpisodeSpec, assets: Assets) -> None:
+def _gpu(device: str | None) -> str | None:
+    """Address of the device that renders, the same in every process; None if it is a CPU."""
+    renders = kept_renderer(device).device
+    return None if ray_tracing.is_software(str(renders.name)) else renders.pci_string
+
+
+def _add_camera(scene: EpisodeScene, spec: EpisodeSpec, assets: Assets, turn: AbstractContextManager[object] | None) -> None:
     config = scene.config.camera
     if not spec.disable_bad_material:
         set_robot_material([link.entity for link in scene.robot.links.values()])
@@ -215,4 +224,4 @@ def _add_camera(scene: EpisodeScene, spec: EpisodeSpec, assets: Assets) -> None:
     photo = None
     if spec.overlay is not None:
         photo = load_photo(assets.path(f"data/{spec.overlay}"), config.height, config.width)
-    scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo)
+    scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo, turn)

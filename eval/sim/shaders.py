@@ -1,16 +1,16 @@
 """SAPIEN 3's ray tracing shaders with the light that SAPIEN 2 computes (docs/simpler.md 8.3).
 
 SAPIEN renders with the shaders in a folder of its package, and takes another folder as well. The lines in which version 3
-computes another light than 2.2.2, with which SIMPLER's images were made, are put back in a copy of that folder. It lies in the
-cache, is made at need, and only of files whose content is known: the shaders of another SAPIEN are used as they are, which the
-run's record and every title say.
+computes another light than 2.2.2, with which SIMPLER's images were made, are put back in a copy of that folder; ``--rt fast``
+renders with a second copy, in which dim paths end early as well. They lie in the cache, are made at need, and only of files
+whose content is known: the shaders of another SAPIEN are used as they are, which the run's record and every title say.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -38,6 +38,24 @@ CHANGES = (
     _Change("shading.glsl", "return dotNL * ggxBRDF(", "return ggxBRDF("),
     _Change("shading.glsl", "return dotNL * vec3(result);", "return vec3(result);"),
 )
+EARLY_END = (
+    # From the second hit on a path goes on by chance, the less of its light is left the less often, and counts for those that
+    # did not. What ends adds nothing, not even the ambient light: the mean of an image stays what it was, its noise grows.
+    # (2.2.2 has an early end that adds the ambient light, which is too bright; the original plays with it off.)
+    _Change(
+        "camera.rgen",
+        "attenuation *= ray.attenuation;",
+        "attenuation *= ray.attenuation;\n"
+        "      if (ray.depth >= 1) {\n"
+        "        float chance = min(max(attenuation.x, max(attenuation.y, attenuation.z)), 1.0);\n"
+        "        if (rnd(ray.seed) >= chance) {\n"
+        "          attenuation = vec3(0.0);\n"
+        "          break;\n"
+        "        }\n"
+        "        attenuation /= chance;\n"
+        "      }",
+    ),
+)
 
 
 class Shaders(NamedTuple):
@@ -46,16 +64,22 @@ class Shaders(NamedTuple):
     folder: str
     """As ``sapien.render.set_camera_shader_dir`` takes it: a path, or the name of one of the package's."""
     light: Light
+    early_end: bool = False
+    """Whether dim paths end early."""
 
 
 @functools.cache
-def ray_tracing_shaders() -> Shaders:
-    """The copy with the original's light; the installed folder where that cannot be made."""
+def ray_tracing_shaders(early_end: bool = False) -> Shaders:
+    """The copy with the original's light; the installed folder where that cannot be made.
+
+    ``early_end``: whether dim paths are to end early, which the installed folder does not do.
+    """
     installed = _installed()
     if installed is None or folder_checksum(installed) != KNOWN:
         return Shaders("rt", "installed")
+    changes = (*CHANGES, *EARLY_END) if early_end else CHANGES
     try:
-        return Shaders(str(_copy(installed)), "sapien-2.2.2")
+        return Shaders(str(_copy(changed(installed, changes))), "sapien-2.2.2", early_end)
     except OSError:  # no place to write to
         return Shaders("rt", "installed")
 
@@ -65,10 +89,10 @@ def folder_checksum(files: Mapping[str, bytes]) -> str:
     return checksum("".join(f"{checksum(content)} {name}\n" for name, content in sorted(files.items())).encode())
 
 
-def changed(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The same files with ``CHANGES``."""
+def changed(files: Mapping[str, bytes], changes: Sequence[_Change] = CHANGES) -> dict[str, bytes]:
+    """The same files with other lines."""
     texts = dict(files)
-    for file, before, after in CHANGES:
+    for file, before, after in changes:
         texts[file] = texts[file].replace(before.encode(), after.encode())
     return texts
 
@@ -82,9 +106,8 @@ def _installed() -> dict[str, bytes] | None:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
-def _copy(installed: Mapping[str, bytes]) -> Path:
+def _copy(texts: Mapping[str, bytes]) -> Path:
     """The folder in the cache; what is missing or altered in it is written again, each file whole or not at all."""
-    texts = changed(installed)
     cache = GeneratedFiles("shaders", folder_checksum(texts)[:12])
     for name, content in texts.items():
         if not cache.is_intact(name):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from original_interpreter import interpreter
 
 from eval.backends.selection import find_backend
+from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.records.header import RenderingRecord
 
@@ -23,6 +25,8 @@ def test_the_original_is_known_by_its_versions(tmp_path):
     assert (identity.name, identity.rendering) == ("simpler-env", None)
     assert identity.versions["sapien"] == "2.2.2"
     assert identity.versions.keys() == {"sapien", "simpler_env", "mani_skill2_real2sim"}
+    with pytest.raises(UserError, match=r"--rt fast is a way of our own world; with --world simpler-env use trace or raster"):
+        find_backend("simpler-env", interpreter(tmp_path), None, "fast", TRACED)
 
 
 def test_a_users_world_is_known_by_its_module_and_that_by_its_content(tmp_path, monkeypatch):

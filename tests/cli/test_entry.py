@@ -112,7 +112,7 @@ def test_a_shell_completes_names(cli, monkeypatch):
 
     assert completed("simpler-eval run --task widowx_c") == {"widowx_carrot_on_plate"}
     assert {"oracle", "openvla_phi3"} <= completed("simpler-eval run --policy o")
-    assert completed("simpler-eval run --rt ") == {"auto", "trace", "raster"}
+    assert completed("simpler-eval run --rt ") == {"auto", "trace", "fast", "raster"}
 
 
 @pytest.mark.parametrize(

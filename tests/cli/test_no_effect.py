@@ -38,7 +38,7 @@ NONE = "has no effect"
         (("plan", *CARROT, "--sample", "nan"), "--sample is nan; it must be a finite number"),
         (("plan", "--video", "first:0"), '--video "first:0" films nothing'),
         # how they are played
-        (("run", "--rt", "maybe"), '--rt cannot be "maybe"; use auto, trace or raster.'),
+        (("run", "--rt", "maybe"), '--rt cannot be "maybe"; use auto, trace, fast or raster.'),
         (("run", *CARROT, "--rt", "raster"), f"--rt raster {NONE}"),
         (("run", "--watchdog", "0"), "--watchdog is 0; it must be more than 0"),
         (("run", "--watchdog", "nan"), "--watchdog is nan"),

@@ -151,6 +151,10 @@ def test_rendering_otherwise_than_the_task_says_so(headed):
             RenderingRecord(rt="trace", samples=32, denoiser="none", light="installed"),
             "denoiser none, in the light of the installed SAPIEN, which is not the original's",
         ),
+        (
+            RenderingRecord(rt="fast", samples=8, denoiser="oidn", light="sapien-2.2.2", early_end=True),
+            "rays traced FAST with 8 samples, denoiser oidn, dim paths ended early",
+        ),
         (None, None),  # nothing was rendered
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,34 @@ def image(photo: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     out = np.zeros((4, 6, 3), dtype=np.uint8)
     PolicyCamera(scene, camera, [robot], photo).take(out)
     return out
+
+
+def test_the_turn_is_held_from_the_update_to_the_last_read_and_no_longer() -> None:
+    happened: list[str] = []
+
+    class Watched(Rendered):
+        def take_picture(self) -> None:
+            happened.append("take")
+
+        def get_picture(self, name: str) -> NDArray[Any]:
+            happened.append(name)
+            return super().get_picture(name)
+
+    class Turn(contextlib.AbstractContextManager[object]):
+        def __enter__(self) -> None:
+            happened.append("begin")
+
+        def __exit__(self, *_: object) -> None:
+            happened.append("end")
+
+    scene: Any = SimpleNamespace(update_render=lambda: happened.append("update"))
+    camera: Any = Watched()
+    photo = np.zeros((4, 6, 3), dtype=np.uint8)
+    policy_camera = PolicyCamera(scene, camera, [], photo, Turn())
+    for render in (lambda: policy_camera.take(photo.copy()), policy_camera.raw):
+        happened.clear()
+        render()
+        assert happened == ["begin", "update", "take", "Color", "Segmentation", "end"]
 
 
 def test_colours_are_cut_not_rounded() -> None:

@@ -20,7 +20,7 @@ def probes(monkeypatch):
             return {"device": device} if what == "device" else images.get(what)
 
         monkeypatch.setattr(ray_tracing, "_probe", probe)
-        for cached in (ray_tracing._device, ray_tracing._denoiser):
+        for cached in (ray_tracing._device, ray_tracing._works):
             cached.cache_clear()
             monkeypatch.setattr(ray_tracing, cached.__name__, cached.__wrapped__)
         return probed
@@ -55,11 +55,25 @@ def test_raster_asks_nobody(probes):
 
 
 def test_another_word_is_one_line():
-    with pytest.raises(UserError, match=r'--rt "tracee" is not known; use auto, trace or raster.*trace'):
+    with pytest.raises(UserError, match=r'--rt "tracee" is not known; use auto, trace, fast or raster.*trace'):
         ray_tracing.choose("tracee")
 
 
 def test_the_record_says_how_it_was_drawn():
     assert ray_tracing.record("raster") == {"rt": "raster"}
-    expected = {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn", "light": "sapien-2.2.2"}
+    expected = {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn", "light": "sapien-2.2.2", "early_end": False}
     assert ray_tracing.record("trace:oidn") == expected
+    assert ray_tracing.record("fast:oidn") == expected | {"rt": "fast", "samples": 8, "early_end": True}
+
+
+@pytest.mark.parametrize(("optix", "oidn", "chosen"), [(GOOD, GOOD, "oidn"), (GOOD, ZEROS, "optix")])
+def test_few_rays_are_denoised_by_what_works(probes, optix, oidn, chosen):
+    probes("NVIDIA H100", optix=optix, oidn=oidn)
+    assert ray_tracing.choose("fast") == f"fast:{chosen}"
+
+
+@pytest.mark.parametrize("device", ["NVIDIA H100", "llvmpipe (LLVM 15.0.6, 256 bits)", ""])
+def test_few_rays_without_a_denoiser_are_refused(probes, device):
+    probes(device, optix=ZEROS, oidn=None)
+    with pytest.raises(UserError, match=r"--rt fast needs a denoiser \(oidn or optix\), and none works on .*--rt trace"):
+        ray_tracing.choose("fast")

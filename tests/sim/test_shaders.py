@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,9 @@ def at(monkeypatch, tmp_path):
     """An empty cache, and a function that asks for the shaders anew."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def ask():
+    def ask(early_end=False):
         cache.cache_folder.cache_clear()
-        return shaders.ray_tracing_shaders.__wrapped__()
+        return shaders.ray_tracing_shaders.__wrapped__(early_end)
 
     yield ask
     cache.cache_folder.cache_clear()
@@ -28,6 +29,7 @@ def at(monkeypatch, tmp_path):
 
 def test_the_copy_differs_from_the_installed_shaders_in_the_lines_that_2_2_2_has_alone(at):
     found = at()
+    assert not found.early_end
     assert found.light == "sapien-2.2.2"
     installed = shaders._installed()
     assert {file.name for file in Path(found.folder).iterdir()} == set(installed)
@@ -54,10 +56,11 @@ def test_a_copy_that_was_edited_or_half_written_is_made_again(at):
 
 def test_another_sapien_keeps_its_own_shaders_which_the_record_says(at, monkeypatch):
     monkeypatch.setattr(shaders, "KNOWN", "0" * 40)
-    assert at() == ("rt", "installed")
+    assert at() == at(early_end=True) == ("rt", "installed", False)
     monkeypatch.setattr(ray_tracing, "ray_tracing_shaders", at)
-    record = RenderingRecord.model_validate(ray_tracing.record("trace:none"))
-    assert record.light == "installed"
+    for choice in ("trace:none", "fast:oidn"):
+        record = RenderingRecord.model_validate(ray_tracing.record(choice))
+        assert (record.light, record.early_end) == ("installed", False)
 
 
 def test_a_cache_that_cannot_be_written_means_the_installed_shaders(at, monkeypatch):
@@ -65,7 +68,43 @@ def test_a_cache_that_cannot_be_written_means_the_installed_shaders(at, monkeypa
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(cache, "write_whole", refuse)
-    assert at() == ("rt", "installed")
+    assert at() == at(early_end=True) == ("rt", "installed", False)
+
+
+CORNER = """
+import json, sys
+import numpy as np, sapien
+from eval.sim.shaders import ray_tracing_shaders
+
+system = sapien.render.RenderSystem()
+sapien.render.set_camera_shader_dir(ray_tracing_shaders(sys.argv[1] == "early").folder)
+sapien.render.set_ray_tracing_samples_per_pixel(32)
+sapien.render.set_ray_tracing_path_depth(8)
+scene = sapien.Scene([sapien.physx.PhysxCpuSystem(), system])
+scene.set_ambient_light([0.6] * 3)
+walls = [([1, 1, .05], [0, 0, -1]), ([.05, 1, 1], [1, 0, 0]), ([1, .05, 1], [0, 1, 0]), ([1, .05, 1], [0, -1, 0])]
+for half, at in [*walls, ([1, 1, .05], [0, 0, 1])]:
+    builder = scene.create_actor_builder()
+    builder.add_box_visual(half_size=half, material=[0.8, 0.5, 0.3])
+    builder.build_kinematic().set_pose(sapien.Pose(at))
+camera = scene.add_camera("in it", 16, 12, fovy=1.2, near=0.01, far=10.0)
+camera.entity.set_pose(sapien.Pose([-0.8, 0, 0]))
+scene.update_render()
+for _ in range(6):  # each with another seed, and the mean of all is kept
+    camera.take_picture()
+print(json.dumps(np.array(camera.get_picture("HdrColor"), float)[..., :3].mean(axis=(0, 1)).tolist()))
+"""
+
+
+def test_the_early_end_of_dim_paths_leaves_the_mean_of_an_image_as_it_is():
+    """In a room with one open side, where paths are long: without the division by the chance it loses half of its red, with
+    ambient light for what ends it has twice as much.
+    """
+    command = [sys.executable, "-c", CORNER]
+    children = [subprocess.Popen([*command, which], stdout=subprocess.PIPE, text=True) for which in ("plain", "early")]
+    plain, early = (json.loads(child.communicate()[0].splitlines()[-1]) for child in children)
+    assert plain != early
+    assert early == pytest.approx(plain, rel=0.03)
 
 
 def test_many_processes_may_begin_at_once(at, tmp_path):

@@ -229,13 +229,15 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
         if self.obs_mode != "rgbd":
             return observations.flat(state) if self.obs_mode == "state" else state
         assert scene.camera is not None
-        self._base_camera.take_picture()
         own = scene.camera.component
         cameras = {observations.BASE_CAMERA: (self._base_camera, None), scene.config.camera.uid: (own, seen["image"])}
         segmented = self._keywords.segmentation
+        with scene.camera.turn:
+            self._base_camera.take_picture()
+            images = {name: observations.camera_image(camera, segmented, rgb) for name, (camera, rgb) in cameras.items()}
         return state | {
             "camera_param": {name: observations.camera_param(camera) for name, (camera, _) in cameras.items()},
-            "image": {name: observations.camera_image(camera, segmented, rgb) for name, (camera, rgb) in cameras.items()},
+            "image": images,
         }
 
     def _space(self) -> gymnasium.Space[Any]:

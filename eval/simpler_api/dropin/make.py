@@ -19,7 +19,8 @@ def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: An
             setting), or an environment id such as ``GraspSingleOpenedCokeCanInScene-v0`` (built as ``gymnasium.make``).
         assets: asset folders, separated by commas; None: those of the environment variable SIMPLER_EVAL_ASSETS, else
             the built-in stand-ins.
-        rt: how images are rendered for which the original traces rays: "auto" (traced on a GPU), "trace" or "raster".
+        rt: how images are rendered for which the original traces rays: "auto" (traced on a GPU), "trace",
+            "fast" (fewer rays and a denoiser) or "raster".
         kwargs: constructor keywords of the original.
 
     Raises:

@@ -10,7 +10,7 @@ from eval.sim import ray_tracing
 SETTINGS: dict[str, Any] = {
     "camera_shader_dir": "ibl",
     "viewer_shader_dir": "ibl",
-    "rt_samples_per_pixel": ray_tracing.SAMPLES,
+    "rt_samples_per_pixel": ray_tracing.TRACINGS[ray_tracing.TRACE].samples,
     "rt_max_path_depth": ray_tracing.PATH_DEPTH,
     "rt_use_denoiser": True,
 }

@@ -229,7 +229,7 @@ def test_the_original_is_not_replaced_once_it_is_imported(monkeypatch: pytest.Mo
         (CAN, {"render_configs": {}}, 'Keyword "render_configs"'),
         (CAN, {"assets": "/nowhere"}, "asset folder /nowhere does not exist"),
         (CAN, {"control_freq": 1000}, "control_freq 1000 is above sim_freq 513: nothing would move."),
-        (CAN, {"rt": "maybe"}, 'rt "maybe" is not known. Known: auto, raster, trace.'),
+        (CAN, {"rt": "maybe"}, 'rt "maybe" is not known. Known: auto, fast, raster, trace.'),
     ],
 )
 def test_what_is_not_built_is_one_line(name: str, kwargs: dict[str, Any], said: str) -> None:
