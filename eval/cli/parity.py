@@ -128,10 +128,11 @@ LARGEST = 5
 def _show_actions(report: ActionReport) -> None:
     """The summary of every kind, the pairs that are furthest apart, and what failed or was left out."""
     remarks = f" ({'; '.join(report.policy.remarks)})" if report.policy.remarks else ""
-    columns = ("images", "states", "actions that differ", "translation [m] mean", "max", "rotation [rad] mean", "max",
-               "gripper flips", "tokens that differ", "commanded [m]", "image, of 255", "pixels")  # fmt: skip
+    tokens = any(kind.tokens_compared for kind in report.kinds)
+    columns = ["images", "states", "actions that differ", "translation [m] mean", "max", "rotation [rad] mean", "max",
+               "gripper flips", *["tokens that differ"] * tokens, "commanded [m]", "image, of 255", "pixels"]  # fmt: skip
     heading = f"{report.policy.name}{remarks}: its actions on our images and on the original's"
-    show_rows(heading, columns, [_summary_row(kind) for kind in report.kinds])
+    show_rows(heading, columns, [_summary_row(kind, tokens) for kind in report.kinds])
     furthest = sorted((pair for pair in report.pairs if pair.differs), key=lambda pair: -pair.translation)[:LARGEST]
     if furthest:
         rows = [
@@ -143,11 +144,11 @@ def _show_actions(report: ActionReport) -> None:
         show_text(line, "  ")
 
 
-def _summary_row(kind: KindSummary) -> list[object]:
-    tokens = f"{kind.tokens_differ} of {kind.tokens_compared}" if kind.tokens_compared else ""
+def _summary_row(kind: KindSummary, tokens: bool) -> list[object]:
+    ids = [f"{kind.tokens_differ} of {kind.tokens_compared}"] * tokens
     moved = [f"{value:.2g}" for value in (kind.translation_mean, kind.translation_max, kind.rotation_mean, kind.rotation_max)]
     seen = f"{kind.image_mean:.2g}", f"{kind.pixels_mean:.1%}"
-    return [kind.kind, kind.pairs, kind.actions_differ, *moved, kind.gripper_flips, tokens, f"{kind.commanded:.2g}", *seen]
+    return [kind.kind, kind.pairs, kind.actions_differ, *moved, kind.gripper_flips, *ids, f"{kind.commanded:.2g}", *seen]
 
 
 @parity.command("original")

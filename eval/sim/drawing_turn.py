@@ -23,8 +23,9 @@ from types import TracebackType
 
 from eval.assets.cache import cache_folder
 
-POLL_SECONDS = 0.002
-"""Of an image that takes 15 ms or more."""
+POLL_SECONDS, SOONER_SECONDS = 0.002, 2.0
+"""How often one who waits asks (an image takes 10 ms or more), and after what wait twice as often: whoever asks more often is
+the likelier next, so that nobody waits much longer than the others."""
 LOOK_SECONDS = 0.25
 """How often one who waits looks who holds the turn."""
 HANGING_SECONDS = 10.0
@@ -91,8 +92,8 @@ class DrawingTurn:
             return False
         begun = since = looked = time.monotonic()
         while not self._try(file):
-            time.sleep(POLL_SECONDS)
             now = time.monotonic()
+            time.sleep(POLL_SECONDS / (1.0 + (now - begun) / SOONER_SECONDS))
             if now - looked < LOOK_SECONDS:
                 continue
             looked = now

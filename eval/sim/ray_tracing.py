@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from eval.errors import UserError, did_you_mean
@@ -31,7 +31,7 @@ class Tracing(NamedTuple):
     denoisers: tuple[str, ...]
     """In the order of preference; without ``NONE`` one of them is needed."""
     early_end: bool
-    """Whether dim paths end early (:mod:`eval.sim.shaders`): the same mean, more noise, a fraction of the time."""
+    """Whether dim paths end early, and what a photo covers (:mod:`eval.sim.shaders`): the same mean, a fraction of the time."""
 
 
 TRACINGS = {
@@ -63,13 +63,18 @@ def choose(mode: str, render_device: str | None = None) -> Choice:
     if mode == "auto" and (not device or is_software(device)):
         return RASTER
     way = FAST if mode == FAST else TRACE
-    denoiser = _denoiser(device, render_device, TRACINGS[way].denoisers)
+    denoiser = _denoiser(way, device, render_device)
     if denoiser is None:
         raise UserError(
             f"--rt fast needs a denoiser ({' or '.join(TRACINGS[way].denoisers)}), and none works on "
             f"{device or 'what renders here'}; use --rt trace ({TRACINGS[TRACE].samples} rays a pixel) or --rt raster."
         )
     return f"{way}:{denoiser}"
+
+
+def ends_early(choice: Choice) -> bool:
+    """Whether dim paths end early, and what a photo covers."""
+    return choice != RASTER and TRACINGS[choice.partition(":")[0]].early_end
 
 
 def is_software(device: str) -> bool:
@@ -113,17 +118,17 @@ def _device(render_device: str | None) -> str:
     return str((_probe("device", render_device) or {}).get("device", ""))
 
 
-def _denoiser(device: str, render_device: str | None, preference: Sequence[str]) -> str | None:
-    """The first denoiser that works, or ``NONE`` if that comes first; None if there is no such."""
-    return next((name for name in preference if name == NONE or _works(name, device, render_device)), None)
+def _denoiser(way: str, device: str, render_device: str | None) -> str | None:
+    """The way's first denoiser that works, or ``NONE`` if that comes first; None if there is no such."""
+    return next((name for name in TRACINGS[way].denoisers if name == NONE or _works(way, name, device, render_device)), None)
 
 
 @functools.cache
-def _works(denoiser: str, device: str, render_device: str | None) -> bool:
-    """Whether a denoised image is like the noisy one."""
+def _works(way: str, denoiser: str, device: str, render_device: str | None) -> bool:
+    """Whether an image that is traced that way and denoised is like the noisy one, with the shaders that it will have."""
     if is_software(device):
         return False  # both need CUDA
-    seen = _probe(denoiser, render_device)
+    seen = _probe(f"{way}:{denoiser}", render_device)
     return bool(seen and seen["plain"] > 0.02 and abs(seen["denoised"] - seen["plain"]) < 0.2 * seen["plain"])
 
 
@@ -141,20 +146,21 @@ def _look(what: str, render_device: str | None) -> dict[str, Any]:
     renderer = kept_renderer(render_device)  # every other one of the process is on the same device
     if what == "device":
         return {"device": str(renderer.device.name)}
-    return {"plain": _brightness(NONE), "denoised": _brightness(what)}
+    way = what.partition(":")[0]
+    return {"plain": _brightness(f"{way}:{NONE}"), "denoised": _brightness(what)}
 
 
-def _brightness(denoiser: str) -> float:
+def _brightness(choice: Choice) -> float:
     import numpy as np
     import sapien
 
-    apply(f"{TRACE}:{denoiser}")
+    apply(choice)
     image = render_box(sapien.render.RenderSystem(), (0.8, 0.3, 0.2), light=0.4, size=(128, 96))
     return float(np.nan_to_num(image[..., :3]).mean())
 
 
 if __name__ == "__main__":
-    if sys.argv[1] not in ("device", *TRACINGS[TRACE].denoisers):
+    if sys.argv[1] != "device" and sys.argv[1].partition(":")[0] not in TRACINGS:
         sys.exit(2)
     print(json.dumps(_look(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)), flush=True)
     os._exit(0)  # some drivers hang while they are unloaded

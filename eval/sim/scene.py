@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +25,7 @@ from eval.sim.robots.google_robot import GoogleRobotController
 from eval.sim.robots.kinematics import KinematicModel
 from eval.sim.robots.widowx import WidowXController
 from eval.sim.settling import LOCK_ALL, Settled
+from eval.sim.shaders import cover
 from eval.sim.stage import build_lights, build_stage
 from task_configs import robots, scenes
 from task_configs.schema.world import Robot as RobotConfig
@@ -166,8 +166,10 @@ def build_scene(
     timestep = 1.0 / spec.sim_freq
     system = new_system(timestep, CONTROL[config.family], spec.physics.contact_offset)
     engine = new_scene(system, render, device)
+    if spec.shader != "rt":
+        rendering = ray_tracing.RASTER
     if render:
-        ray_tracing.apply(rendering if spec.shader == "rt" else ray_tracing.RASTER)
+        ray_tracing.apply(rendering)
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(engine, urdf, geometry, link_materials(config), render)
@@ -187,8 +189,7 @@ def build_scene(
         engine, system, config, robot, controller, bodies.stage, objects, bodies.cabinet, spec.hidden, substeps
     )
     if render:
-        traced = spec.shader == "rt" and rendering != ray_tracing.RASTER
-        _add_camera(scene, spec, assets, drawing_turn(_gpu(device)) if traced else None)
+        _add_camera(scene, spec, assets, rendering, device)
     return scene
 
 
@@ -215,13 +216,18 @@ def _gpu(device: str | None) -> str | None:
     return None if ray_tracing.is_software(str(renders.name)) else renders.pci_string
 
 
-def _add_camera(scene: EpisodeScene, spec: EpisodeSpec, assets: Assets, turn: AbstractContextManager[object] | None) -> None:
+def _add_camera(
+    scene: EpisodeScene, spec: EpisodeSpec, assets: Assets, rendering: ray_tracing.Choice, device: str | None
+) -> None:
     config = scene.config.camera
     if not spec.disable_bad_material:
         set_robot_material([link.entity for link in scene.robot.links.values()])
     build_lights(scene.engine, spec.lights)
     component = mount_camera(scene.robot.links[config.link].entity, config)
+    if ray_tracing.ends_early(rendering):
+        cover(component, None if spec.overlay is None else int(scene.stage.per_scene_id))
     photo = None
     if spec.overlay is not None:
         photo = load_photo(assets.path(f"data/{spec.overlay}"), config.height, config.width)
+    turn = drawing_turn(None if rendering == ray_tracing.RASTER else _gpu(device))
     scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo, turn)

@@ -12,10 +12,13 @@ import functools
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from eval.assets.cache import GeneratedFiles
 from eval.assets.checksums import checksum
+
+if TYPE_CHECKING:
+    import sapien
 
 Light = Literal["sapien-2.2.2", "installed"]
 """Whose light is computed: the original's, or whatever the installed package computes."""
@@ -56,6 +59,29 @@ EARLY_END = (
         "      }",
     ),
 )
+COVERED = (
+    # A pixel that shows a body which a photo covers ends after one sample: the one that decides which body it shows, SAPIEN's
+    # last, which is therefore traced first. Pixels that remain visible are what they were. Which body is told by constants of
+    # SAPIEN's own early end, which no shader of version 3 reads any more.
+    _Change("camera.rgen", "float alpha = 0.0;", "float alpha = 0.0;\n  bool covered = false;"),
+    _Change("camera.rgen", "halton2d(frameCount * spp + i, 2, 3)", "halton2d(frameCount * spp + spp - 1 - i, 2, 3)"),
+    _Change(
+        "camera.rgen",
+        "if (first) {",
+        "if (first && i == 0) {\n"
+        "        covered = russianRoulette != 0 && int(ray.segmentation.y) == russianRouletteMinBounces;",
+    ),
+    _Change(
+        "camera.rgen",
+        "radiance += attenuation * ambientLight;",
+        "radiance += attenuation * ambientLight;\n"
+        "    if (covered) {\n"
+        "      radiance *= float(spp);\n"
+        "      alpha *= float(spp);\n"
+        "      break;\n"
+        "    }",
+    ),
+)
 
 
 class Shaders(NamedTuple):
@@ -65,23 +91,30 @@ class Shaders(NamedTuple):
     """As ``sapien.render.set_camera_shader_dir`` takes it: a path, or the name of one of the package's."""
     light: Light
     early_end: bool = False
-    """Whether dim paths end early."""
+    """Whether dim paths end early, and what a photo covers (:func:`cover`)."""
 
 
 @functools.cache
 def ray_tracing_shaders(early_end: bool = False) -> Shaders:
     """The copy with the original's light; the installed folder where that cannot be made.
 
-    ``early_end``: whether dim paths are to end early, which the installed folder does not do.
+    ``early_end``: whether dim paths are to end early, and pixels that a photo covers after one sample (``cover``), which the
+    installed folder does not do.
     """
     installed = _installed()
     if installed is None or folder_checksum(installed) != KNOWN:
         return Shaders("rt", "installed")
-    changes = (*CHANGES, *EARLY_END) if early_end else CHANGES
+    changes = (*CHANGES, *EARLY_END, *COVERED) if early_end else CHANGES
     try:
         return Shaders(str(_copy(changed(installed, changes))), "sapien-2.2.2", early_end)
     except OSError:  # no place to write to
         return Shaders("rt", "installed")
+
+
+def cover(camera: sapien.render.RenderCameraComponent, body: int | None) -> None:
+    """Tell a camera that renders with an early end which body a photo covers, by its id in the scene; None: no photo does."""
+    camera.set_property("russianRoulette", 0 if body is None else 1)
+    camera.set_property("russianRouletteMinBounces", body or 0)
 
 
 def folder_checksum(files: Mapping[str, bytes]) -> str:

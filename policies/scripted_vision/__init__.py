@@ -16,8 +16,8 @@ from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Polic
 from policies.scripted_vision.jobs import JOBS
 from policies.scripted_vision.script import Misjudgement, Script
 
-ERROR = 0.02
-"""m; with it some of the episodes of every task succeed and some fail."""
+ERROR = 0.015
+"""m; with it a quarter to four fifths of the WidowX episodes succeed, and nearly all cans are lifted: hands differ."""
 
 
 class ScriptedVisionPolicy:

@@ -34,8 +34,8 @@ HOVER = 0.09
 """m above where the fingers close: the way there, the way to the goal, and how far a thing is lifted at least."""
 SEEN_WHOLE = 0.95
 """Share of the most pixels that a thing has shown; a smaller view is partly hidden, and the older one is remembered."""
-LEFT_BEHIND = 0.03
-"""m from where it was grasped: a thing that is still seen there was not lifted."""
+IN_HAND = 0.05
+"""m from the tool: a thing that is seen farther away was not lifted."""
 EASE = 0.4
 """Share of the remaining distance that one step of a WidowX's descent commands; its arm follows late."""
 NEAR, ALIGNED, LOW = 0.02, 0.06, 0.004
@@ -93,12 +93,10 @@ class View:
         """(2,) m, where the thing is taken to be."""
         return None if self.seen is None else self.seen.centre + self.error
 
-    def still_there(self, hsv: NDArray[np.uint8], camera: Camera) -> bool:
-        """Whether it is seen where it is remembered."""
-        now = find(hsv, self.thing.colours, camera, self.thing.middle)
-        if now is None or self.seen is None:
-            return False
-        return float(np.linalg.norm(now.centre - self.seen.centre)) < LEFT_BEHIND
+    def is_held(self, hsv: NDArray[np.uint8], camera: Camera, tool: Array, lifted: float) -> bool:
+        """Whether it is seen at the ``tool`` (2,) m when taken to be ``lifted`` m, or hidden, as the hand may hide it."""
+        now = find(hsv, self.thing.colours, camera, self.thing.middle + lifted)
+        return now is None or float(np.linalg.norm(now.centre - tool)) < IN_HAND
 
 
 class Script:
@@ -125,17 +123,19 @@ class Script:
         camera = CAMERAS[self.job.camera](observation.proprio.qpos.astype(np.float64))
         self._steps += 1
         if self.phase == "hover" or (self.phase == "lift" and self._is_up(felt)):
-            self._look(cv2.cvtColor(observation.image, cv2.COLOR_RGB2HSV).astype(np.uint8, copy=False), camera)
+            self._look(cv2.cvtColor(observation.image, cv2.COLOR_RGB2HSV).astype(np.uint8, copy=False), camera, felt)
         if self.phase in ("hover", "descend", "close"):
             return self._take(hand, felt)
         return self._bring(hand, felt)
 
-    def _look(self, hsv: NDArray[np.uint8], camera: Camera) -> None:
+    def _look(self, hsv: NDArray[np.uint8], camera: Camera, felt: Felt) -> None:
         if self.phase == "hover":
             for view in (self.thing, self.goal):
                 if view is not None:
                     view.look(hsv, camera)
-        elif self.thing.still_there(hsv, camera):
+        elif self.goal is not None and self.goal.seen is None:
+            self.goal.look(hsv, camera)
+        elif not self.thing.is_held(hsv, camera, felt.tcp[:2], float(felt.tcp[2]) - self.job.grasp):
             self.thing = View(self.job.thing, self._misjudgement.next())
             self.thing.look(hsv, camera)
             self._go("hover")
@@ -182,7 +182,7 @@ class Script:
         if self.phase == "lift":
             if goal is not None and (felt.tcp[2] > high - NEAR or self._steps > MOST_STEPS["lift"]):
                 self._go("carry")
-            held = goal is None and self._is_up(felt) and self._steps > HELD_STEPS + MOST_STEPS["lift"]
+            held = self.goal is None and self._is_up(felt) and self._steps > HELD_STEPS + MOST_STEPS["lift"]
             return Action(steer(hand, felt, np.array([*felt.tcp[:2], high + NEAR]), self._turned, hand.close_command), held)
         if self.phase == "carry":
             if np.linalg.norm(felt.tcp[:2] - over) < LOW or self._steps > MOST_STEPS["carry"]:

@@ -17,7 +17,7 @@ def probes(monkeypatch):
 
         def probe(what, render_device):
             probed.append(what)
-            return {"device": device} if what == "device" else images.get(what)
+            return {"device": device} if what == "device" else images.get(what.partition(":")[2])
 
         monkeypatch.setattr(ray_tracing, "_probe", probe)
         for cached in (ray_tracing._device, ray_tracing._works):
@@ -68,8 +68,9 @@ def test_the_record_says_how_it_was_drawn():
 
 @pytest.mark.parametrize(("optix", "oidn", "chosen"), [(GOOD, GOOD, "oidn"), (GOOD, ZEROS, "optix")])
 def test_few_rays_are_denoised_by_what_works(probes, optix, oidn, chosen):
-    probes("NVIDIA H100", optix=optix, oidn=oidn)
+    probed = probes("NVIDIA H100", optix=optix, oidn=oidn)
     assert ray_tracing.choose("fast") == f"fast:{chosen}"
+    assert probed[:2] == ["device", "fast:oidn"]  # with the shaders that it will have
 
 
 @pytest.mark.parametrize("device", ["NVIDIA H100", "llvmpipe (LLVM 15.0.6, 256 bits)", ""])

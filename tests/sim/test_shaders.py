@@ -71,10 +71,10 @@ def test_a_cache_that_cannot_be_written_means_the_installed_shaders(at, monkeypa
     assert at() == at(early_end=True) == ("rt", "installed", False)
 
 
-CORNER = """
+ROOM = """
 import json, sys
 import numpy as np, sapien
-from eval.sim.shaders import ray_tracing_shaders
+from eval.sim.shaders import cover, ray_tracing_shaders
 
 system = sapien.render.RenderSystem()
 sapien.render.set_camera_shader_dir(ray_tracing_shaders(sys.argv[1] == "early").folder)
@@ -86,25 +86,58 @@ walls = [([1, 1, .05], [0, 0, -1]), ([.05, 1, 1], [1, 0, 0]), ([1, .05, 1], [0, 
 for half, at in [*walls, ([1, 1, .05], [0, 0, 1])]:
     builder = scene.create_actor_builder()
     builder.add_box_visual(half_size=half, material=[0.8, 0.5, 0.3])
-    builder.build_kinematic().set_pose(sapien.Pose(at))
+    entity = builder.build_kinematic()
+    entity.set_pose(sapien.Pose(at))
 camera = scene.add_camera("in it", 16, 12, fovy=1.2, near=0.01, far=10.0)
 camera.entity.set_pose(sapien.Pose([-0.8, 0, 0]))
+
+def light():
+    return np.array(camera.get_picture("HdrColor"), float)[..., :3]
+"""
+MEAN = """
 scene.update_render()
 for _ in range(6):  # each with another seed, and the mean of all is kept
     camera.take_picture()
-print(json.dumps(np.array(camera.get_picture("HdrColor"), float)[..., :3].mean(axis=(0, 1)).tolist()))
+print(json.dumps(light().mean(axis=(0, 1)).tolist()))
 """
+COVER = """
+seen = []
+for body in (None, entity.per_scene_id):
+    cover(camera, body)
+    scene.update_render()
+    camera.take_picture()
+    seen.append((light(), np.array(camera.get_picture("Segmentation"))[..., 1]))
+(whole, ids), (part, same_ids) = seen
+over = ids == entity.per_scene_id
+same_ids, same_visible = bool((ids == same_ids).all()), bool((whole[~over] == part[~over]).all())
+print(json.dumps([same_ids, int(over.sum()), same_visible, part[over].std() / whole[over].std()]))
+"""
+
+
+def in_room(*scripts):
+    """What each ``(which shaders, what is done)`` prints, in processes of their own at once."""
+    children = [
+        subprocess.Popen([sys.executable, "-c", ROOM + script, which], stdout=subprocess.PIPE, text=True)
+        for which, script in scripts
+    ]
+    return [json.loads(child.communicate()[0].splitlines()[-1]) for child in children]
 
 
 def test_the_early_end_of_dim_paths_leaves_the_mean_of_an_image_as_it_is():
     """In a room with one open side, where paths are long: without the division by the chance it loses half of its red, with
     ambient light for what ends it has twice as much.
     """
-    command = [sys.executable, "-c", CORNER]
-    children = [subprocess.Popen([*command, which], stdout=subprocess.PIPE, text=True) for which in ("plain", "early")]
-    plain, early = (json.loads(child.communicate()[0].splitlines()[-1]) for child in children)
+    plain, early = in_room(("plain", MEAN), ("early", MEAN))
     assert plain != early
     assert early == pytest.approx(plain, rel=0.03)
+
+
+def test_what_a_photo_covers_ends_after_one_sample_and_what_remains_visible_is_the_same_to_the_bit():
+    ((same_ids, covered, same_visible, noise),) = in_room(("early", COVER))
+    assert 10 < covered < 182
+    assert same_ids
+    assert same_visible
+    assert noise > 2.0
 
 
 def test_many_processes_may_begin_at_once(at, tmp_path):

@@ -20,9 +20,12 @@ from policies.base import PolicyIdentity
 from policies.registry import PolicyOptionError, describe, load_policy
 
 ORACLE = "oracle"
-LEVELS = ("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1", "delay=3", "height=0.04", "side=0.06", "release=0.06")
+LEVELS = (
+    *("noise=0", "noise=0.3", "noise=0.4", "noise=0.7", "noise=1.1"),
+    *("delay=3", "delay=4", "height=0.04", "side=0.06", "release=0.06"),
+)
 """Of the oracle: from all to an eighth by noise (at the last, drawers are nearly all that still succeeds,
-``results/benchmarks/original.md``), and a level that fails in each of the other ways."""
+``results/benchmarks/original.md``), and levels that fail in each of the other ways."""
 SAMPLED = ("noise", "height", "side", "release")
 """Options of the oracle that its seed plays a part in."""
 EPISODES = 30
@@ -41,7 +44,7 @@ class Round:
     """For the policy."""
     plan: tuple[EpisodeSpec, ...]
     code: str | None
-    """Hash of the policy's code as it is now, if it is shipped with us."""
+    """Hash of the policy's code as it is now; None for a policy of an installed package."""
 
 
 def default_plan(max_steps: int | None = None) -> list[EpisodeSpec]:
@@ -99,7 +102,8 @@ def _identity(policy: str, options: Mapping[str, str]) -> tuple[PolicyIdentity, 
     """What a policy says of itself with these options, and the hash of its code."""
     made = load_policy(policy, options)
     try:
-        return describe(made, policy, options).identity, shipped_code_hash(made)
+        identity = describe(made, policy, options).identity
+        return identity, shipped_code_hash(made) or identity.code
     finally:
         made.close()
 
@@ -143,7 +147,7 @@ def is_played(folder: Path, step: Round) -> bool:
             f"{folder} holds a run of another plan ({len(run.plan)} episodes, this one has {len(step.plan)}); repeat the "
             "options it was made with, choose another --out, or give --out alone to compare what is there."
         )
-    refuse_other_policy(run, step.policy)
+    refuse_other_policy(run, step.policy, step.options)
     refuse_other_resets(run.plan, step.plan, run.path)
     refuse_other_code(run, step.code)
     return all(run.record(spec.id) for spec in step.plan)

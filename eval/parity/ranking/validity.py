@@ -7,7 +7,7 @@ else may change. Our own side is of the commit that it was played at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Validity:
     """What decided the two sides of a comparison."""
 
     policy: dict[str, tuple[str, ...]]
-    """Hashes of the shipped policy's code, by world; more than one where sessions differ, none where it is not recorded."""
+    """Hashes of the policy's code, by world; more than one where sessions differ, none where it is not recorded."""
     worker: tuple[str, ...]
     """Of the original's side."""
     present_worker: str
@@ -57,8 +57,8 @@ class Validity:
         """For the page: for which commits the original's side is valid."""
         if not self.policy[ORIGINAL] or not self.worker:
             return (
-                f"Which code played the side of {ORIGINAL} is not recorded (its policy is not ours, or the runs are older), so "
-                "that it is known to be valid for the commits named above alone."
+                f"Which code played the side of {ORIGINAL} is not recorded (the runs are older than that, or the policy is "
+                "of an installed package), so that it is known to be valid for the commits named above alone."
             )
         text = (
             f"The side of {ORIGINAL} is valid for every commit that has the policy's code {self.policy[ORIGINAL][0]}, the "
@@ -74,13 +74,14 @@ class Validity:
 
 
 def policy_codes(runs: Iterable[RunData]) -> tuple[str, ...]:
-    """Recorded hashes of a shipped policy's code, each once."""
+    """Recorded hashes of the policy's code, whether it is shipped with us or a user's own, each once."""
     sessions = [session for run in runs for session in run.header.sessions]
-    return tuple(dict.fromkeys(session.code.policy for session in sessions if session.code and session.code.policy))
+    codes = [(session.code.policy if session.code else None) or session.policy_code for session in sessions]
+    return tuple(dict.fromkeys(code for code in codes if code))
 
 
 def refuse_other_code(run: RunData, present: str | None) -> None:
-    """Raise UserError if a run was played by other code of a shipped policy than the present."""
+    """Raise UserError if a run was played by other code of the policy than the present."""
     for code in policy_codes([run]):
         if present is not None and code != present:
             policy, commit = run.header.options.policy, _commits([run])
@@ -90,10 +91,15 @@ def refuse_other_code(run: RunData, present: str | None) -> None:
             )
 
 
-def refuse_other_policy(run: RunData, policy: str) -> None:
-    """Raise UserError if a run is of another policy."""
-    if run.header.options.policy != policy:
-        raise UserError(f"{run.path} holds a run of {run.header.options.policy}, not of {policy}; choose another --out.")
+def refuse_other_policy(run: RunData, policy: str, options: Mapping[str, str]) -> None:
+    """Raise UserError if a run is of another policy, or of this one with other options."""
+    theirs = run.header.options
+    if theirs.policy != policy:
+        raise UserError(f"{run.path} holds a run of {theirs.policy}, not of {policy}; choose another --out.")
+    if theirs.policy_args != options:
+        texts = (", ".join(f"{k}={v}" for k, v in sorted(args.items())) or "none" for args in (theirs.policy_args, options))
+        was, given = texts
+        raise UserError(f"{run.path} holds a run of other options of the policy ({was}, not {given}); choose another --out.")
 
 
 def refuse_other_resets(plan: Sequence[EpisodeSpec], other: Sequence[EpisodeSpec], path: Path) -> None:

@@ -1,9 +1,9 @@
 """``parity actions``: what a policy does with the original's image of a state, and with ours of the same state.
 
 Every recorded state (:mod:`eval.parity.recordings.images`) is drawn again, and the policy is asked twice: with the recorded
-image and with ours, everything else being equal, proprioception included. Each image is the first of an episode of its own, so
-that a policy with a memory has none. The two answers come from two batches of the same shape: a network whose numbers depend on
-the batch gives equal answers to equal images.
+image and with ours, everything else being equal: proprioception, seed, the episode's name. Each image is the first of an
+episode, so that a policy with a memory has none, and the second of the two begins the same episode anew. The two answers come
+from two batches of the same shape: a network whose numbers depend on the batch gives equal answers to equal images.
 """
 
 from __future__ import annotations
@@ -157,13 +157,15 @@ class ActionReport:
         }
 
 
-class _State(NamedTuple):
-    """A recorded state with both images of it (H, W, 3), and what a policy is told besides."""
+class RecordedState(NamedTuple):
+    """A recorded state, and what a policy is told of it."""
 
     frame: str
     info: EpisodeInfo
     ours: NDArray[np.uint8]
+    """(H, W, 3) our image of it."""
     original: NDArray[np.uint8]
+    """(H, W, 3) the recorded one."""
     seen: Observation
     """Without an image."""
 
@@ -208,7 +210,7 @@ def compare_actions(
             progress(key)
             states = [_state(redrawn.world, spec, file, folder, needs) for spec, file in zip(specs, files, strict=True)]
             traced = any(spec.shader == "rt" for spec in specs)
-            found = list(_compare(calls, key, TRACED if traced else RASTER, states))
+            found = list(ask_both(calls, key, TRACED if traced else RASTER, states))
             pairs += [pair for pair in found if isinstance(pair, ActionPair)]
             faults += [pair for pair in found if isinstance(pair, str)]
         if not pairs and not faults:
@@ -219,7 +221,7 @@ def compare_actions(
     return ActionReport(description, tuple(pairs), tuple(faults), (*redrawn.notes, *left_out))
 
 
-def _state(world: World, spec: EpisodeSpec, file: Path, folder: Path, needs: PolicyNeeds) -> _State:
+def _state(world: World, spec: EpisodeSpec, file: Path, folder: Path, needs: PolicyNeeds) -> RecordedState:
     state = json.loads(file.read_text())
     show(world, spec, state)
     ours = np.empty((*image_size(spec), 3), dtype=np.uint8)
@@ -229,17 +231,16 @@ def _state(world: World, spec: EpisodeSpec, file: Path, folder: Path, needs: Pol
     info = replace(info_of(Turn(spec)), instruction=state["instruction"])
     privileged = world.privileged() if needs.privileged else None
     seen = Observation(info.episode, 0, info.robot, info.instruction, None, proprio, privileged)
-    return _State(file.stem, info, ours, recorded_policy_image(folder, file), seen)
+    return RecordedState(file.stem, info, ours, recorded_policy_image(folder, file), seen)
 
 
-def _compare(calls: PolicyCalls, key: str, kind: str, states: Sequence[_State]) -> Iterator[ActionPair | str]:
-    """A pair for every state, or why there is none."""
-    ours = _asked(calls, f"{key}/ours", states, [state.ours for state in states])
-    original = _asked(calls, f"{key}/original", states, [state.original for state in states])
+def ask_both(calls: PolicyCalls, key: str, kind: str, states: Sequence[RecordedState]) -> Iterator[ActionPair | str]:
+    """What a policy does on both images of every state of a key, or one line that says why there is no action."""
+    ours = _asked(calls, key, states, [state.ours for state in states])
+    original = _asked(calls, key, states, [state.original for state in states])
     for state, own, recorded in zip(states, ours, original, strict=True):
-        failed = next((answer for answer in (own, recorded) if isinstance(answer, str)), None)
         if isinstance(own, str) or isinstance(recorded, str):
-            yield f"{key} {state.frame}: {failed}"
+            yield f"{key} {state.frame}: {own if isinstance(own, str) else recorded}"
             continue
         tokens = [np.atleast_1d(np.asarray(answer.notes.get(TOKENS, ()))) for answer in (own, recorded)]
         same_length = tokens[0].shape == tokens[1].shape
@@ -258,10 +259,10 @@ def _compare(calls: PolicyCalls, key: str, kind: str, states: Sequence[_State]) 
 
 
 def _asked(
-    calls: PolicyCalls, name: str, states: Sequence[_State], images: Sequence[NDArray[np.uint8]]
+    calls: PolicyCalls, key: str, states: Sequence[RecordedState], images: Sequence[NDArray[np.uint8]]
 ) -> list[CheckedAction | str]:
     """What the policy does in every state, one batch; a text instead where it failed."""
-    infos = [replace(state.info, episode=f"{name}/{state.frame}") for state in states]
+    infos = [replace(state.info, episode=f"{key}/{state.frame}") for state in states]
     answers: list[CheckedAction | str] = []
     failed = [calls.reset(info) for info in infos]
     fault = next((fault for fault in failed if fault is not None), None)

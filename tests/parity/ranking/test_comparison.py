@@ -19,9 +19,10 @@ from eval.backends.base import OwnBackend, OwnWorker, WorldOptions
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.parity.ranking.comparison import compare_policies
-from eval.parity.ranking.paired import cell_of
-from eval.parity.ranking.plot import family_of, plot
-from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, rounds_of
+from eval.parity.ranking.families import family_of
+from eval.parity.ranking.paired import Paired, cell_of
+from eval.parity.ranking.plot import plot
+from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, is_played, rounds_of
 from eval.parity.ranking.table import heading, markdown, rows
 from eval.records.folder import load_run
 from eval.records.header import AssetsRecord, WorldIdentity, WorldRecord
@@ -179,6 +180,90 @@ def test_the_levels_of_a_world_must_be_played_in_one_world(write: Any, tmp_path:
         compare_policies(tmp_path / "both")
 
 
+def test_one_level_has_no_ranks_and_must_have_no_difference(write: Any, tmp_path: Path) -> None:
+    write(OURS, "defaults", options="noise=0", cube="s" * 50 + "f" * 50)
+    write(ORIGINAL, "defaults", options="noise=0", cube="s" * 49 + "f" * 51)
+    parity = compare_policies(tmp_path / "both")
+    assert parity.passed
+    assert parity.levels == ("defaults",)
+    assert [check.check for check in parity.checks if check.key == "all"] == [
+        "difference",
+        "95 % interval from 0",
+        "not played",
+    ]
+    assert "keeps its limits: difference +1.0 points" in heading(parity)
+    assert "one level, so r and MMRV are not defined and not checked" in heading(parity)
+    assert parity.to_json()["overall"]["pearson"] is None
+    assert rows(parity)[0][7:9] == ["", ""]
+    plot(parity, tmp_path / "plot.png")
+    # 2 of 100 points are within the limit, but 8 of 400 episodes that all go one way are no chance
+    better, worse = (Paired(400, 392, *alone, 0, 0).interval_from_zero for alone in ((8, 0), (0, 8)))
+    assert better == pytest.approx(worse)
+    assert better > 0.005
+    assert Paired(400, 390, 6, 4, 0, 0).interval_from_zero == 0
+    assert Paired(0, 0, 0, 0, 3, 0).interval_from_zero == 1
+
+
+@pytest.fixture
+def code(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets the code of the oracle, as runs record it and as it is now, and that of the worker have other hashes."""
+
+    def code(policy: str | None, worker: str = "the worker") -> None:
+        for module in ("eval.rollout.header", "eval.parity.ranking.rounds"):
+            monkeypatch.setattr(f"{module}.shipped_code_hash", lambda _: policy)
+        monkeypatch.setattr("eval.rollout.header.worker_code", lambda: worker)
+        monkeypatch.setattr("eval.rollout.header.ORIGINAL", "fake_world")  # the scripted one plays its part
+        monkeypatch.setattr("eval.parity.ranking.validity.worker_code", lambda: worker)
+
+    return code
+
+
+def test_both_sides_must_be_of_the_same_code_of_the_policy(write: Any, code: Any, tmp_path: Path) -> None:
+    code("code A")
+    write(ORIGINAL, "noise=0", cube="ss")
+    write(ORIGINAL, "noise=1", cube="sf")
+    write(OURS, "noise=0", cube="ss")
+    code("code B")
+    write(OURS, "noise=1", cube="sf")
+    with pytest.raises(UserError, match=r"different code of the policy \(simpler-eval: code A, code B; simpler-env: code A\)"):
+        compare_policies(tmp_path / "both")
+
+
+def test_the_page_says_for_which_commits_the_originals_side_is_valid(write: Any, code: Any, tmp_path: Path) -> None:
+    code("code A", "worker A")
+    for world in (OURS, ORIGINAL):
+        write(world, "noise=0", cube="ss")
+    page = markdown(compare_policies(tmp_path / "both"))
+    assert "valid for every commit that has the policy's code code A, the original's worker worker A" in page
+    assert "this version's worker is the same" in page
+    assert "ANOTHER WORKER" not in page
+    code("code B", "worker B")  # as at a later commit: what is there is compared all the same
+    parity = compare_policies(tmp_path / "both")
+    assert heading(parity).endswith("simpler-env played by ANOTHER WORKER than this version's")
+    assert "this version's worker is worker B" in markdown(parity)
+
+
+def test_runs_that_do_not_say_which_code_played_are_marked(write: Any, code: Any, tmp_path: Path) -> None:
+    code("code A")
+    write(OURS, "noise=0", cube="ss")
+    code(None)
+    write(ORIGINAL, "noise=0", cube="ss")
+    parity = compare_policies(tmp_path / "both")
+    assert heading(parity).endswith("CODE OF THE POLICY NOT RECORDED in simpler-env")
+    assert "is not recorded" in markdown(parity)
+
+
+def test_what_begins_otherwise_in_the_original_is_not_compared(tmp_path: Path) -> None:
+    (spec,) = default_plan()[:1]
+    assert spec.simpler_reset is not None
+    other = spec.model_copy(update={"simpler_reset": spec.simpler_reset.model_copy(update={"seed": 7})})
+    assert other.id == spec.id
+    play(tmp_path / "both" / OURS / "noise=0", [spec], "s", "noise=0")
+    play(tmp_path / "both" / ORIGINAL / "noise=0", [other], "s", "noise=0")
+    with pytest.raises(UserError, match="was played with other resets of the original than this version's"):
+        compare_policies(tmp_path / "both")
+
+
 def test_stand_ins_stand_in_title_rows_and_page(write: Any, tmp_path: Path) -> None:
     write(OURS, "noise=0", ("can.glb",), cube="ss")
     write(ORIGINAL, "noise=0", cube="ss")
@@ -217,7 +302,7 @@ def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
     assert {level.partition("=")[0] for level in LEVELS} == {"noise", "delay", "height", "side", "release"}
     assert len({cell for _, cell in counts}) == 15
     assert {n for (_, cell), n in counts.items() if cell.startswith("google")} == {30}
-    alike = {"noise=0", "delay=3"}  # nothing is sampled: another seed would play the same
+    alike = {"noise=0", "delay=3", "delay=4"}  # nothing is sampled: another seed would play the same
     assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level not in alike} == {30}
     assert {n for (level, cell), n in counts.items() if cell.startswith("widowx") and level in alike} == {24}
 
@@ -225,6 +310,38 @@ def test_every_level_gets_its_episodes_in_all_fifteen_cells() -> None:
 def test_a_levels_own_seed_is_where_its_rounds_begin(make_spec: Any) -> None:
     rounds = rounds_of(["noise=1,seed=5"], [make_spec(0), make_spec(1)], 5)
     assert [(r.name, len(r.plan)) for r in rounds] == [("noise=1,seed=5", 2), ("noise=1,seed=6", 2), ("noise=1,seed=7", 1)]
+
+
+POLICY = """
+from policies.random import RandomPolicy
+
+
+class Looking(RandomPolicy):
+    needs_image = True
+
+    def __init__(self, colour="red", **options):
+        super().__init__(**options)
+"""
+
+
+def test_any_policy_is_compared_with_its_defaults_or_in_levels(make_spec: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(POLICY)
+    mine = f"{tmp_path}/mine.py:Looking"
+    plan = [make_spec(0), make_spec(1)]
+    rounds = rounds_of((), plan, 3, mine)
+    assert [(r.name, r.options, len(r.plan)) for r in rounds] == [("defaults", {}, 2), ("seed=1", {"seed": "1"}, 1)]
+    assert {r.policy for r in rounds} == {mine}
+    rounds = rounds_of(["colour=blue", "colour=red"], plan, 2, mine, {"seed": "3"})
+    assert [(r.name, r.options) for r in rounds] == [(f"colour={c}", {"seed": "3", "colour": c}) for c in ("blue", "red")]
+    for world in (OURS, ORIGINAL):
+        scripted_run(tmp_path / "both" / world / "defaults", plan, policy=mine)
+    assert "NOT RECORDED" not in heading(compare_policies(tmp_path / "both"))
+    assert is_played(tmp_path / "both" / OURS / "defaults", rounds_of((), plan, 2, mine)[0])
+    (tmp_path / "mine.py").write_text(POLICY.replace("red", "green"))
+    with pytest.raises(UserError, match="was played by other code of"):
+        is_played(tmp_path / "both" / OURS / "defaults", rounds_of((), plan, 2, mine)[0])
+    with pytest.raises(UserError, match="both give seed"):
+        rounds_of(["seed=1"], plan, 2, mine, {"seed": "3"})
 
 
 @pytest.fixture
@@ -272,8 +389,10 @@ def test_complete_folders_are_compared_without_the_original(write: Any, verb: An
 
 def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[tuple[str, str, int]] = []
+    given: list[Any] = []
 
     def play_round(path: Path, step: Any, options: Any) -> None:
+        given.append(options)
         played.append((options.world, step.name, len(step.plan)))
         play(path, step.plan, "s" * len(step.plan), step.name)
 
@@ -288,6 +407,20 @@ def test_what_is_there_is_not_played_again(verb: Any, tmp_path: Path, monkeypatc
     assert verb(*options)[0] == 0
     rounds = [("noise=0", 24), ("noise=0.4", 24), ("noise=0.4,seed=1", 6)]
     assert played == [(world, *each) for world in (ORIGINAL, OURS) for each in rounds]
+    rendered = {options.rt for options in given}
+    assert rendered == {"raster"}
+    code, _, err = verb("--task", CUBE, "--policy", "random", "--level", "noise=0", "--out", tmp_path / "out")
+    assert code == 2
+    assert "It takes" in err
+    code, _, err = verb(*options[:-6], "--level", "noise=0", "--policy-arg", "delay=1", "--out", tmp_path / "out")
+    assert code == 2
+    assert "holds a run of other options" in err
     code, _, err = verb("--task", CUBE, "--episodes", 3, "--level", "noise=0", "--out", tmp_path / "out")
     assert code == 2
     assert "holds a run of another plan (24 episodes, this one has 3)" in err
+    monkeypatch.setattr("eval.parity.ranking.rounds.shipped_code_hash", lambda _: "another")
+    code, _, err = verb(*options)
+    assert code == 2
+    assert "was played by other code of oracle" in err
+    assert "go on at that commit, choose another --out, or give --out alone" in err
+    assert verb("--out", tmp_path / "out")[0] == 0  # what is there can be compared at any commit
