@@ -199,18 +199,48 @@ class PolicyDescription(PolicyIdentity):
         return PolicyIdentity.model_validate(self.model_dump(include=set(PolicyIdentity.model_fields)))
 
 
+class Exactness(BaseModel):
+    """How the tokens of a fast way to run a model differ from those of its reference, on the same inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    observations: int
+    batch: int
+    """Observations at a time of the fast way."""
+    dtype: str
+    reference: str
+    tokens: int
+    """Observations times tokens of an action."""
+    differing: tuple[int, ...]
+    """Observations whose token differs, by its place in the action."""
+    first_differing: tuple[int, ...]
+    """The same, of an observation the first such token alone: up to it, both have seen the same."""
+    observations_differing: int
+    smallest_margins: tuple[float, ...]
+    """Least margin (best minus second logit) of the reference, by place."""
+    largest_margin_that_differed: float | None
+    """Of the reference, at the first differing tokens."""
+    largest_logit_difference: float
+    """Over all tokens up to the first differing one."""
+
+
 @runtime_checkable
 class Policy(Protocol):
     """Anything that turns observations into actions.
 
     Class attributes ``needs_image`` (default True) and ``needs_privileged`` (default False) tell the runner what to
-    prepare. Three methods are optional, and called only where a policy has them:
+    prepare, and ``preferred_batch`` (no default) how many observations an ``act`` had better get at most; it may change. These
+    methods are optional, and called only where a policy has them:
 
     ``check_episodes(episodes: Sequence[EpisodeInfo]) -> None``
         Raise ``UserError`` if these, which are about to be played, cannot all be; called once, before anything begins.
     ``end(episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None``
         These episodes are over, and how; whatever is remembered of them may be forgotten. Called once for every ``reset``
         of an episode, also where it was given up (then it is ``errored``, and may be reset again).
+    ``prepare_observation(observation: Observation) -> None``
+        Work ahead on an observation that an ``act`` will get; called from any thread, or not at all.
+    ``exactness(observations: Sequence[Observation], batch: int) -> Exactness``
+        Compare a fast way to run the model with its reference, for ``bench exact``.
     """
 
     needs_image: bool

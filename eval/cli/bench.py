@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eval.cli import exact
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json, RenderDevice, policy_args_of
 from eval.cli.verbs import Verbs
@@ -17,6 +18,7 @@ bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
+    exact.add_to(bench)
     app.add_typer(bench, name="bench")
 
 

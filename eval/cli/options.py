@@ -88,6 +88,12 @@ class ModelOptions(Options):
     generation: str | None = Field(
         default=None, description="restricted (default: the likeliest action) or full (the likeliest token)."
     )
+    inference: str | None = Field(
+        default=None, description="auto (default: fast on a GPU, else eager), fast or eager (the reference)."
+    )
+    deterministic: bool = Field(
+        default=False, description="The same episode gives the same actions in whatever batch it is; somewhat slower."
+    )
     unnorm_keys: tuple[str, ...] = Field(
         default=(), description="Key of the statistics that actions are scaled with: KEY, or widowx=KEY for one robot."
     )
@@ -97,7 +103,9 @@ class ModelOptions(Options):
 
     def args(self) -> dict[str, str]:
         """Name -> value of everything that was given. Raises UserError for a --policy-arg that is none, or given twice."""
-        named: dict[str, str] = self.model_dump(exclude={"policy_args", "unnorm_keys"}, exclude_none=True)
+        named: dict[str, str] = self.model_dump(exclude={"policy_args", "unnorm_keys", "deterministic"}, exclude_none=True)
+        if self.deterministic:
+            named["deterministic"] = "true"
         if self.unnorm_keys:
             named["unnorm_key"] = ",".join(self.unnorm_keys)
         free = policy_args_of(self.policy_args)

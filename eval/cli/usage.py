@@ -24,7 +24,9 @@ def usage_line(error: Any, given: Sequence[str]) -> str:  # noqa: ANN401  click'
     context: Any = getattr(error, "ctx", None)
     parameter: Any = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
-        return f"{str(parameter.name).upper()} is missing. {getattr(parameter, 'help', None) or ''}"
+        option = getattr(parameter, "param_type_name", "") == "option"
+        name = max(parameter.opts, key=len) if option else str(parameter.name).upper()
+        return f"{name} is missing. {getattr(parameter, 'help', None) or ''}"
     if unknown := re.match(r"No such command '(.*?)'", text):
         return f'There is no verb "{unknown[1]}" here.{did_you_mean(unknown[1], context.command.list_commands(context))}'
     if kind == "NoSuchOption" and getattr(context, "info_name", None) == "plan" and _is_of_run(str(error.option_name)):

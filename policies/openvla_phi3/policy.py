@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from policies.base import Observation
 from policies.openvla_phi3.prompt import make_prompt
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
+
+if TYPE_CHECKING:
+    from policies.phi3v.camera_transforms import ImageArray
 
 
 class OpenVLAPhi3(Phi3VPolicy):
@@ -17,11 +21,14 @@ class OpenVLAPhi3(Phi3VPolicy):
     images = 1
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
-        from policies.openvla_phi3.images import model_images
         from policies.phi3v.processor import Prompt
 
-        images = model_images(observations)
         return [
             PolicyInput(Prompt(make_prompt(observation.instruction), [image]), ("model input",))
-            for observation, image in zip(observations, images, strict=True)
+            for observation, image in zip(observations, self._camera_images(observations), strict=True)
         ]
+
+    def _camera_image(self, observation: Observation) -> ImageArray:
+        from policies.openvla_phi3.images import model_image
+
+        return model_image(observation)

@@ -6,9 +6,7 @@ Reproduces TensorFlow's image functions without it, so the order of every float3
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -19,12 +17,12 @@ from scipy.sparse import csr_array
 
 from eval.errors import UserError
 from policies.base import Observation
+from policies.phi3v.threads import on_threads
 
 ImageArray = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 RADIUS = np.float32(3)
-THREADS = max(1, min(8, len(os.sched_getaffinity(0))))
 
 
 def as_rgb(image: NDArray[np.uint8] | None) -> ImageArray:
@@ -48,11 +46,8 @@ def camera_images(observations: Sequence[Observation]) -> list[ImageArray]:
 
 
 def jpeg_and_resize_all(images: Sequence[ImageArray], side: int) -> list[ImageArray]:
-    """:func:`jpeg_and_resize` for many images; the libraries below leave the interpreter free, so threads help."""
-    if len(images) < 2:
-        return [jpeg_and_resize(image, side) for image in images]
-    with ThreadPoolExecutor(min(len(images), THREADS)) as pool:
-        return list(pool.map(jpeg_and_resize, images, [side] * len(images)))
+    """:func:`jpeg_and_resize` for many images."""
+    return on_threads(lambda image: jpeg_and_resize(image, side), images)
 
 
 def jpeg_and_resize(image: ImageArray, side: int) -> ImageArray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
@@ -69,6 +71,38 @@ def explain_out_of_memory(device: torch.device) -> Iterator[None]:
         raise UserError(f"There is not enough memory on {device} for this batch. {_REMEDY}") from error
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a GPU."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free)
+
+
+Made = TypeVar("Made")
+
+
+def in_batches_that_fit(work: Callable[[], Made], smaller: Callable[[], bool], device: torch.device) -> Made:
+    """``work()``, again after every out of memory as long as ``smaller()`` finds a way with less.
+
+    Raises UserError if there is no other way.
+    """
+    while True:
+        try:
+            return work()
+        except torch.OutOfMemoryError as error:
+            reason = UserError(f"There is not enough memory on {device} for this batch. {_REMEDY}")
+            reason.__cause__ = error.with_traceback(None)  # the frames hold what must be freed
+        again = smaller()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        if not again:
+            raise reason
+
+
+def say(line: str) -> None:
+    """A line for the user, beside whatever the run prints."""
+    print(f"simpler-eval: {line}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
     """One thread for a small model on the CPU: its steps are so short that threads wait for each other, and where
@@ -83,4 +117,7 @@ def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
 
 
 SMALL = 50_000_000
-_REMEDY = "Free the GPU, use fewer --workers (smaller batches), --dtype bfloat16, another --device cuda:N, or --device cpu."
+_REMEDY = (
+    "Free the GPU, use fewer --workers or --policy-arg batch=N (smaller batches), --dtype bfloat16, another --device cuda:N, "
+    "or --device cpu."
+)

@@ -40,12 +40,18 @@ class ImageSettings:
 class ImageBatch:
     """Images as the model takes them; crops that are the same (a small image is its own global view) exist once."""
 
-    crops: Tensor
-    """(N, 3, 336, 336) float32, the distinct crops."""
+    views: Tensor
+    """The distinct crops: (N, 336, 336, 3) uint8 where none had to be resampled, else (N, 3, 336, 336) float32, normalised."""
     crop_rows: Tensor
     """(images, 1 + crops an image) int64, which crops make up an image; the global view first, zeros last."""
     image_sizes: tuple[tuple[int, int], ...]
     """(height, width) of each padded image [pixel], multiples of 336."""
+    settings: ImageSettings
+
+    @property
+    def crops(self) -> Tensor:
+        """(N, 3, 336, 336) float32, the distinct crops, normalised."""
+        return normalised(self.views, self.settings)
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -91,41 +97,72 @@ def padded(image: ImageArray, num_crops: int) -> ImageArray:
     return np.pad(image, ((above, lacking - above), (0, 0), (0, 0)), constant_values=255)
 
 
+def normalised(views: Tensor, settings: ImageSettings) -> Tensor:
+    """(N, 336, 336, 3) uint8 -> (N, 3, 336, 336) float32, on the same device; float32 is returned as it is.
+
+    The 256 values of a colour are worked out once, so every device gives the same bits.
+    """
+    if views.dtype != torch.uint8:
+        return views
+    table = _normalise(torch.arange(256.0).expand(3, 1, 256), settings).reshape(3 * 256).to(views.device)
+    offsets = torch.arange(0, 3 * 256, 256, device=views.device, dtype=torch.int32)
+    return table[views.int() + offsets].permute(0, 3, 1, 2).contiguous()
+
+
+def _normalise(pixels: Tensor, settings: ImageSettings) -> Tensor:
+    """(3, H, W) from 0..255 to the range that the vision tower was trained with."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in (settings.mean, settings.std))
+    return (pixels / 255 - mean) / std
+
+
 def prepare(images: Sequence[ImageArray], settings: ImageSettings = USUAL) -> ImageBatch:
-    """What the model needs of ``images``. The same array given twice is worked on once."""
+    """What the model needs of ``images``. Images with the same pixels are worked on once."""
     num_crops = settings.num_crops
+    different: list[ImageArray] = []
+    seen: dict[tuple[object, ...], list[int]] = {}
+    which = [_place_of(image, different, seen) for image in images]
+    filled = [image if (image.shape[:2], num_crops) == ((CROP, CROP), 1) else padded(image, num_crops) for image in different]
+    sizes = [(image.shape[0], image.shape[1]) for image in filled]
+    if all(size == (CROP, CROP) for size in sizes) and num_crops == 1:  # the only crop is the global view as well
+        views = torch.from_numpy(np.stack(filled)) if filled else torch.zeros(0, CROP, CROP, 3, dtype=torch.uint8)
+        rows = torch.tensor(which, dtype=torch.int64)[:, None].expand(-1, 2)
+        return ImageBatch(views, rows, tuple(sizes[place] for place in which), settings)
     distinct: list[Tensor] = []
-    done: dict[int, tuple[list[int], tuple[int, int]]] = {}
-    rows, sizes = [], []
+    crop_rows: list[list[int]] = []
     blank: int | None = None
-    for image in images:
-        if id(image) not in done:
-            views, size = _views(image, settings)
-            row = list(range(len(distinct), len(distinct) + len(views)))
-            distinct += views
-            if (len(views), size) == (1, (CROP, CROP)):  # the only crop is the global view as well
-                row *= 2
-            done[id(image)] = row, size
-        row, size = done[id(image)]
+    for image in filled:
+        views_here = _views(image, settings)
+        row = list(range(len(distinct), len(distinct) + len(views_here)))
+        distinct += views_here
+        if len(row) == 1:
+            row *= 2
         lacking = num_crops + 1 - len(row)
         if lacking and blank is None:
             blank = len(distinct)
             distinct.append(torch.zeros(3, CROP, CROP))
-        rows.append(row + [blank or 0] * lacking)
-        sizes.append(size)
-    crops = torch.stack(distinct) if distinct else torch.zeros(0, 3, CROP, CROP)
-    return ImageBatch(crops, torch.tensor(rows, dtype=torch.int64).reshape(-1, num_crops + 1), tuple(sizes))
+        crop_rows.append(row + [blank or 0] * lacking)
+    rows = torch.tensor(crop_rows, dtype=torch.int64)[which]
+    return ImageBatch(torch.stack(distinct), rows, tuple(sizes[place] for place in which), settings)
 
 
-def _views(image: ImageArray, settings: ImageSettings) -> tuple[list[Tensor], tuple[int, int]]:
-    """Global view and crops, row by row; one view alone if both are the same. And (height, width) of the padded image."""
-    filled = padded(image, settings.num_crops)
-    height, width = filled.shape[:2]
-    pixels = torch.from_numpy(filled.copy()).permute(2, 0, 1).float() / 255
-    pixels = (pixels - torch.tensor(settings.mean)[:, None, None]) / torch.tensor(settings.std)[:, None, None]
-    if (height, width) == (CROP, CROP):  # bicubic resampling to the same size changes nothing
-        return [pixels], (CROP, CROP)
+def _place_of(image: ImageArray, distinct: list[ImageArray], seen: dict[tuple[object, ...], list[int]]) -> int:
+    """Index of the image among those that differ; a new one is added."""
+    key = (image.shape, np.ascontiguousarray(image[::24, ::24]).tobytes())  # a few pixels tell most images apart
+    alike = seen.setdefault(key, [])
+    for place in alike:
+        if distinct[place] is image or np.array_equal(distinct[place], image):
+            return place
+    alike.append(len(distinct))
+    distinct.append(image)
+    return alike[-1]
+
+
+def _views(filled: ImageArray, settings: ImageSettings) -> list[Tensor]:
+    """Global view and crops of a padded image, row by row; one view alone if both are the same."""
+    pixels = _normalise(torch.from_numpy(filled.copy()).permute(2, 0, 1).float(), settings)
+    if filled.shape[:2] == (CROP, CROP):  # bicubic resampling to the same size changes nothing
+        return [pixels]
     view = F.interpolate(pixels[None], size=(CROP, CROP), mode="bicubic", align_corners=False)[0]
     mosaic = pixels.unflatten(1, (-1, CROP)).unflatten(3, (-1, CROP))  # (3, high, 336, wide, 336)
     crops = mosaic.permute(1, 3, 0, 2, 4).flatten(0, 1)  # (high * wide, 3, 336, 336)
-    return [view, *crops], (height, width)
+    return [view, *crops]

@@ -6,16 +6,18 @@ A policy adds its prompt and its images. Nothing here needs torch before a check
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from eval.errors import UserError
-from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription, RobotName
+from policies.base import Action, EpisodeInfo, EpisodeResult, Exactness, Observation, PolicyDescription, RobotName
 from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.checkpoint import RANDOM
+from policies.phi3v.threads import on_threads
 
 if TYPE_CHECKING:
+    from policies.phi3v.camera_transforms import ImageArray
     from policies.phi3v.processor import Prompt
 
 LONGEST_INSTRUCTION = 2000
@@ -66,6 +68,9 @@ class Phi3VPolicy(ABC):
         generation: str = "restricted",
         unnorm_key: str | None = None,
         num_crops: str | int | None = None,
+        inference: str = "auto",
+        deterministic: str | bool = False,
+        batch: str | int | None = None,
     ) -> None:
         """Load a checkpoint.
 
@@ -78,6 +83,9 @@ class Phi3VPolicy(ABC):
                 commas between; see :func:`policies.phi3v.statistics.read_ranges`.
             num_crops: crops that an image may fill; default: as ``preprocessor_config.json`` says, or 1, as the released
                 policies have it, where that is Phi-3-vision's own file (16).
+            inference: auto (fast on a GPU, else eager), fast or eager (transformers' own model, the reference).
+            deterministic: true: an observation gives the same action in whatever batch it is.
+            batch: most observations at a time; default: what fits the free memory, or 8 if ``deterministic``.
 
         Raises:
             UserError: no checkpoint is given, or it or an option cannot be used.
@@ -89,8 +97,16 @@ class Phi3VPolicy(ABC):
             )
         from policies.phi3v.vla import VLA  # torch and transformers: seconds to import
 
-        self.vla = VLA(checkpoint, device, dtype, generation, unnorm_key, num_crops, self.images)
+        self.vla = VLA(
+            checkpoint, device, dtype, generation, unnorm_key, num_crops, self.images, inference, deterministic, batch
+        )
         self._episodes: dict[str, Episode] = {}
+        self._prepared: dict[str, tuple[int, ImageArray]] = {}
+
+    @property
+    def preferred_batch(self) -> int:
+        """Observations that are worked on at a time; more are cut into such batches."""
+        return self.vla.batch
 
     # ---- the contract --------------------------------------------------------------------------------------------
 
@@ -118,7 +134,8 @@ class Phi3VPolicy(ABC):
         if not observations:
             return []
         episodes = [self._episode(observation) for observation in observations]
-        inputs = self._inputs(observations)
+        with self.vla.clock.host("images"):
+            inputs = self._inputs(observations)
         robots: list[RobotName] = [observation.robot for observation in observations]
         predictions = self.vla.predict([each.prompt for each in inputs], robots)
         actions = []
@@ -135,6 +152,24 @@ class Phi3VPolicy(ABC):
             actions.append(Action(controller_command(predicted.values, episode.gripper), notes=notes))
         return actions
 
+    def prepare_observation(self, observation: Observation) -> None:
+        """Work on the camera image ahead of the ``act`` that gets this observation; from any thread, and never needed."""
+        self._prepared[observation.episode] = observation.step, self._camera_image(observation)
+
+    def exactness(self, observations: Sequence[Observation], batch: int) -> Exactness:
+        """Compare the tokens of the fast path with those of the reference, eager and one observation at a time.
+
+        Args:
+            observations: in the order of their episodes, which have begun; they are used up as by ``act``.
+            batch: observations at a time of the fast path.
+        """
+        from policies.phi3v.exactness import compare
+
+        prompts = []
+        for begin, end in _rounds(observations):
+            prompts += [each.prompt for each in self._inputs(observations[begin:end])]
+        return compare(self.vla, prompts, batch)
+
     def describe(self) -> PolicyDescription:
         """Weights, arithmetic and generation rule; checkpoint, device and counters are details."""
         return self.vla.describe(self.name).model_copy(update={"remarks": tuple(self._remarks())})
@@ -149,6 +184,20 @@ class Phi3VPolicy(ABC):
     @abstractmethod
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         """Prompt and images for every observation."""
+
+    @abstractmethod
+    def _camera_image(self, observation: Observation) -> ImageArray:
+        """What can be done to the camera image before anything else is known."""
+
+    def _camera_images(self, observations: Sequence[Observation]) -> list[ImageArray]:
+        """:meth:`_camera_image` of every observation, unless ``prepare_observation`` did it."""
+        done: list[ImageArray | None] = []
+        for observation in observations:
+            step, image = self._prepared.pop(observation.episode, (-1, None))
+            done.append(image if step == observation.step else None)
+        lacking = [observation for observation, image in zip(observations, done, strict=True) if image is None]
+        made = iter(on_threads(self._camera_image, lacking))
+        return [next(made) if image is None else image for image in done]
 
     def _remarks(self) -> list[str]:
         """What makes its numbers another thing than a reader of a table expects."""
@@ -167,6 +216,7 @@ class Phi3VPolicy(ABC):
 
     def _drop(self, names: Sequence[str]) -> None:
         for name in names:
+            self._prepared.pop(name, None)
             if self._episodes.pop(name, None) is not None:
                 self._forget(name)
 
@@ -180,6 +230,17 @@ class Phi3VPolicy(ABC):
             episode.gripper = Gripper(episode.info.robot)
             self._changed(observation.episode)
         return episode
+
+
+def _rounds(observations: Sequence[Observation]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of runs in which no episode comes twice."""
+    begin, seen = 0, set[str]()
+    for place, observation in enumerate(observations):
+        if observation.episode in seen:
+            yield begin, place
+            begin, seen = place, set()
+        seen.add(observation.episode)
+    yield begin, len(observations)
 
 
 def _check_instruction(text: str) -> None:

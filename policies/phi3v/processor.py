@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eval.errors import UserError
 from policies.phi3v.camera_transforms import ImageArray
 from policies.phi3v.image_processor import USUAL, ImageBatch, ImageSettings, prepare
 from policies.phi3v.tokenizer import PAD, PromptTokenizer, chat
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,19 @@ def pad_left(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def make_inputs(
+@dataclass(frozen=True)
+class Sequences:
+    """A batch without padding."""
+
+    ids: Sequence[Ints]
+    """Token ids of each prompt; negative: place of an image token."""
+    images: ImageBatch | None
+
+
+def make_sequences(
     tokenizer: PromptTokenizer, prompts: Sequence[Prompt], settings: ImageSettings = USUAL, limit: int | None = None
-) -> Inputs:
-    """One batch of several prompts.
+) -> Sequences:
+    """Several prompts and their images.
 
     Args:
         tokenizer: the checkpoint's.
@@ -62,7 +75,7 @@ def make_inputs(
         limit: tokens that a sequence may have.
 
     Returns:
-        B sequences, padded on the left, and their images.
+        Ids and images, in the order of the prompts.
 
     Raises:
         UserError: a sequence is longer than ``limit``.
@@ -73,8 +86,16 @@ def make_inputs(
     sequences = []
     for prompt in prompts:
         n = len(prompt.images)
-        sequences.append(tokenizer.encode(chat(prompt.text), counts[:n]))
+        sequences.append(tokenizer.array(chat(prompt.text), tuple(counts[:n])))
         del counts[:n]
         if limit is not None and len(sequences[-1]) > limit:
             raise UserError(f"The prompt has {len(sequences[-1])} tokens, but the model takes at most {limit}; shorten it.")
-    return Inputs(*pad_left(sequences), images)
+    return Sequences(sequences, images)
+
+
+def make_inputs(
+    tokenizer: PromptTokenizer, prompts: Sequence[Prompt], settings: ImageSettings = USUAL, limit: int | None = None
+) -> Inputs:
+    """As :func:`make_sequences`, padded on the left."""
+    made = make_sequences(tokenizer, prompts, settings, limit)
+    return Inputs(*pad_left([ids.tolist() for ids in made.ids]), made.images)

@@ -10,12 +10,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from eval.errors import UserError
 
 FILE = "tokenizer.json"
 PAD = 32000
+KEPT = 4096
+"""Prompts whose ids are remembered."""
 SPECIAL = {"<s>": 1, "</s>": 2, "<|endoftext|>": PAD, "<|assistant|>": 32001, "<|end|>": 32007, "<|user|>": 32010}
 """Ids that the model was trained with; a tokenizer with others belongs to another model."""
 
@@ -33,6 +37,7 @@ class PromptTokenizer:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception for whatever is wrong with the file
             raise UserError(f"{path} is no tokenizer: {error}") from error
+        self._kept: dict[tuple[str, tuple[int, ...]], NDArray[np.int64]] = {}
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         for text, number in SPECIAL.items():
@@ -73,6 +78,16 @@ class PromptTokenizer:
         ids = self.piece(parts[0])
         for number, piece in zip(numbers, parts[2::2], strict=True):
             ids += [-number] * image_tokens[number - 1] + self.piece(piece)
+        return ids
+
+    def array(self, text: str, image_tokens: tuple[int, ...]) -> NDArray[np.int64]:
+        """:meth:`encode`, kept: the prompt of an episode hardly ever changes."""
+        key = (text, image_tokens)
+        ids = self._kept.get(key)
+        if ids is None:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            ids = self._kept[key] = np.array(self.encode(text, image_tokens), dtype=np.int64)
         return ids
 
 

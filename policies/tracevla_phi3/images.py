@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from policies.base import Observation
-from policies.phi3v.camera_transforms import ImageArray, camera_images, jpeg_and_resize_all
+from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize, jpeg_and_resize_all
 
 CAMERA_SIDE, MODEL_SIDE = 256, 336
 """Pixels; training images were stored and traced at the first and enlarged to the second."""
@@ -31,12 +31,18 @@ class Tracer(Protocol):
         """One (256, 256, 3) image an episode -> the same with its trace."""
 
 
-def model_images(observations: Sequence[Observation], tracer: Tracer) -> list[tuple[ImageArray, ImageArray, bool]]:
-    """(plain, traced, whether there is a trace) for every observation, each image (336, 336, 3).
+def camera_image(observation: Observation) -> ImageArray:
+    """(256, 256, 3), before a trace is drawn."""
+    return jpeg_and_resize(as_rgb(observation.image), CAMERA_SIDE)
+
+
+def model_images(
+    observations: Sequence[Observation], small: Sequence[ImageArray], tracer: Tracer
+) -> list[tuple[ImageArray, ImageArray, bool]]:
+    """(plain, traced, whether there is a trace) for every observation and its camera image, each image (336, 336, 3).
 
     Without a trace the second image is the first, the same array.
     """
-    small = jpeg_and_resize_all(camera_images(observations), CAMERA_SIDE)
     traced = tracer.step({observation.episode: image for observation, image in zip(observations, small, strict=True)})
     results = [traced[observation.episode] for observation in observations]
     traced_images = [result.image for result in results if result.has_trace]

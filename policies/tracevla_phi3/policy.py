@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from eval.errors import UserError, did_you_mean
 from policies.base import EpisodeInfo, Observation, PolicyDescription, RobotName
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
 from policies.trace.trackers import TrackerName
 from policies.tracevla_phi3.prompt import make_prompt
+
+if TYPE_CHECKING:
+    from policies.phi3v.camera_transforms import ImageArray
 
 WINDOWS: Mapping[RobotName, int] = {"google_robot": 15, "widowx": 10}
 """Steps that a trace looks back."""
@@ -35,11 +38,15 @@ class TraceVLAPhi3(Phi3VPolicy):
         trace_preset: str = "released",
         tracker: str = "auto",
         tracker_checkpoint: str | None = None,
+        inference: str = "auto",
+        deterministic: str | bool = False,
+        batch: str | int | None = None,
     ) -> None:
         """Load a checkpoint.
 
         Args:
-            checkpoint, device, dtype, generation, unnorm_key, num_crops: as of :class:`policies.phi3v.policy.Phi3VPolicy`.
+            checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch: as of
+                :class:`policies.phi3v.policy.Phi3VPolicy`.
             trace_preset: released or paper.
             tracker: auto (CoTracker where ``tracker_checkpoint`` is given, else optical flow), cotracker or
                 lucas_kanade.
@@ -59,13 +66,13 @@ class TraceVLAPhi3(Phi3VPolicy):
         self.preset = trace_preset
         self.tracker = make_tracker(cast(TrackerName, tracker), path, str(choose_device(device)))  # checks the name itself
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
-        super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops)
+        super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         from policies.phi3v.processor import Prompt
         from policies.tracevla_phi3.images import model_images
 
-        images = model_images(observations, self.traces)
+        images = model_images(observations, self._camera_images(observations), self.traces)
         return [
             PolicyInput(
                 Prompt(make_prompt(observation.instruction, trace), [plain, traced]),
@@ -74,6 +81,11 @@ class TraceVLAPhi3(Phi3VPolicy):
             )
             for observation, (plain, traced, trace) in zip(observations, images, strict=True)
         ]
+
+    def _camera_image(self, observation: Observation) -> ImageArray:
+        from policies.tracevla_phi3.images import camera_image
+
+        return camera_image(observation)
 
     def _begin(self, info: EpisodeInfo) -> None:
         mixed = hashlib.blake2b(f"{info.seed}:{info.episode}".encode(), digest_size=6)

@@ -16,11 +16,12 @@ from eval.errors import UserError
 from policies.phi3v.actions import action_ids
 from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
 from policies.phi3v.device import threads_for
+from policies.phi3v.fast.engine import FastModel
 from policies.phi3v.generation import Generated, Rule, generate
 from policies.phi3v.image_processor import ImageBatch, ImageSettings, prepare
 from policies.phi3v.model import Phi3V
 from policies.phi3v.parity.check_list import FEATURES, LOGITS, TEXT_LOGITS, CheckList, stride
-from policies.phi3v.processor import Inputs, pad_left
+from policies.phi3v.processor import Inputs, Sequences, pad_left
 from policies.phi3v.random_weights import sample_tensor, shapes
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.weights import load_model, model_of
@@ -102,6 +103,11 @@ class ModelFile:
     def _of(self, case: str) -> dict[str, Any]:
         return {name.split("/", 1)[1]: array for name, array in self._arrays.items() if name.split("/", 1)[0] == case}
 
+    def _made_fast(self, inputs: Inputs, rule: Rule) -> Generated:
+        fast = FastModel(self.model, action_ids(self.tokenizer.vocab_size), rule)
+        ids = [row[mask.bool()].numpy() for row, mask in zip(inputs.input_ids, inputs.attention_mask, strict=True)]
+        return fast.generate(Sequences(ids, inputs.images), keep_logits=True)
+
     def _made(self, inputs: Inputs, rule: Rule) -> Generated:
         return generate(self.model, inputs, action_ids(self.tokenizer.vocab_size), rule)
 
@@ -131,6 +137,7 @@ class ModelFile:
             for rule in ("full", "restricted"):
                 if f"greedy_{rule}_ids" in recorded:
                     self._compare_greedy(key, self._made(inputs, rule), rule, recorded, checks, limit)
+                    self._compare_greedy(key, self._made_fast(inputs, rule), rule, recorded, checks, limit, "fast: ")
 
     def _compare_embeddings(self, key: str, inputs: Inputs, recorded: dict[str, Any], checks: CheckList) -> torch.Tensor:
         """What the images become; the embeddings of the whole prompt are returned."""
@@ -180,12 +187,20 @@ class ModelFile:
         return self.model.logits(hidden)[..., ids.start : ids.stop]
 
     def _compare_greedy(
-        self, key: str, made: Generated, rule: Rule, recorded: dict[str, Any], checks: CheckList, limit: float
+        self,
+        key: str,
+        made: Generated,
+        rule: Rule,
+        recorded: dict[str, Any],
+        checks: CheckList,
+        limit: float,
+        path: str = "",
     ) -> None:
         start = f"greedy_{rule}_"
         expected = recorded[f"{start}ids"]
-        checks.same(key, f"generated ids, {rule}", made.ids.reshape(expected.shape), expected)
+        checks.same(key, f"{path}generated ids, {rule}", made.ids.reshape(expected.shape), expected)
         ids, logits = action_ids(self.tokenizer.vocab_size), made.logits
+        assert logits is not None
         actions = logits[..., ids.start : ids.stop]
         pairs = []
         if f"{start}logits_action" in recorded:
@@ -199,7 +214,7 @@ class ModelFile:
             array = recorded[f"{start}margin"]
             pairs.append(((best[..., 0] - best[..., 1]).reshape(array.shape), array))
         if pairs:
-            checks.near(key, f"logits and margins, {rule}", limit, *pairs)
+            checks.near(key, f"{path}logits and margins, {rule}", limit, *pairs)
 
     def _compare_batch(self, case: str, case_meta: dict[str, Any], checks: CheckList) -> None:
         key, recorded = f"{self.name}/{case}", self._of(case)
@@ -233,5 +248,8 @@ class ModelFile:
                 self._compare_greedy(key, made, rule, recorded, checks, LOGITS)
                 single = [self._made(one, rule) for one in alone]
                 checks.same(key, f"one by one: ids, {rule}", torch.cat([one.ids for one in single]), made.ids)
-                first = torch.cat([one.logits[:, 0] for one in single])
-                checks.near(key, f"one by one: logits, {rule}", LOGITS, (first, made.logits[:, 0]))
+                first, at_once = (
+                    torch.cat([g.logits[:, 0] for g in each if g.logits is not None]) for each in (single, [made])
+                )
+                checks.near(key, f"one by one: logits, {rule}", LOGITS, (first, at_once))
+                self._compare_greedy(key, self._made_fast(inputs, rule), rule, recorded, checks, LOGITS, "fast: ")
