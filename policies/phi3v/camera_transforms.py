@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -80,9 +81,9 @@ def lanczos3(image: ImageArray, side: int) -> NDArray[np.float32]:
     """
     height, width = image.shape[:2]
     tall = _taps(height, side) @ image.reshape(height, -1).astype(np.float32)
-    transposed = np.ascontiguousarray(tall.reshape(side, width, 3).transpose(1, 0, 2)).reshape(width, -1)
+    transposed = cv2.transpose(tall.reshape(side, width, 3)).reshape(width, -1)  # numpy takes three times as long
     out = _taps(width, side) @ transposed
-    return np.ascontiguousarray(out.reshape(side, side, 3).transpose(1, 0, 2))
+    return np.asarray(cv2.transpose(out.reshape(side, side, 3)), dtype=np.float32)
 
 
 @lru_cache(maxsize=32)

@@ -1,9 +1,8 @@
 """CoTracker3 (offline) by the user's own installation of the package ``cotracker``.
 
-The package's predictor does all the arithmetic; two things are added around it, neither of which changes a track by more
-than float32 rounding. An episode's images come back in up to ten calls, so what the encoder (two thirds of a call) makes
-of an image is kept. And clips of many episodes are tracked in one call: nothing mixes them, since normalisation is per
-image and attention per clip.
+The package has the network's learned parts; what calls them is ours, and changes no track by more than float32 rounding
+(docs/trace.md has the numbers). Each image is encoded once, clips of many episodes are tracked in one call (nothing mixes
+them: normalisation is per image and attention per clip), and on a GPU calls are replayed and products use tensor cores.
 """
 
 from __future__ import annotations
@@ -11,34 +10,38 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from eval.errors import UserError
+from policies.trace import three_products
+from policies.trace.cotracker_features import KeptFeatures
+from policies.trace.cotracker_updates import Updates, attend_fused, multiply_split
+from policies.trace.cuda_graphs import Replayed
 from policies.trace.trackers import IMAGE_SIDE, Clip, GridTracks, TrackerDescription
 
 WINDOW_LENGTH = 60
 """Images that the offline model was trained on at once."""
-SUPPORT_POINTS = 36
-"""Points that the predictor adds to each clip's queries."""
-ENCODED_AT_ONCE = 16
-"""Images."""
-TRACKED_AT_ONCE = {"cpu": 1024, "cuda": 4096}
-"""Points of all clips of one call, by kind of device: bounds its memory (1 to 2 GB a thousand)."""
+MARGIN = 8
+"""Pixels of the encoder's picture between its edge and the grids."""
+SUPPORT = 6
+"""A grid of 6 x 6 points that the release adds to each clip's queries."""
+POINTS_AT_ONCE = 1024
+"""Points of all clips of one call, unless a single clip has more: bounds its memory (up to 2 GB)."""
+CLIPS_FIXED = {"cpu": 1, "cuda": 8}
+"""Clips of every point call where shapes are fixed, by kind of device."""
 
 
-def load_cotracker(checkpoint: Path, device: str) -> CoTracker:
+def load_cotracker(checkpoint: Path, device: str, *, fast: bool = True, fixed_shapes: bool = False) -> CoTracker:
     """CoTracker with the weights of a file; nothing but plain tensors is ever read from it."""
-    return CoTracker(_read(checkpoint), device, source=str(checkpoint), digest=_digest(checkpoint))
+    weights, digest = _read(checkpoint), _digest(checkpoint)
+    return CoTracker(weights, device, source=str(checkpoint), digest=digest, fast=fast, fixed_shapes=fixed_shapes)
 
 
 class CoTracker:
@@ -46,7 +49,16 @@ class CoTracker:
 
     name = "cotracker"
 
-    def __init__(self, weights: Mapping[str, Tensor], device: str, *, source: str, digest: str | None = None) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        device: str,
+        *,
+        source: str,
+        digest: str | None = None,
+        fast: bool = True,
+        fixed_shapes: bool = False,
+    ) -> None:
         """Build the network.
 
         Args:
@@ -54,6 +66,9 @@ class CoTracker:
             device: of PyTorch, e.g. ``cpu`` or ``cuda:0``.
             source: where the weights came from, for the record and for error messages.
             digest: hash of their file, for the record.
+            fast: on a GPU, replay calls and multiply on tensor cores; else in float32 throughout. No effect on the CPU.
+            fixed_shapes: always calls of the same shape, so that a track does not depend on what is tracked beside it, not
+                even by rounding. Slower where few episodes wait.
 
         Raises:
             UserError: the device is not there, or these are no weights of the offline model.
@@ -64,31 +79,51 @@ class CoTracker:
                 raise UserError(f"The tracker cannot use {device}: PyTorch sees no GPU. Use --device cpu.")
             torch.cuda.init()  # a GPU that is not awake yet could not be kept from being seeded
         self._source, self._digest = source, digest
-        self._predictor = _new_predictor()
-        network = self._predictor.model
+        self._fixed = fixed_shapes
+        self.points_at_once = POINTS_AT_ONCE
+        """Points of all clips of one call; becomes smaller where memory is short."""
+        predictor = _new_predictor()
+        network = predictor.model
         _check(weights, network.state_dict(), source)
         network.load_state_dict(weights, strict=True)
-        self._predictor.to(self._device)
-        # From here on the network is given features instead of making them.
-        self._encode: Callable[[Tensor], Tensor] = network.fnet.forward
-        network.fnet.forward = self._given
-        self._given_features: Tensor | None = None
-        self._kept: dict[str, dict[int, Tensor]] = {}
+        network.to(self._device).requires_grad_(requires_grad=False)
+        attend_fused(network.updateformer)
+        self._size: tuple[int, int] = tuple(predictor.interp_shape)
+        updates = Updates(network).to(self._device)
+        self._without_tensor_cores = three_products.why_not(self._device) if fast else "float32 was asked for"
+        self._without_kernel: str | None = None
+        if self._without_tensor_cores is None:
+            split, self._without_kernel = _best_split(self._device)
+            multiply_split(updates, split)
+        self._features = KeptFeatures(network.fnet, self._size, self._device, fixed_shapes=fixed_shapes)
+        self._replayed = Replayed(lambda places, queries: updates(self._features.levels, places, queries), self._device)
+        if not fast:
+            self._replayed.failure = "float32 was asked for"
 
     def describe(self) -> TrackerDescription:
         """Weights, device and arithmetic."""
+        products = "bfloat16 products, three for each of float32" if self._without_tensor_cores is None else "float32"
         details: dict[str, JsonValue] = {
             "checkpoint": self._source,
             "device": str(self._device),
-            "dtype": "float32, convolutions without TF32",
+            "dtype": f"float32, convolutions without TF32; linear layers: {products}",
             "licence": "CC-BY-NC 4.0 (code and weights): no commercial use",
         }
+        if self._device.type == "cuda" and self._without_tensor_cores is not None:
+            details["no_tensor_cores"] = self._without_tensor_cores
+        if self._without_kernel is not None:
+            details["no_kernel"] = self._without_kernel
+        if self._device.type == "cuda" and self._replayed.failure is not None:
+            details["no_cuda_graphs"] = self._replayed.failure
+        if self.points_at_once != POINTS_AT_ONCE:
+            details["points_at_once"] = self.points_at_once  # memory was short
         return TrackerDescription(name=self.name, weights=self._digest, details=details)
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
-        """The predictor's own grid; all points are usable, since the release ignores visibility."""
-        grids = self._track(clips, size * size, lambda part: {"grid_size": size})
-        return [GridTracks(tracks, np.ones(tracks.shape[1], dtype=np.bool_)) for tracks in grids]
+        """The release's own grid; all points are usable, since it ignores visibility."""
+        queries = _grid(size, self._size)
+        tracks = self._track(clips, np.broadcast_to(queries, (len(clips), *queries.shape)), fixed=1)
+        return [GridTracks(each, np.ones(each.shape[1], dtype=np.bool_)) for each in tracks]
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Positions in the last image."""
@@ -96,77 +131,92 @@ class CoTracker:
 
     def point_tracks(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Positions in every image, (T, N, 2) a clip; ``queries`` as for ``points``."""
-        stacked = torch.from_numpy(np.stack(queries)).to(self._device)
-        return self._track(clips, stacked.shape[1] + SUPPORT_POINTS, lambda part: {"queries": stacked[part]})
+        own = np.stack(queries)
+        own[..., 1:] *= self._stretch
+        support = _grid(SUPPORT, self._size)
+        both = np.concatenate([own, np.broadcast_to(support, (len(clips), *support.shape))], axis=1)
+        return [tracks[:, : own.shape[1]] for tracks in self._track(clips, both, fixed=CLIPS_FIXED[self._device.type])]
 
     def forget(self, episode: str) -> None:
         """Drop the features of its images."""
-        self._kept.pop(episode, None)
+        self._features.forget(episode)
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """Number of images of each episode whose features are kept."""
+        return self._features.episodes
 
     def features(self, clip: Clip) -> Tensor:
         """The encoder's features of a clip's images, before normalisation: (T, 128, 96, 128) float32."""
         with torch.no_grad(), _float32(self._device):
-            self._encode_missing([clip])
-            return self._features_of(clip)
+            return self._features.encode(clip.images)
 
-    def _track(
-        self, clips: Sequence[Clip], points: int, arguments: Callable[[slice], dict[str, Any]]
-    ) -> list[NDArray[np.float32]]:
-        """Call the predictor for as many clips at once as fit into memory; ``points`` a clip."""
-        at_once = max(1, TRACKED_AT_ONCE[self._device.type] // points)
-        all_tracks: list[NDArray[np.float32]] = []
+    @property
+    def _stretch(self) -> NDArray[np.float32]:
+        """Pixels of the encoder's picture for one of the images, x and y; corners lie on corners."""
+        high, wide = self._size
+        return np.array([(wide - 1) / (IMAGE_SIDE - 1), (high - 1) / (IMAGE_SIDE - 1)], dtype=np.float32)
+
+    def _track(self, clips: Sequence[Clip], queries: NDArray[np.float32], fixed: int) -> list[NDArray[np.float32]]:
+        """Tracks (T, N, 2) of queries (clips, N, 3) in the encoder's picture; ``fixed``: clips a call, if shapes are fixed."""
+        found: list[NDArray[np.float32]] = []
+        done = 0
         with torch.no_grad(), _float32(self._device):
-            self._encode_missing(clips)
-            for start in range(0, len(clips), at_once):
-                part = slice(start, start + at_once)
-                now = clips[part]
-                self._given_features = torch.cat([self._features_of(clip) for clip in now])
-                # The predictor takes a video; of this one only the shape counts.
-                video = torch.zeros((len(now), len(now[0].images), 3, IMAGE_SIDE, IMAGE_SIDE), device=self._device)
-                with _ContiguousExpand():
-                    tracks, _ = self._predictor(video, **arguments(part))
-                all_tracks += list(tracks.cpu().numpy())
-        self._given_features = None
-        return all_tracks
+            before = self._features.levels[0]
+            places = self._features.places(clips)
+            if self._features.levels[0] is not before:
+                self._replayed.clear()
+            while done < len(clips):
+                at_once = fixed if self._fixed else max(1, self.points_at_once // queries.shape[1])
+                part = slice(done, done + at_once)
+                try:
+                    found.append(self._call(places[part], queries[part], fixed if self._fixed else None))
+                except torch.cuda.OutOfMemoryError:
+                    if self._fixed or len(places[part]) == 1:
+                        raise
+                    self._replayed.clear()
+                    torch.cuda.empty_cache()
+                    self.points_at_once = queries.shape[1] * (len(places[part]) // 2)
+                else:
+                    done += len(places[part])
+        tracks = np.concatenate(found).transpose(0, 2, 1, 3)
+        clip, point = np.ogrid[: len(queries), : queries.shape[1]]
+        tracks[clip, queries[..., 0].astype(np.int64), point] = queries[..., 1:]  # where a point was asked for, it is
+        tracks /= self._stretch
+        return list(tracks)
 
-    def _given(self, video: Tensor) -> Tensor | None:
-        return self._given_features
-
-    def _features_of(self, clip: Clip) -> Tensor:
-        kept = self._kept[clip.episode]
-        return torch.stack([kept[clip.first + i] for i in range(len(clip.images))])
-
-    def _encode_missing(self, clips: Sequence[Clip]) -> None:
-        """Encode the images that are new, and drop those that fell out of the clips."""
-        missing: list[tuple[dict[int, Tensor], int, NDArray[np.uint8]]] = []
-        for clip in clips:
-            kept = self._kept.setdefault(clip.episode, {})
-            for old in [number for number in kept if number < clip.first]:
-                del kept[old]
-            numbered = enumerate(clip.images, start=clip.first)
-            missing += [(kept, number, image) for number, image in numbered if number not in kept]
-        for start in range(0, len(missing), ENCODED_AT_ONCE):
-            part = missing[start : start + ENCODED_AT_ONCE]
-            video = torch.from_numpy(np.stack([image for _, _, image in part])).to(self._device)
-            video = video.permute(0, 3, 1, 2).float()
-            size = tuple(self._predictor.interp_shape)
-            video = F.interpolate(video, size, mode="bilinear", align_corners=True)
-            for (kept, number, _), features in zip(part, self._encode(2 * (video / 255.0) - 1.0), strict=True):
-                kept[number] = features.clone()  # a view would keep the whole batch alive
+    def _call(self, places: NDArray[np.int64], queries: NDArray[np.float32], clips: int | None) -> NDArray[np.float32]:
+        """(clips, N, T, 2); filled up to ``clips``, or to a usual number, by repetition."""
+        now = len(places)
+        rows = np.resize(np.arange(now), clips or _usual_size(now, self._device))
+        given = (torch.from_numpy(array[rows]).to(self._device) for array in (places, queries))
+        made: NDArray[np.float32] = self._replayed(*given)[:now].cpu().numpy()
+        return made
 
 
-class _ContiguousExpand(TorchFunctionMode):  # type: ignore[misc]
-    """Makes ``Tensor.expand`` copy. The package views an expanded tensor, which fails for more than one clip."""
+def _best_split(device: torch.device) -> tuple[three_products.Split, str | None]:
+    """By kernel where Triton works, else step by step, and why."""
+    try:
+        from policies.trace import split_kernel
+    except ImportError as error:
+        return three_products.split_rows, str(error)
+    why = split_kernel.why_not(device)
+    return (split_kernel.split_by_kernel, None) if why is None else (three_products.split_rows, why)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., object],
-        types: Sequence[type],
-        args: Sequence[object] = (),
-        kwargs: Mapping[str, object] | None = None,
-    ) -> object:
-        out = func(*args, **(kwargs or {}))
-        return out.contiguous() if func is Tensor.expand and isinstance(out, Tensor) else out
+
+def _usual_size(clips: int, device: torch.device) -> int:
+    """Clips of a call: few different numbers, as each is recorded by itself."""
+    if device.type != "cuda":
+        return clips
+    step = 1 if clips <= 4 else 2 if clips <= 16 else 4
+    return -(-clips // step) * step
+
+
+def _grid(size: int, picture: tuple[int, int]) -> NDArray[np.float32]:
+    """(size * size, 3) queries in the first image, row by row, in pixels of the encoder's picture (height, width)."""
+    y, x = (np.linspace(MARGIN, side - MARGIN, size, dtype=np.float32) for side in picture)
+    across, down = np.meshgrid(x, y)
+    return np.stack([np.zeros_like(across), across, down], axis=-1).reshape(-1, 3)
 
 
 @contextlib.contextmanager

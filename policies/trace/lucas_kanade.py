@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from policies.phi3v.threads import on_threads
 from policies.trace.trackers import Clip, GridTracks, TrackerDescription, grid_points
 
 WINDOW = 9
@@ -51,11 +52,12 @@ class LucasKanadeTracker:
 
     def grid(self, clips: Sequence[Clip], size: int) -> list[GridTracks]:
         """A point that fails the check once stays where it was and is not usable."""
-        return [_follow_grid(clip, grid_points(size)) for clip in clips]
+        start = grid_points(size)
+        return on_threads(lambda clip: _follow_grid(clip, start), clips)
 
     def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """A point that fails the check keeps its last position."""
-        return [_follow_points(clip, points) for clip, points in zip(clips, queries, strict=True)]
+        return on_threads(lambda each: _follow_points(*each), list(zip(clips, queries, strict=True)))
 
     def forget(self, episode: str) -> None:
         """Nothing is kept."""

@@ -9,10 +9,16 @@ from eval.errors import UserError, did_you_mean
 from policies.trace.trackers import TRACKERS, Tracker, TrackerName
 
 
-def make_tracker(name: TrackerName, checkpoint: Path | None, device: str) -> Tracker:
-    """The tracker of that name; ``device`` and ``checkpoint`` (``scaled_offline.pth``) are for CoTracker alone.
+def make_tracker(
+    name: TrackerName, checkpoint: Path | None, device: str, *, fast: bool = True, fixed_shapes: bool = False
+) -> Tracker:
+    """The tracker of that name; everything but the name is for CoTracker alone.
 
-    ``auto``: CoTracker if a checkpoint is given, else the built-in Lucas-Kanade, whose description says why.
+    Args:
+        name: ``auto``: CoTracker if a checkpoint is given, else the built-in Lucas-Kanade, whose description says why.
+        checkpoint: ``scaled_offline.pth``.
+        device: of PyTorch.
+        fast, fixed_shapes: as of :class:`policies.trace.cotracker.CoTracker`.
 
     Raises:
         UserError: what was asked for cannot be had: nothing is replaced by something else.
@@ -42,7 +48,7 @@ def make_tracker(name: TrackerName, checkpoint: Path | None, device: str) -> Tra
         raise UserError("The tracker cotracker needs PyTorch: install simpler-eval with its extra vla.")
     from policies.trace.cotracker import load_cotracker
 
-    return load_cotracker(checkpoint, device)
+    return load_cotracker(checkpoint, device, fast=fast, fixed_shapes=fixed_shapes)
 
 
 def _lucas_kanade(why: str) -> Tracker:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from policies.base import Observation
-from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize, jpeg_and_resize_all
+from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize
+from policies.phi3v.threads import THREADS
 
 CAMERA_SIDE, MODEL_SIDE = 256, 336
 """Pixels; training images were stored and traced at the first and enlarged to the second."""
@@ -41,14 +43,14 @@ def model_images(
 ) -> list[tuple[ImageArray, ImageArray, bool]]:
     """(plain, traced, whether there is a trace) for every observation and its camera image, each image (336, 336, 3).
 
-    Without a trace the second image is the first, the same array.
+    Without a trace the second image is the first, the same array. The plain images are enlarged while the tracker works.
     """
-    traced = tracer.step({observation.episode: image for observation, image in zip(observations, small, strict=True)})
-    results = [traced[observation.episode] for observation in observations]
-    traced_images = [result.image for result in results if result.has_trace]
-    large = jpeg_and_resize_all([*small, *traced_images], MODEL_SIDE)
-    second = iter(large[len(small) :])
-    return [
-        (plain, next(second), True) if result.has_trace else (plain, plain, False)
-        for plain, result in zip(large, results, strict=False)  # those with a trace follow at the end
-    ]
+    with ThreadPoolExecutor(THREADS) as pool:
+        plain = [pool.submit(jpeg_and_resize, image, MODEL_SIDE) for image in small]
+        traced = tracer.step({observation.episode: image for observation, image in zip(observations, small, strict=True)})
+        results = [traced[observation.episode] for observation in observations]
+        second = [pool.submit(jpeg_and_resize, each.image, MODEL_SIDE) if each.has_trace else None for each in results]
+        return [
+            (first.result(), (first if other is None else other).result(), other is not None)
+            for first, other in zip(plain, second, strict=True)
+        ]

@@ -56,6 +56,7 @@ class TraceVLAPhi3(Phi3VPolicy):
             UserError: the checkpoint or an option cannot be used.
         """
         from policies.phi3v.device import choose_device
+        from policies.phi3v.inference import choose_inference
         from policies.trace import PRESETS, TraceProcessors, make_tracker
 
         if trace_preset not in PRESETS:
@@ -64,7 +65,11 @@ class TraceVLAPhi3(Phi3VPolicy):
             raise UserError("--tracker-checkpoint is empty; give CoTracker's file scaled_offline.pth, or leave it out.")
         path = None if tracker_checkpoint is None else Path(tracker_checkpoint).expanduser()
         self.preset = trace_preset
-        self.tracker = make_tracker(cast(TrackerName, tracker), path, str(choose_device(device)))  # checks the name itself
+        where = choose_device(device)
+        how = choose_inference(inference, deterministic, batch, where)
+        self.tracker = make_tracker(
+            cast(TrackerName, tracker), path, str(where), fast=how.fast, fixed_shapes=how.deterministic
+        )  # checks the name itself
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
         super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,21 @@ def weights() -> Iterator[dict[str, Any]]:
     torch.set_num_threads(threads)
 
 
+class Calls:
+    """In place of what replays a function on a GPU."""
+
+    failure = None
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.function(*inputs)
+
+    def clear(self) -> None:
+        """Nothing is recorded."""
+
+
 def test_names_shapes_types_and_time_embedding_are_checked(weights: dict[str, Any]) -> None:
     from policies.trace.cotracker import CoTracker
 
@@ -78,7 +93,7 @@ def test_names_shapes_types_and_time_embedding_are_checked(weights: dict[str, An
         ({**weights, "time_emb": weights["time_emb"] + 0.1}, "sines and cosines"),
     ]:
         with pytest.raises(UserError, match=said):
-            CoTracker(changed, "cpu", {})
+            CoTracker(changed, "cpu", source="test")
 
 
 def test_both_layouts_load(weights: dict[str, Any], tmp_path: Path) -> None:
@@ -119,9 +134,65 @@ def test_batches_and_kept_features_give_what_the_predictor_gives(weights: dict[s
             video = torch.from_numpy(np.stack(clip.images)).permute(0, 3, 1, 2)[None].float()
             theirs, _ = predictor(video, queries=torch.from_numpy(both[clip.episode])[None])
             assert np.abs(own - theirs[0].numpy()).max() < 1e-3
-    assert {len(kept) for kept in tracker._kept.values()} == {3}
+    assert tracker.kept == {"three": 3, "leave": 3}
     tracker.forget("three")
-    assert set(tracker._kept) == {"leave"}
+    assert tracker.kept == {"leave": 3}
+
+
+def test_products_in_three_parts_move_no_point_by_a_thousandth_of_a_pixel(
+    weights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, computed on the CPU."""
+    from policies.trace import three_products
+    from policies.trace.cotracker import CoTracker
+
+    clips = [Clip("a", 0, tuple(synthetic_image("three", 31, t) for t in range(2)))]
+    queries = [np.array([[0, 50, 70], [0, 180, 160], [0, 20, 30], [0, 128, 200], [0, 90, 90]], np.float32)]
+    plain = CoTracker(weights, "cpu", source="test").point_tracks(clips, queries)[0]
+    monkeypatch.setattr(three_products, "why_not", lambda device: None)
+    tracker = CoTracker(weights, "cpu", source="test")
+    assert "three for each of float32" in str(tracker.describe().details["dtype"])
+    split = tracker.point_tracks(clips, queries)[0]
+    assert 0 < np.abs(split - plain).max() < 1e-3
+    assert np.abs(plain[1] - plain[0]).max() > 0.1  # there is motion that could be missed
+
+
+def test_short_memory_means_fewer_clips_a_call_and_the_same_tracks(
+    weights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from policies.trace.cotracker import CoTracker
+
+    tracker = CoTracker(weights, "cpu", source="test")
+    calls: list[int] = []
+
+    def updates(places: Any, queries: Any) -> Any:
+        calls.append(len(places))
+        if len(places) > 2:
+            raise torch.cuda.OutOfMemoryError("full")
+        return queries[:, :, None, 1:].repeat(1, 1, places.shape[1], 1)
+
+    monkeypatch.setattr(tracker, "_replayed", Calls(updates))
+    monkeypatch.setattr(tracker._features, "places", lambda clips: np.zeros((len(clips), 2), np.int64))
+    queries = [np.array([[0, 10 * i, 20], [1, 30, 5]], np.float32) for i in range(5)]
+    tracks = tracker.point_tracks([Clip(str(i), 0, ()) for i in range(5)], queries)
+    assert calls == [5, 2, 2, 1]
+    assert len(tracks) == 5
+    for own, asked in zip(tracks, queries, strict=True):
+        assert np.abs(own - asked[None, :, 1:]).max() < 1e-4
+    assert "points_at_once" in tracker.describe().details
+
+
+def test_with_fixed_shapes_a_track_has_the_same_bits_whatever_is_beside_it(weights: dict[str, Any]) -> None:
+    from policies.trace.cotracker import CoTracker
+
+    tracker = CoTracker(weights, "cpu", source="test", fixed_shapes=True)
+    clips = [Clip(kind, 0, tuple(synthetic_image(kind, 31, t) for t in range(2))) for kind in ("three", "two")]
+    queries = [np.array([[0, 50, 70], [0, 180, 160]], np.float32), np.array([[1, 20, 30], [0, 90, 90]], np.float32)]
+    both = tracker.point_tracks(clips, queries)
+    for episode in ("three", "two"):
+        tracker.forget(episode)
+    alone = tracker.point_tracks(clips[1:], queries[1:])
+    assert np.array_equal(both[1], alone[0])
 
 
 def test_a_gpu_that_is_not_there_is_one_line(weights: dict[str, Any]) -> None:

@@ -67,6 +67,15 @@ def test_a_point_that_is_lost_keeps_its_place() -> None:
     assert np.array_equal(positions, queries[:, 1:])
 
 
+def test_many_clips_at_once_are_tracked_as_each_alone() -> None:
+    clips = [clip(kind, seed) for seed, kind in enumerate(("three", "two", "leave", "few"))]
+    queries = [np.array([[8, 50 + seed, 70], [8, 180, 160 - seed]], np.float32) for seed in range(4)]
+    tracker = make_tracker("lucas_kanade", None, "cpu")
+    for one, asked, positions, grid in zip(clips, queries, tracker.points(clips, queries), tracker.grid(clips, 6), strict=True):
+        assert np.array_equal(positions, tracker.points([one], [asked])[0])
+        assert np.array_equal(grid.tracks, tracker.grid([one], 6)[0].tracks)
+
+
 def test_a_whole_episode_gets_a_trace_on_the_moving_things() -> None:
     processors = TraceProcessors(make_tracker("lucas_kanade", None, "cpu"), PRESETS["released"])
     processors.begin("a", 1, 15)
