@@ -229,8 +229,10 @@ class Policy(Protocol):
     """Anything that turns observations into actions.
 
     Class attributes ``needs_image`` (default True) and ``needs_privileged`` (default False) tell the runner what to
-    prepare, and ``preferred_batch`` (no default) how many observations an ``act`` had better get at most; it may change. These
-    methods are optional, and called only where a policy has them:
+    prepare. ``preferred_batch`` (default None) is the number of observations beyond which a call gets no cheaper for each of
+    them: ``act`` is asked about so many at most, and rather a moment later than about much fewer. It is read before every call,
+    so it may become smaller when memory turns out to be short; None: whatever is ready at once. These methods
+    are optional, and called only where a policy has them:
 
     ``check_episodes(episodes: Sequence[EpisodeInfo]) -> None``
         Raise ``UserError`` if these, which are about to be played, cannot all be; called once, before anything begins.

@@ -50,7 +50,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,6 +195,9 @@ class ForeignWorker:
 class Backend(ABC):
     """How a world is reached, and what a run says of it."""
 
+    holds_several: ClassVar[bool] = False
+    """Whether one worker can hold several episodes at once."""
+
     def __init__(self, identity: WorldIdentity, worker: OwnWorker | ForeignWorker, render_device: str | None = None) -> None:
         """A way to reach a world.
 
@@ -215,7 +218,9 @@ class Backend(ABC):
 
 
 class OwnBackend(Backend):
-    """A world that our own worker plays in."""
+    """A world that our own worker plays in: one ``Simulation`` for each episode that it holds."""
+
+    holds_several = True
 
     def payload(self, spec: EpisodeSpec) -> str:
         """The episode itself."""

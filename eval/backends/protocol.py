@@ -6,7 +6,8 @@ Hence messages travel as plain tuples that begin with the message's name (:func:
 itself would be pickled with the name of its module, which the two interpreters know under different names.
 
 An episode is one ``Begin``, then as many ``Step`` as its ``State`` allows; the worker answers each with one ``State``. Before
-it may come ``ImagesShared`` (followed by the descriptor of the memory) and ``WorldChanged``. Shapes: n joints.
+it may come ``ImagesShared`` (followed by the descriptor of the memory) and ``WorldChanged``. A worker may have several seats,
+each with an episode of its own: all that is said of an episode carries its seat. Shapes: n joints.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Begin(NamedTuple):
     render: bool
     privileged: bool
     """Whether every ``State`` carries the privileged state."""
+    seat: int = 0
 
 
 class Step(NamedTuple):
@@ -48,6 +50,7 @@ class Step(NamedTuple):
     """(7,) as ``policies.base.Action.command``."""
     terminate: bool
     """The policy considers the (sub)task done: before the final subtask this only begins the next one."""
+    seat: int = 0
 
 
 class Stop(NamedTuple):
@@ -62,11 +65,12 @@ class Ready(NamedTuple):
 
 
 class ImagesShared(NamedTuple):
-    """New shared memory for ``slots`` images of (height, width, 3) uint8; its descriptor follows."""
+    """New shared memory of a seat, for ``slots`` images of (height, width, 3) uint8; its descriptor follows."""
 
     slots: int
     height: int
     width: int
+    seat: int = 0
 
 
 class WorldChanged(NamedTuple):
@@ -112,6 +116,7 @@ class State(NamedTuple):
     episode_stats: str
     """JSON text."""
     privileged: PrivilegedState | None
+    seat: int = 0
 
 
 class EpisodeFailed(NamedTuple):

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from eval.cli.estimate import Estimate, duration, size
+from eval.records.header import Course
 from eval.records.results import EpisodeRecord, RecordKey, Status
+from eval.rollout.course import course_text
 
 LINE_SECONDS = 30.0
 """Between two lines where stderr is no terminal."""
@@ -68,6 +70,10 @@ class RunProgress:
         noun = "episode" if self._total == 1 else "episodes"
         self._say(f"{self._total} {noun}{steps} with {self._policy} into {path}{done}")
         self._show()
+
+    def course(self, course: Course, before: Course | None) -> None:
+        """How the session plays, and how the one before did."""
+        self._say(course_text(course, before))
 
     def waits(self, text: str | None) -> None:
         """What the run waits for; None: it goes on."""

@@ -124,6 +124,17 @@ class CodeRecord(RecordModel):
     """What plays in the original's process; None: another world."""
 
 
+class Course(RecordModel):
+    """How a session plays; decides how fast it is and no number."""
+
+    workers: int
+    """Simulator processes."""
+    per_worker: int = 1
+    """Episodes that each of them holds at once."""
+    batch: int | None = None
+    """Observations of a full batch; None: the policy was asked about whatever was ready."""
+
+
 class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
@@ -136,6 +147,8 @@ class SessionRecord(Provenance):
     """None: not recorded."""
     policy_change: PolicyChange | None = None
     """None: that code is the one of the session before, or this is the first."""
+    course: Course | None = None
+    """None: not recorded, or there was nothing to play."""
     outcome: Literal["finished", "interrupted", "stopped"] | None = None
     """``stopped``: by faults. None: it is still running, or was killed."""
     ended: str | None = None

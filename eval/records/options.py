@@ -45,6 +45,18 @@ class RunOptions(Options):
         default=False, description="Where a pack's file is broken, take the next pack or the stand-in; the run records which."
     )
     workers: int | None = Field(default=None, ge=1, description="Simulator processes; default: one a core.")
+    per_worker: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Episodes that a simulator process holds at once, so that it steps one while the policy looks at another; "
+        "default: 2 for a policy that needs images, else 1.",
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=1,
+        description="Observations that the policy is asked about at a time; default: what it prefers, or whatever is ready.",
+    )
     video: str = Field(
         default="none",
         description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of "

@@ -36,8 +36,9 @@ SLOTS = 2
 class EpisodePlayer:
     """Plays one episode after the other in a simulation; the rules for "done" and for the step limit are here."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self.simulation = simulation
+    def __init__(self, simulation: Simulation, seat: int = 0) -> None:
+        """seat: of the simulation, among those of its process."""
+        self.simulation, self.seat = simulation, seat
 
     def begin(self, spec: EpisodeSpec, image: Image | None, with_privileged: bool) -> protocol.State:
         """Reset to an episode; ``image``: where to render, None: nothing is rendered."""
@@ -65,6 +66,7 @@ class EpisodePlayer:
             done=done,
             episode_stats=json.dumps(dict(state.episode_stats), default=_plain),
             privileged=privileged.to_message(self.simulation.privileged()) if self._with_privileged else None,
+            seat=self.seat,
         )
 
 

@@ -6,6 +6,8 @@ A policy may raise anything, leave the process (``sys.exit``, ``os._exit``), ans
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import sys
 import threading
 import time
@@ -40,6 +42,14 @@ class PolicyNeeds(NamedTuple):
     def of(cls, policy: Policy) -> PolicyNeeds:
         """Read from the policy's class attributes."""
         return cls(bool(getattr(policy, "needs_image", True)), bool(getattr(policy, "needs_privileged", False)))
+
+
+def preferred_batch(policy: Policy) -> int | None:
+    """Observations that the policy wants at a time; None if it does not say, or says nothing of use."""
+    with contextlib.suppress(Exception):  # it may be code of the policy's
+        given = operator.index(getattr(policy, "preferred_batch"))  # noqa: B009  no part of the protocol
+        return given if given > 0 else None
+    return None
 
 
 class Call(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from eval.backends import protocol
@@ -28,22 +29,51 @@ class WorkerSettings:
     workers: int
     watchdog: float
     """Seconds a worker may take for one message before it counts as hanging."""
+    per_worker: int = 1
+    """Episodes that a worker holds at once: while the policy looks at one, it steps another."""
+
+
+@dataclass(eq=False)
+class Seat:
+    """A place for an episode in a worker: a world of its own, with frames of its own."""
+
+    worker: Worker
+    number: int
+    frames: Frames | None = None
+    last_spec: EpisodeSpec | None = None
+    """The episode it was last given."""
+    job: Job | None = None
+    """What is played in it."""
 
 
 @dataclass(eq=False)
 class Worker:
-    """One process, its pipe and its frames."""
+    """One process, its pipe and its seats."""
 
     process: Process
     connection: Connection
     deadline: float
     ready: bool = False
-    busy: bool = False
-    frames: Frames | None = None
-    last_spec: EpisodeSpec | None = None
-    """The episode it was last given."""
-    job: Job | None = None
-    """What it plays."""
+    seats: list[Seat] = field(default_factory=list)
+    unanswered: deque[Seat | None] = field(default_factory=lambda: deque([None]))
+    """Seats of the messages that it has not answered yet, in their order; None: its start, or what concerns no seat."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is expected of it."""
+        return bool(self.unanswered)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What it plays."""
+        return [seat.job for seat in self.seats if seat.job is not None]
+
+    @property
+    def at_work_for(self) -> list[Seat]:
+        """Seats with an episode that its loss may be due to: the one that it was busy with; all of them if it was idle."""
+        if self.unanswered and (seat := self.unanswered[0]) is not None:
+            return [seat]
+        return [seat for seat in self.seats if seat.job is not None]
 
 
 class WorkerLost(Exception):
@@ -70,11 +100,20 @@ class Pool:
     def _start(self) -> Worker:
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
         process, connection = start(self.settings.backend.worker, threads)
-        return Worker(process, connection, time.monotonic() + STARTUP_SECONDS, busy=True)
+        worker = Worker(process, connection, time.monotonic() + STARTUP_SECONDS)
+        worker.seats = [Seat(worker, number) for number in range(self.settings.per_worker)]
+        return worker
+
+    @property
+    def seats(self) -> list[Seat]:
+        """Of all workers: the first of each, then the second of each, and so on."""
+        return [worker.seats[number] for number in range(self.settings.per_worker) for worker in self.workers]
 
     def send(self, worker: Worker, message: protocol.ToWorker) -> None:
         """Give a worker something to do. A dead one is found by the next :meth:`reports`."""
-        worker.busy, worker.deadline = True, time.monotonic() + self.settings.watchdog
+        if not worker.busy:
+            worker.deadline = time.monotonic() + self.settings.watchdog
+        worker.unanswered.append(None if isinstance(message, protocol.Stop) else worker.seats[message.seat])
         try:
             protocol.send(worker.connection, message)
         except (BrokenPipeError, ConnectionResetError):
@@ -82,6 +121,8 @@ class Pool:
 
     def reports(self, timeout: float = 0.5) -> Iterator[tuple[Worker, Report]]:
         """Everything the workers have said by now; a ``WorkerLost`` in place of a message if one is gone.
+
+        For the first word it waits ``timeout`` seconds at most.
 
         Raises ``UserError`` if a worker refuses the run or workers cannot be started at all.
         """
@@ -105,7 +146,7 @@ class Pool:
         if isinstance(message, protocol.WorldChanged):
             return message
         if isinstance(message, protocol.ImagesShared):
-            worker.frames = Frames(protocol.receive_images(worker.connection, message), message)
+            worker.seats[message.seat].frames = Frames(protocol.receive_images(worker.connection, message), message)
             return None
         if isinstance(message, protocol.Refused):
             raise UserError(message.reason)
@@ -115,7 +156,8 @@ class Pool:
             worker.ready, self._failed_starts = True, 0
         elif not isinstance(message, protocol.State):
             raise WorkerLost(f"the worker sent a {type(message).__name__}, which only the parent does")
-        worker.busy = False
+        worker.unanswered.popleft()
+        worker.deadline = time.monotonic() + self.settings.watchdog  # for the next one, if it was given several
         return message
 
     def _note_failed_start(self, worker: Worker, lost: WorkerLost) -> None:
@@ -150,7 +192,7 @@ class Pool:
             if not worker.busy:
                 self.send(worker, protocol.Stop())
         for worker in self.workers:
-            worker.process.join(2.0 if worker.ready and worker.job is None else 0.0)
+            worker.process.join(2.0 if worker.ready and not worker.jobs else 0.0)
             _kill(worker)
 
 

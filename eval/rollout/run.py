@@ -21,18 +21,20 @@ from eval.errors import UserError
 from eval.given import Text, Texts, absolute, text_of, working_folder
 from eval.plan.shards import take_shard
 from eval.records.folder import RunData, RunFolder, load_run
+from eval.records.header import Course
 from eval.records.options import PolicyArgument, RunOptions
 from eval.records.results import EpisodeRecord
 from eval.records.turns import turns_of
 from eval.records.videos import VideoRule
 from eval.rollout.arguments import called_with, episodes_of, options_of
 from eval.rollout.closing import Closing
+from eval.rollout.course import course_of
 from eval.rollout.header import new_header as new_header
 from eval.rollout.header import shard_record, user_tasks_of
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
 from eval.rollout.play import info_of
-from eval.rollout.policy_calls import PolicyCalls
+from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
@@ -51,6 +53,8 @@ class RunKeywords(TypedDict, total=False):
     assets: Texts | None
     assets_fallback: bool
     workers: int | None
+    per_worker: int | None
+    batch: int | None
     video: str
     watchdog: float
     render_device: str | None
@@ -84,11 +88,6 @@ def default_out(policy: str) -> Path:
     while path.exists():
         path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
     return path
-
-
-def default_workers(episodes: int) -> int:
-    """One a core this process may use, never more than there are episodes."""
-    return max(1, min(len(os.sched_getaffinity(0)), episodes))
 
 
 def run(
@@ -148,6 +147,8 @@ class Session:
     """Told what the run waits for, where it waits for long."""
     on_end: Callable[[Closing], None] | None = None
     """Told what is to be said at the end; None: it is printed on stderr."""
+    on_course: Callable[[Course, Course | None], None] | None = None
+    """Told how it is played, and how the session before was, before the workers start."""
 
 
 def play(
@@ -198,14 +199,27 @@ def play(
                     if session.on_start is not None:
                         replayed = {turn.key for turn in left}
                         session.on_start(given, [r for key, r in folder.records.items() if key not in replayed])
-                    workers = min(options.workers or default_workers(len(left)), max(1, len(left)))
-                    settings = WorkerSettings(backend, workers, options.watchdog)
+                    course = _course(folder, options, backend, loaded, len(left), session)
+                    settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
                     stopping = StopRule(options.stop_after, options.fail_on_error)
-                    active.play(Rollout(left, calls, settings, recorder, stopping), recorder)
+                    active.play(Rollout(left, calls, settings, recorder, stopping, course.batch), recorder)
             finally:
                 if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
                     _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
     return load_run(out)
+
+
+def _course(folder: RunFolder, options: RunOptions, backend: Backend, player: Policy, left: int, session: Session) -> Course:
+    """How the session plays, recorded and told."""
+    *earlier, current = folder.header.sessions
+    before = next((one.course for one in reversed(earlier) if one.course is not None), None)
+    course = course_of(options, backend, PolicyNeeds.of(player), preferred_batch(player), left, before)
+    if left:
+        now = current.model_copy(update={"course": course})
+        folder.write_header(folder.header.model_copy(update={"sessions": (*earlier, now)}))
+        if session.on_course is not None:
+            session.on_course(course, before)
+    return course
 
 
 def _absolute_if_there(assets: str) -> str:

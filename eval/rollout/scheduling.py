@@ -30,50 +30,113 @@ def files_of(spec: EpisodeSpec) -> Files:
 
 
 class EpisodeQueue:
-    """Episodes waiting, by files and by how their objects settle; a retried one comes first."""
+    """Episodes waiting: by kind of rendering, by files, and by how their objects settle; a retried one comes first.
 
-    def __init__(self, turns: Iterable[Turn]) -> None:
+    Ray-traced images are drawn by the GPU, one at a time, while raster episodes keep the cores busy. So both are under way
+    side by side, in proportion to the steps that are left of each, and come to their end together. The episodes of one worker
+    are of one kind: a raster step must not wait until an image has been traced.
+
+    Args:
+        turns: what is to be played.
+        traces: whether rays are traced in the episodes for which the original traces them.
+    """
+
+    def __init__(self, turns: Iterable[Turn], traces: bool = False) -> None:
+        self._traces = traces
         self._retries: deque[tuple[Turn, int]] = deque()
-        self._waiting: dict[Files, dict[SettlingInputs, deque[Turn]]] = {}
+        self._waiting: dict[bool, dict[Files, dict[SettlingInputs, deque[Turn]]]] = {}
+        self._steps: Counter[bool] = Counter()
+        """That are left to be played, by kind."""
+        self._count = 0
         for turn in turns:
-            group = self._waiting.setdefault(files_of(turn.spec), {})
-            group.setdefault(settling_inputs(turn.spec), deque()).append(turn)
+            self.add(turn)
 
     def __len__(self) -> int:
-        return len(self._retries) + sum(len(alike) for group in self._waiting.values() for alike in group.values())
+        return len(self._retries) + self._count
+
+    def add(self, turn: Turn) -> None:
+        """Queue an episode for its first attempt."""
+        kind = self._is_traced(turn.spec)
+        group = self._waiting.setdefault(kind, {}).setdefault(files_of(turn.spec), {})
+        group.setdefault(settling_inputs(turn.spec), deque()).append(turn)
+        self._steps[kind] += turn.spec.max_steps
+        self._count += 1
 
     def put_back(self, turn: Turn, attempt: int) -> None:
-        """Queue an episode for its next attempt."""
+        """Queue an episode for another attempt, before all that have not begun."""
         self._retries.append((turn, attempt))
 
-    def take(self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]) -> tuple[Turn, int]:
-        """Next (episode, attempt) for a worker that played ``last`` while others play the episodes ``elsewhere``."""
-        if self._retries:
-            return self._retries.popleft()
-        files = self._choose_files(last, elsewhere)
-        group = self._waiting[files]
-        inputs = self._choose_settling(group, last, elsewhere)
-        turn = group[inputs].popleft()
-        if not group[inputs]:
-            del group[inputs]
-        if not group:
-            del self._waiting[files]
-        return turn, 1
+    def take(
+        self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec], beside: Sequence[EpisodeSpec] = ()
+    ) -> tuple[Turn, int] | None:
+        """What a worker gets next.
 
-    def _choose_files(self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]) -> Files:
+        Args:
+            last: what was last played in the same seat.
+            elsewhere: what other workers play.
+            beside: what this worker plays beside it.
+
+        Returns:
+            (Episode, attempt); None if all that are left have taken a worker with them: such a one is played beside no other.
+        """
+        for place, (turn, attempt) in enumerate(self._retries):
+            if attempt == 1 or not beside:
+                del self._retries[place]
+                return turn, attempt
+        if not self._count:
+            return None
+        near = [*beside, *([last] if last is not None else [])]
+        kind = self._choose_kind(near, [*elsewhere, *beside], len(beside))
+        files = self._choose_files(self._waiting[kind], near, elsewhere)
+        inputs = self._choose_settling(self._waiting[kind][files], near, elsewhere)
+        return self._pop(kind, files, inputs), 1
+
+    def _is_traced(self, spec: EpisodeSpec) -> bool:
+        return self._traces and spec.shader == "rt"
+
+    def _pop(self, kind: bool, files: Files, inputs: SettlingInputs) -> Turn:
+        groups = self._waiting[kind]
+        turn = groups[files][inputs].popleft()
+        if not groups[files][inputs]:
+            del groups[files][inputs]
+        if not groups[files]:
+            del groups[files]
+        if not groups:
+            del self._waiting[kind]
+        self._steps[kind] -= turn.spec.max_steps
+        self._count -= 1
+        return turn
+
+    def _choose_kind(self, near: Sequence[EpisodeSpec], under_way: Sequence[EpisodeSpec], beside: int) -> bool:
+        """The worker's own, unless more of that kind are under way than its part of the steps that are left."""
+        if len(self._waiting) == 1:
+            return next(iter(self._waiting))
+        live = Counter(map(self._is_traced, under_way))
+        seats, steps = len(under_way) + 1, self._steps.total()
+        wanted = {kind: max(1.0, seats * self._steps[kind] / steps) for kind in self._waiting}
+        if near and live[own := self._is_traced(near[0])] < wanted[own] + beside:
+            return own
+        return max(wanted, key=lambda kind: wanted[kind] - live[kind])
+
+    @staticmethod
+    def _choose_files(
+        waiting: dict[Files, dict[SettlingInputs, deque[Turn]]], near: Sequence[EpisodeSpec], elsewhere: Sequence[EpisodeSpec]
+    ) -> Files:
         """Those the worker has loaded, else those of which most is left for each who plays them."""
-        if last is not None and files_of(last) in self._waiting:
-            return files_of(last)
+        for spec in near:
+            if files_of(spec) in waiting:
+                return files_of(spec)
         crowd = Counter(map(files_of, elsewhere))
-        left = {files: sum(map(len, group.values())) for files, group in self._waiting.items()}
+        left = {files: sum(map(len, group.values())) for files, group in waiting.items()}
         return max(left, key=lambda files: left[files] / (1 + crowd[files]))
 
     @staticmethod
     def _choose_settling(
-        group: dict[SettlingInputs, deque[Turn]], last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec]
+        group: dict[SettlingInputs, deque[Turn]], near: Sequence[EpisodeSpec], elsewhere: Sequence[EpisodeSpec]
     ) -> SettlingInputs:
         """What the worker has settled, else the first that no other worker is at."""
-        if last is not None and settling_inputs(last) in group:
-            return settling_inputs(last)
+        for spec in near:
+            if settling_inputs(spec) in group:
+                return settling_inputs(spec)
         taken = set(map(settling_inputs, elsewhere))
         return next((inputs for inputs in group if inputs not in taken), next(iter(group)))

@@ -28,11 +28,11 @@ def worker_main(connection: Connection, worker: OwnWorker, render_threads: int, 
     kind: type[Simulation] | None = None
     try:
         kind = load_simulation(worker.module)
-        session = _Session(connection, parent, kind(worker.options))
+        seats = _Seats(connection, parent, kind, worker)
         protocol.send(connection, protocol.Ready())
         while not isinstance(message := protocol.receive(connection), protocol.Stop):
-            session.handle(message)
-        session.close()
+            seats.handle(message)
+        seats.close()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent died: nobody is left to tell
     except UserError as error:
@@ -43,44 +43,64 @@ def worker_main(connection: Connection, worker: OwnWorker, render_threads: int, 
         protocol.send(connection, protocol.Refused(reason) if reason else failed)
 
 
-class _Session:
-    """The simulation, its episode and the images."""
+class _Seats:
+    """Worlds beside each other in this process, each made when its seat is first used; the first one at once."""
 
-    def __init__(self, connection: Connection, parent: int, simulation: Simulation) -> None:
-        self._connection, self._parent, self._simulation = connection, parent, simulation
-        self._player = EpisodePlayer(simulation)
-        self._frames: Frames | None = None
-        self._last_record = ""
-        self._steps = 0
+    def __init__(self, connection: Connection, parent: int, kind: type[Simulation], worker: OwnWorker) -> None:
+        self._connection, self._parent = connection, parent
+        self._kind, self._options = kind, worker.options
+        self._seats: dict[int, _Seat] = {}
+        self._seat(0)
 
     def handle(self, message: protocol.Message) -> None:
         if isinstance(message, protocol.Begin):
-            self._begin(message)
+            self._seat(message.seat).begin(message)
         elif isinstance(message, protocol.Step):
-            self._steps += 1
-            image = None if self._frames is None else self._frames.slot(self._steps)
-            protocol.send(self._connection, self._player.step(message, image))
+            self._seats[message.seat].step(message)
         else:
             raise TypeError(f"a worker takes no {type(message).__name__}")
 
     def close(self) -> None:
-        self._simulation.close()
+        for seat in self._seats.values():
+            seat.simulation.close()
 
-    def _begin(self, begin: protocol.Begin) -> None:
+    def _seat(self, number: int) -> _Seat:
+        if number not in self._seats:
+            self._seats[number] = _Seat(self._connection, self._parent, self._kind(self._options), number)
+        return self._seats[number]
+
+
+class _Seat:
+    """A simulation, its episode and the images."""
+
+    def __init__(self, connection: Connection, parent: int, simulation: Simulation, number: int) -> None:
+        self.simulation = simulation
+        self._connection, self._parent, self._number = connection, parent, number
+        self._player = EpisodePlayer(simulation, number)
+        self._frames: Frames | None = None
+        self._last_record = ""
+        self._steps = 0
+
+    def begin(self, begin: protocol.Begin) -> None:
         spec = EpisodeSpec.model_validate_json(begin.episode)
         self._steps = 0
         if begin.render:
-            self._prepare_frames(protocol.ImagesShared(begin.slots, *self._simulation.image_size(spec)))
+            self._prepare_frames(protocol.ImagesShared(begin.slots, *self.simulation.image_size(spec), self._number))
         else:
             self._frames = None
         image = None if self._frames is None else self._frames.slot(0)
         state = self._player.begin(spec, image, begin.privileged)
-        record = self._simulation.describe().model_dump_json()
+        record = self.simulation.describe().model_dump_json()
         if record != self._last_record:
             protocol.send(self._connection, protocol.WorldChanged(record))
             self._last_record = record
         protocol.send(self._connection, state)
 
+    def step(self, step: protocol.Step) -> None:
+        self._steps += 1
+        image = None if self._frames is None else self._frames.slot(self._steps)
+        protocol.send(self._connection, self._player.step(step, image))
+
     def _prepare_frames(self, shared: protocol.ImagesShared) -> None:
-        if self._frames is None or self._frames.shape != (*shared, 3):
+        if self._frames is None or self._frames.shape != (shared.slots, shared.height, shared.width, 3):
             self._frames = Frames(protocol.share_images(self._connection, self._parent, shared), shared)

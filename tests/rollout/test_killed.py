@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ def command(tmp_path, make_spec):
     plan = tmp_path / "plan"
     specs = [make_spec(i, variant=f"v{i % 3}", max_steps=40) for i in range(EPISODES)]
     plan.write_text("".join(spec.model_dump_json() + "\n" for spec in specs))
-    return lambda out, video="none": [sys.executable, str(SCRIPT), str(out), str(plan), video]
+    return lambda out, *more: [sys.executable, str(SCRIPT), str(out), str(plan), *(more or ["none"])]
 
 
 def _records(out: Path) -> int:
@@ -51,6 +53,40 @@ def test_killed_at_ten_moments_and_resumed_gives_the_same_table(tmp_path, comman
     assert len(lines) == len(load_run(broken).records) == EPISODES  # nothing twice, nothing lost
     assert kills >= 3
     assert len(load_run(broken).header.sessions) >= 3
+
+
+def _workers_of(process: subprocess.Popen[bytes]) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def test_workers_of_several_episodes_and_the_run_itself_killed_at_any_moment_give_the_same_table(tmp_path, command):
+    whole, broken, several = tmp_path / "whole", tmp_path / "broken", ("none", "", "3")
+    subprocess.run(command(whole), check=True)
+    rng, kills = random.Random(1), 0
+    for number in range(10):
+        target = _records(broken) + rng.randint(0, 6)
+        process = subprocess.Popen(command(broken, *several), stderr=subprocess.DEVNULL)
+        while process.poll() is None and _records(broken) < target:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.05))
+        for worker in rng.sample(workers := _workers_of(process), min(1, len(workers))):
+            kills += 1
+            os.kill(worker, signal.SIGKILL)
+        if number % 2:  # the run goes on with another worker, or dies as well
+            target = _records(broken) + rng.randint(1, 6)
+            while process.poll() is None and _records(broken) < target:
+                time.sleep(0.002)
+        kills += int(process.poll() is None)
+        process.kill()
+        process.wait()
+    subprocess.run(command(broken, *several), check=True)
+    for table in ("tables/summary.csv", "tables/summary.md"):
+        assert (broken / table).read_text() == (whole / table).read_text()
+    assert len(load_run(broken).records) == len((broken / "episodes.jsonl").read_text().splitlines()) == EPISODES
+    assert kills >= 5
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, make_spec, monkeypatch, capsys):
@@ -112,7 +148,7 @@ def _wait_for(condition, seconds=30.0):
 def test_a_disk_that_is_really_full_is_one_line_and_the_run_goes_on_later(tmp_path, command):
     disk, run = tmp_path / "disk", tmp_path / "disk/run"
     disk.mkdir()
-    room = (tmp_path / "plan").stat().st_size + 18_000  # for the plan, run.json and some of the episodes
+    room = (tmp_path / "plan").stat().st_size + 26_000  # for the plan, run.json and some of the episodes
     inside = f"""
 set -e
 mount -t tmpfs -o size=400k tmpfs {disk}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import random
 from collections import defaultdict
 
 import pytest
@@ -47,3 +49,71 @@ def test_a_retried_episode_comes_first(make_spec):
     assert queue.take(turns[0].spec, []) == (turns[0], 2)
     assert [queue.take(None, [])[0] for _ in range(2)] == turns[1:]
     assert len(queue) == 0
+
+
+def test_a_retried_episode_rides_beside_no_other(make_spec):
+    turns = [Turn(make_spec(i)) for i in range(3)]
+    queue = EpisodeQueue(turns[2:])
+    queue.put_back(turns[0], 2)
+    queue.put_back(turns[1], 1)  # it lost its worker to another's fault
+    beside = [make_spec(7)]
+    assert [queue.take(None, [], beside) for _ in range(3)] == [(turns[1], 1), (turns[2], 1), None]
+    assert queue.take(None, [], []) == (turns[0], 2)
+
+
+def under_way(plan, workers, per_worker, seconds):
+    """(Specs under way by worker, those left) after each end, where an episode takes ``seconds(spec)`` of a worker's time."""
+    queue = EpisodeQueue(map(Turn, plan), traces=True)
+    seats = [(worker, number) for number in range(per_worker) for worker in range(workers)]
+    playing, last, ends = {}, {}, []
+    left = {spec.id: spec for spec in plan}
+
+    def fill(seat, now):
+        beside = [spec for other, spec in playing.items() if other[0] == seat[0]]
+        elsewhere = [spec for other, spec in playing.items() if other[0] != seat[0]]
+        if len(queue):
+            playing[seat] = last[seat] = queue.take(last.get(seat), elsewhere, beside)[0].spec
+            heapq.heappush(ends, (now + seconds(last[seat]), seat))
+            del left[last[seat].id]
+
+    for seat in seats:
+        fill(seat, 0.0)
+    while ends:
+        yield (
+            {worker: [spec for seat, spec in playing.items() if seat[0] == worker] for worker in range(workers)},
+            list(left.values()),
+        )
+        now, seat = heapq.heappop(ends)
+        del playing[seat]
+        fill(seat, now)
+
+
+@pytest.mark.parametrize(("workers", "per_worker"), [(2, 1), (4, 2), (16, 1), (16, 2), (16, 3)])
+def test_traced_and_raster_episodes_are_under_way_side_by_side_until_the_end(workers, per_worker):
+    plan = make_plan("google_robot_visual_matching", sample=0.3)
+    rng = random.Random(0)
+    count, mixed_workers, moments = 0, 0, 0
+    for playing, left in under_way(
+        plan, workers, per_worker, lambda spec: rng.uniform(1, 3) * (3 if spec.shader == "rt" else 1)
+    ):
+        kinds = [spec.shader == "rt" for specs in playing.values() for spec in specs]
+        count += 1
+        if not {True, False} <= {spec.shader == "rt" for spec in left}:
+            continue
+        share = sum(spec.max_steps for spec in left if spec.shader == "rt") / sum(spec.max_steps for spec in left)
+        assert abs(sum(kinds) - share * len(kinds)) <= 1 + per_worker + 0.1 * len(kinds)
+        assert 0 < sum(kinds) < len(kinds), "both are under way"
+        moments += 1
+        mixed_workers += sum(len({spec.shader for spec in specs}) > 1 for specs in playing.values())
+    assert count == len(plan)
+    assert moments > len(plan) / 2
+    assert mixed_workers <= 0.1 * moments * workers
+
+
+def test_where_nothing_is_traced_the_kind_plays_no_part():
+    plan = make_plan("google_robot_visual_matching", sample=0.1)
+    plain, told = EpisodeQueue(map(Turn, plan)), EpisodeQueue([Turn(s) for s in plan if s.shader != "rt"], traces=True)
+    first = [plain.take(None, [])[0].spec.shader for _ in plan]
+    assert sorted(first) == sorted(spec.shader for spec in plan)
+    assert all(told.take(None, []) is not None for spec in plan if spec.shader != "rt")
+    assert told.take(None, []) is None

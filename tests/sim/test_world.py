@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 from eval.assets.resolver import Assets
+from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
+from eval.sim.robots.base import pose_array
 from eval.sim.world import World
 
 
@@ -43,6 +47,23 @@ def test_an_episode_does_not_depend_on_what_was_played_before() -> None:
         for _ in range(3):
             used.step(action)
     np.testing.assert_array_equal(play(used), play(fresh))
+
+
+def test_worlds_side_by_side_in_one_process_play_as_each_does_alone() -> None:
+    tasks = ("google_robot_pick_coke_can", "widowx_carrot_on_plate", "google_robot_open_drawer")
+    plan = [make_plan(tasks=[task], setting="visual_matching", limit=1)[0] for task in tasks]
+    action = np.array([0.02, 0.01, -0.02, 0.0, 0.0, 0.05, 1.0])
+
+    def played(spec: EpisodeSpec) -> Iterator[tuple[float, ...]]:
+        world = World(Assets([]), render=False)
+        world.begin(spec)
+        for _ in range(5):
+            world.play(action)
+            things = [pose_array(thing.pose) for thing in world.scene.objects.values()]
+            yield tuple(np.concatenate([world.scene.robot.qpos, world.scene.robot.qvel, world.tcp_pose, *things]).tolist())
+
+    alone = [list(played(spec)) for spec in plan]
+    assert list(map(list, zip(*zip(*map(played, plan), strict=True), strict=True))) == alone
 
 
 def test_success_needs_the_can_in_the_air() -> None:

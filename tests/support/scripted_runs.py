@@ -35,7 +35,7 @@ def scripted_run(
     """
 
     class Script:
-        def __init__(self, turns, calls, settings, recorder, stopping):
+        def __init__(self, turns, calls, settings, recorder, stopping, batch=None):
             self.turns, self.recorder, self.stopping, self.pool = turns, recorder, stopping, None
 
         def play(self):
