@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from eval.backends.vulkan import NO_DEVICE, vulkan_devices
 from eval.episode import EpisodeSpec
 from eval.records.header import RenderingRecord, WorldRecord
 from eval.sim import ray_tracing
+from eval.sim.camera import PolicyCamera
+from eval.sim.drawing_turn import DrawingTurn
+from eval.sim.stage_clock import FOLDER_VARIABLE, StageClock, StageFile
 from eval.sim.world import World, image_size
 from eval.tasks.base import TaskResult
 from policies.base import Privileged
@@ -31,6 +36,7 @@ class Sapien3(Simulation):
         device = options.render_device
         self._worlds = {render: World(self._assets, render, options.rendering, device=device) for render in (False, True)}
         self._world = self._worlds[False]
+        self._stages = _stage_file(os.environ[FOLDER_VARIABLE]) if os.environ.get(FOLDER_VARIABLE) else None
 
     def image_size(self, spec: EpisodeSpec) -> tuple[int, int]:
         """(H, W) of the robot's camera."""
@@ -38,6 +44,8 @@ class Sapien3(Simulation):
 
     def begin(self, spec: EpisodeSpec, image: Image | None) -> SimulationState:
         """Build the episode's scene and start from the objects' settled states."""
+        if self._stages is not None:
+            self._stages.write()
         self._world.close()
         self._rendered = image is not None
         self._world = self._worlds[self._rendered]
@@ -45,6 +53,8 @@ class Sapien3(Simulation):
 
     def step(self, action: NDArray[np.float64], image: Image | None) -> SimulationState:
         """Play one control step."""
+        if self._stages is not None:
+            self._stages.steps += 1
         return self._state(self._world.play(action), image)
 
     def _state(self, result: TaskResult, image: Image | None) -> SimulationState:
@@ -95,6 +105,28 @@ class Sapien3(Simulation):
     def close(self) -> None:
         """Free the scene."""
         self._world.close()
+        if self._stages is not None:
+            self._stages.write(at_once=True)
+
+
+@functools.cache
+def _stage_file(folder: str) -> StageFile:
+    """One a process, however many worlds it plays."""
+    import sapien
+
+    clock = StageClock()
+    clock.put_around(Sapien3, "begin", "build", whole=True)  # with its first image, for which shaders are compiled
+    for owner, name, stage in (
+        (Sapien3, "step", "python"),
+        (World, "play", "simulate"),
+        (PolicyCamera, "take", "picture"),
+        (sapien.Scene, "update_render", "draw"),
+        (sapien.render.RenderCameraComponent, "take_picture", "draw"),
+        (sapien.render.RenderCameraComponent, "get_picture", "read-back"),
+        (DrawingTurn, "__enter__", "turn"),
+    ):
+        clock.put_around(owner, name, stage)
+    return StageFile(clock, Path(folder))
 
 
 @functools.cache

@@ -1,19 +1,36 @@
-"""The verbs ``bench sim`` and ``bench policy``."""
+"""The verbs ``bench ...``: how fast this machine is."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eval.cli import exact
 from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json, RenderDevice, policy_args_of
+from eval.cli.options import AllBut, AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options, policy_args_of
 from eval.cli.verbs import Verbs
+from eval.errors import UserError, did_you_mean
+from eval.plan.options import PlanOptions
+from eval.records.options import RunOptions
+
+if TYPE_CHECKING:
+    from eval.diagnostics.bench.report import Report
+    from eval.episode import EpisodeSpec
 
 bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
+
+PolicyName = Annotated[str, typer.Argument(help="As for run --policy.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print what a page of results needs: command, machine, a table.")]
+Repeats = Annotated[int, typer.Option(help="Measure N times; median and spread are shown.", min=1, max=1000)]
+Episodes = Annotated[int, typer.Option(help="Episodes, half of each robot, where no suite or task is named.", min=2)]
+NOT_MEASURED = ("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video")
+"""Options of a run that a measurement has no use for."""
+RunSettings = Annotated[RunOptions, AllBut(NOT_MEASURED)]
+RtSettings = Annotated[RunOptions, AllBut((*NOT_MEASURED, "repeat", "no_actions"))]
+AloneSettings = Annotated[RunOptions, Only(("assets", "rt", "render_device", "world"))]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,43 +44,154 @@ def bench_sim_verb(
     workers: Annotated[
         int | None, typer.Option(help="Measure 1, 2, 4, ... up to N workers; default: the cores.", min=1, max=256)
     ] = None,
-    steps: Annotated[int, typer.Option(help="Control steps a worker.", min=1, max=100_000)] = 60,
+    alone: Annotated[bool, typer.Option("--alone", help="Measure that number of workers alone.")] = False,
+    task: Annotated[list[str] | None, typer.Option(help="Task, may be repeated; default: one of each robot.")] = None,
+    steps: Annotated[int, typer.Option(help="Control steps a worker and repeat.", min=1, max=100_000)] = 60,
+    repeats: Repeats = 3,
     assets: AssetsOption = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
+    markdown: Markdown = False,
 ) -> None:
-    """Control steps a second with images, and the share of time spent inside SAPIEN."""
-    from eval.diagnostics.bench.sim import measure
+    """Control steps a second with images and without a policy, and the share of time spent inside SAPIEN."""
+    from eval.diagnostics.bench.sim import TASKS, measure
 
-    rows = measure(workers, steps, assets, render_device)
-    if as_json:
-        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2))
-        return
-    for row in rows:
-        line = f"{row.task:28} workers {row.workers:2}  {row.steps_per_second:6.1f} steps/s  "
-        show_text(f"{line}inside SAPIEN {row.inside_sapien:.1%}", "  ")
+    _show(lambda: measure(workers, steps, assets, render_device, task or TASKS, repeats, alone), as_json, markdown)
+
+
+@bench.command("rt")
+@expand_options
+def bench_rt_verb(
+    options: RtSettings,
+    scene: Annotated[list[str] | None, typer.Option(help="visual-matching or closed-room; default: both.")] = None,
+    steps: Annotated[int, typer.Option(help="Control steps an episode.", min=2, max=100_000)] = 40,
+    episodes: Annotated[int | None, typer.Option(help="Episodes of each scene; default: one a worker.", min=1)] = None,
+    as_json: Json = False,
+    markdown: Markdown = False,
+) -> None:
+    """Control steps a second of ray-traced drawer episodes, with a policy that answers at once."""
+    from eval.diagnostics.bench.rt import SCENES, measure_rt
+
+    for name in scene or ():
+        if name not in SCENES:
+            raise UserError(f'--scene "{name}" is not known; use {" or ".join(SCENES)}.{did_you_mean(name, SCENES)}')
+    _show(lambda: measure_rt(options, steps, episodes, tuple(dict.fromkeys(scene or ()))), as_json, markdown)
 
 
 @bench.command("policy")
 def bench_policy_verb(
-    policy: Annotated[str, typer.Argument(help="As for run --policy.")],
+    policy: PolicyName,
     policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
-    episodes: Annotated[int, typer.Option(help="Episodes, half of each robot.", min=2)] = 16,
+    episodes: Episodes = 16,
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
     max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1, max=100_000)] = None,
+    repeats: Repeats = 1,
     assets: AssetsOption = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
+    markdown: Markdown = False,
 ) -> None:
     """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
     from eval.diagnostics.bench.policy import measure_policy
 
-    speed = measure_policy(policy, policy_args_of(policy_arg or ()), episodes, workers, max_steps, assets, render_device)
+    args = policy_args_of(policy_arg or ())
+    _show(lambda: measure_policy(policy, args, episodes, workers, max_steps, assets, render_device, repeats), as_json, markdown)
+
+
+@bench.command("tracker")
+@expand_options
+def bench_tracker_verb(
+    model: Annotated[ModelOptions, Only(("tracker", "tracker_checkpoint", "device"))],
+    episodes: Annotated[int, typer.Option(help="Episodes in one call.", min=1, max=1000)] = 16,
+    repeats: Repeats = 5,
+    as_json: Json = False,
+    markdown: Markdown = False,
+) -> None:
+    """Milliseconds of each kind of call of the point tracker of tracevla_phi3, alone."""
+    from eval.diagnostics.bench.tracker import measure_trackers
+
+    tracker, device = model.tracker or "auto", model.device or "auto"
+    _show(lambda: measure_trackers(tracker, model.tracker_checkpoint, device, episodes, repeats), as_json, markdown)
+
+
+@bench.command("end2end")
+@expand_options
+def bench_end2end_verb(
+    policy: PolicyName,
+    plan: Annotated[PlanOptions, AllBut(("shard",))],
+    options: RunSettings,
+    model: ModelOptions,
+    episodes: Episodes = 16,
+    with_baseline: Annotated[
+        bool, typer.Option("--with-baseline", help="Then play as the released loop does, and print the ratio.")
+    ] = False,
+    baseline_episodes: Annotated[int, typer.Option(help="Episodes of it.", min=1)] = 2,
+    out: Annotated[Path | None, typer.Option(help="Run folder that is kept; the same one continues a run.")] = None,
+    as_json: Json = False,
+    markdown: Markdown = False,
+) -> None:
+    """An ordinary run, start and building included: episodes an hour, and where each millisecond goes."""
+    from eval.diagnostics.bench.end2end import measure_end_to_end
+
+    chosen, given = _chosen(plan, episodes), _with_policy(options, policy, model)
+    given.check_for(chosen)
+    loop = baseline_episodes if with_baseline else None
+    _show(lambda: measure_end_to_end(chosen, given, out, loop), as_json, markdown)
+
+
+@bench.command("baseline")
+@expand_options
+def bench_baseline_verb(
+    policy: PolicyName,
+    plan: Annotated[PlanOptions, AllBut(("shard",))],
+    options: AloneSettings,
+    model: ModelOptions,
+    episodes: Episodes = 2,
+    as_json: Json = False,
+    markdown: Markdown = False,
+) -> None:
+    """The loop released with the policies: one simulator, one episode after the other, a batch of one, no fast path."""
+    from eval.diagnostics.bench.baseline import measure_baseline
+
+    chosen, given = _chosen(plan, episodes), _with_policy(options, policy, model)
+    given.check_for(chosen)
+    _show(lambda: measure_baseline(chosen, given, episodes), as_json, markdown)
+
+
+@bench.command("plot")
+def bench_plot_verb(
+    reports: Annotated[list[Path], typer.Argument(help="What the other verbs printed with --json, a file each.")],
+    out: Annotated[Path, typer.Option(help="The PNG that is written.")] = Path("bench.png"),
+) -> None:
+    """Draw steps a second over workers and batch, and where each millisecond of a control step goes."""
+    from eval.diagnostics.bench.plot import plot, read_report
+
+    plot([read_report(file) for file in reports], out)
+    typer.echo(out)
+
+
+def _chosen(plan: PlanOptions, episodes: int) -> list[EpisodeSpec]:
+    """The plan, or without a suite or task episodes of both robots."""
+    from eval.diagnostics.bench.end2end import TASKS
+
+    if not (plan.suites or plan.tasks):
+        few = max(1, episodes // len(TASKS))
+        plan = plan.model_copy(update={"tasks": TASKS, "limit": plan.limit or few})
+    return plan.plan()
+
+
+def _with_policy(options: RunOptions, policy: str, model: ModelOptions) -> RunOptions:
+    return options.model_copy(update={"policy": policy, "policy_args": model.args()})
+
+
+def _show(measure: Callable[[], Report], as_json: bool, markdown: bool) -> None:
+    if as_json and markdown:
+        raise UserError("--json and --markdown are two ways to print the same; give one of them.")
+    report = measure()
     if as_json:
-        content = {**asdict(speed), "description": speed.description.model_dump(mode="json")}
-        typer.echo(json.dumps(content, indent=2))
-        return
-    show_text(f"{policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms")
-    show_text(f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
-               f"{speed.ms_per_observation:.1f} ms an observation")  # fmt: skip
-    show_text(f"{speed.steps_per_second:.1f} control steps/s, the policy busy {speed.policy_share:.0%} of the time")
+        typer.echo(report.model_dump_json(indent=2))
+    elif markdown:
+        typer.echo(report.markdown())
+    else:
+        for line in report.lines():
+            show_text(line, "  ")

@@ -15,6 +15,8 @@ from eval.sim import fork_guard
 from task_configs.schema.world import Camera
 
 ROBOT_SPECULAR, ROBOT_ROUGHNESS = 0.9, 0.3
+ID_BYTE = 4
+"""First byte of a pixel's second number, the entity's id; all machines that SAPIEN runs on store it first."""
 
 
 def mount_camera(entity: sapien.Entity, config: Camera) -> sapien.render.RenderCameraComponent:
@@ -73,6 +75,8 @@ class PolicyCamera:
         self._behind[ids] = 0  # 1 where the photo shows
         self._quantised = np.empty((component.height, component.width, 4), dtype=np.uint8)
         self._mask = np.empty((component.height, component.width), dtype=np.uint8)
+        everything = max((int(entity.per_scene_id) for entity in scene.entities), default=0)
+        self._low_byte = np.empty_like(self._mask) if everything < 256 else None
 
     def take(self, out: NDArray[np.uint8]) -> None:
         """Render the present state into ``out`` (H, W, 3)."""
@@ -89,7 +93,11 @@ class PolicyCamera:
         np.multiply(color, 255.0, out=self._quantised, casting="unsafe")
         cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
         if self._photo is not None and ids is not None:
-            np.take(self._behind, ids[..., 1], out=self._mask, mode="clip")
+            if self._low_byte is None:
+                np.take(self._behind, ids[..., 1], out=self._mask, mode="clip")
+            else:  # the same in half the time: all that counts of an id is its first byte
+                cv2.extractChannel(ids.view(np.uint8), ID_BYTE, self._low_byte)
+                cv2.LUT(self._low_byte, self._behind, self._mask)
             cv2.copyTo(self._photo, self._mask, out)
 
     def raw(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

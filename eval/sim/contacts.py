@@ -26,24 +26,21 @@ class ContactTable:
     """Summed impulses [N s] between named bodies; a contact within the offset but without impulse counts as zero."""
 
     def __init__(self, contacts: Iterable[sapien.physx.PhysxContact]) -> None:
-        self._pairs: dict[tuple[str, str], NDArray[np.float64]] = {}
+        self._pairs: dict[tuple[str, str], list[tuple[float, sapien.physx.PhysxContact]]] = {}
         for contact in contacts:
-            if not contact.points:
-                continue
-            first, second = (body.entity.name for body in contact.bodies)
-            impulse = np.sum([point.impulse for point in contact.points], axis=0).astype(np.float64)
-            self._add(first, second, impulse)
-            self._add(second, first, -impulse)
-
-    def _add(self, on: str, by: str, impulse: NDArray[np.float64]) -> None:
-        self._pairs[on, by] = self._pairs.get((on, by), np.zeros(3)) + impulse
+            if contact.points:
+                first, second = (body.entity.name for body in contact.bodies)
+                self._pairs.setdefault((first, second), []).append((1.0, contact))
+                self._pairs.setdefault((second, first), []).append((-1.0, contact))
 
     def impulse(self, on: str, by: str) -> NDArray[np.float64]:
-        """(3,) impulse that ``by`` gives to ``on``, world frame."""
-        return self._pairs.get((on, by), np.zeros(3))
+        """(3,) impulse that ``by`` gives to ``on``, world frame; summed when it is asked for, as hardly any pair is."""
+        total = np.zeros(3)
+        for sign, contact in self._pairs.get((on, by), ()):
+            total += sign * np.add.reduce([point.impulse for point in contact.points], axis=0)
+        return total
 
     def touching(self, name: str) -> set[str]:
         """Bodies that press on ``name``."""
-        return {
-            by for (on, by), impulse in self._pairs.items() if on == name and float(np.linalg.norm(impulse)) > IMPULSE_THRESHOLD
-        }
+        partners = [by for on, by in self._pairs if on == name]
+        return {by for by in partners if float(np.linalg.norm(self.impulse(name, by))) > IMPULSE_THRESHOLD}

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from eval.errors import UserError, did_you_mean
 from eval.sim.probe import last_json, render_box, run_module
-from eval.sim.shaders import ray_tracing_shaders
+from eval.sim.shaders import quick_raster_shaders, ray_tracing_shaders
 
 RASTER, TRACE, FAST = "raster", "trace", "fast"
 NONE = "none"
@@ -82,12 +82,12 @@ def is_software(device: str) -> bool:
     return any(name in device for name in SOFTWARE)
 
 
-def apply(choice: Choice) -> None:
-    """Configure SAPIEN, before a camera is made."""
+def apply(choice: Choice, device: str = "") -> None:
+    """Configure SAPIEN, before a camera is made; ``device``: name of what renders."""
     import sapien
 
     if choice == RASTER:
-        sapien.render.set_camera_shader_dir("default")
+        sapien.render.set_camera_shader_dir(quick_raster_shaders() if is_software(device) else "default")
         return
     way, _, denoiser = choice.partition(":")
     sapien.render.set_camera_shader_dir(ray_tracing_shaders(TRACINGS[way].early_end).folder)

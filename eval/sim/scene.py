@@ -22,7 +22,7 @@ from eval.sim.robots.articulation import Robot, link_materials, load_robot
 from eval.sim.robots.base import Controller
 from eval.sim.robots.geometry import joint_inertia, robot_geometry
 from eval.sim.robots.google_robot import GoogleRobotController
-from eval.sim.robots.kinematics import KinematicModel
+from eval.sim.robots.kinematics import kinematic_model
 from eval.sim.robots.widowx import WidowXController
 from eval.sim.settling import LOCK_ALL, Settled
 from eval.sim.shaders import cover
@@ -169,7 +169,7 @@ def build_scene(
     if spec.shader != "rt":
         rendering = ray_tracing.RASTER
     if render:
-        ray_tracing.apply(rendering)
+        ray_tracing.apply(rendering, kept_renderer(device).device.name)
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(engine, urdf, geometry, link_materials(config), render)
@@ -177,7 +177,7 @@ def build_scene(
     if config.family == "widowx":
         _separate_widowx_fingers(robot)
     bodies = build_bodies(engine, contents_of(spec), assets, render, spec.matte_objects)
-    kinematics = KinematicModel(geometry)
+    kinematics = kinematic_model(config.family)
     substeps = spec.sim_freq // spec.control_freq
     controller: Controller
     if config.family == "google_robot":

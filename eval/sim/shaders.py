@@ -20,10 +20,14 @@ from eval.assets.checksums import checksum
 if TYPE_CHECKING:
     import sapien
 
+RASTER, RAY_TRACED, COMMON = "default", "rt", "common"
+"""Names of folders of the package; the last one holds what others include."""
 Light = Literal["sapien-2.2.2", "installed"]
 """Whose light is computed: the original's, or whatever the installed package computes."""
 KNOWN = "421a987d84fabf12012a5874f08125c8539a7bd4"
 """Checksum of SAPIEN 3.0.3's folder ``rt``."""
+KNOWN_RASTER = "18c745b3b3186baa7a307daa93db11cc73575965"
+"""Of its folders ``default`` and ``common``."""
 
 
 class _Change(NamedTuple):
@@ -82,6 +86,13 @@ COVERED = (
         "    }",
     ),
 )
+NO_REFLECTION_TABLE = (
+    # How surroundings are mirrored is looked up in a table that SAPIEN computes in every process before its first image: six
+    # seconds where the renderer is a CPU. No scene of ours has surroundings: what the table says is multiplied by black.
+    _Change("default/scene_set.glsl", "layout(set = SET_NUM, binding = 8) uniform sampler2D samplerBRDFLUT;", ""),
+    _Change("default/deferred.frag", "texture(samplerBRDFLUT, vec2(roughness, dotNV)).xy", "vec2(0.0)"),
+    _Change("default/gbuffer1.frag", "texture(samplerBRDFLUT, vec2(roughness, dotNV)).xy", "vec2(0.0)"),
+)
 
 
 class Shaders(NamedTuple):
@@ -111,6 +122,20 @@ def ray_tracing_shaders(early_end: bool = False) -> Shaders:
         return Shaders("rt", "installed")
 
 
+@functools.cache
+def quick_raster_shaders() -> str:
+    """As ``sapien.render.set_camera_shader_dir`` takes it: shaders that draw the same images without six seconds of preparation
+    on a CPU; the installed ones where the copy cannot be made."""
+    folders = [(name, _installed(name)) for name in (RASTER, COMMON)]
+    texts = {f"{name}/{file}": content for name, files in folders for file, content in (files or {}).items()}
+    if folder_checksum(texts) != KNOWN_RASTER:
+        return RASTER
+    try:
+        return str(_copy(changed(texts, NO_REFLECTION_TABLE)))
+    except OSError:
+        return RASTER
+
+
 def cover(camera: sapien.render.RenderCameraComponent, body: int | None) -> None:
     """Tell a camera that renders with an early end which body a photo covers, by its id in the scene; None: no photo does."""
     camera.set_property("russianRoulette", 0 if body is None else 1)
@@ -130,10 +155,10 @@ def changed(files: Mapping[str, bytes], changes: Sequence[_Change] = CHANGES) ->
     return texts
 
 
-def _installed() -> dict[str, bytes] | None:
-    """Name -> content of the package's shaders; None if they are not where version 3 has them."""
+def _installed(folder_name: str = RAY_TRACED) -> dict[str, bytes] | None:
+    """Name -> content of a folder of the package's shaders; None if they are not where version 3 has them."""
     spec = importlib.util.find_spec("sapien")
-    folder = Path(spec.origin).parent / "vulkan_shader" / "rt" if spec and spec.origin else None
+    folder = Path(spec.origin).parent / "vulkan_shader" / folder_name if spec and spec.origin else None
     if folder is None or not folder.is_dir():
         return None
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
@@ -145,4 +170,4 @@ def _copy(texts: Mapping[str, bytes]) -> Path:
     for name, content in texts.items():
         if not cache.is_intact(name):
             cache.write(name, content)
-    return cache.path("camera.rgen").parent
+    return cache.path(next(iter(texts))).parent

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 import eval.diagnostics.bench.policy as module
+import eval.diagnostics.bench.tracker as trackers
 from eval.cli import main
-from eval.diagnostics.bench.policy import TimedPolicy, measure_policy
+from eval.diagnostics.bench.instant import InstantPolicy
+from eval.diagnostics.bench.played import play_timed
+from eval.diagnostics.bench.policy import measure_policy
+from eval.diagnostics.bench.timed_policy import Batch, TimedPolicy, pace_of
+from eval.plan.suites import make_plan
+from eval.records.options import RunOptions
 from eval.rollout.run import run
 from policies.base import Action, EpisodeInfo, PolicyDescription
 
@@ -59,7 +67,7 @@ def test_a_timed_policy_is_the_policy_with_a_clock():
 
 
 def test_what_is_measured(slow):
-    speed = measure_policy("slow", {}, episodes=2, workers=1, max_steps=4)
+    speed = measure_policy("slow", {}, episodes=2, workers=1, max_steps=4).speed
     assert (speed.policy, speed.workers, speed.errored) == ("slow", 1, 0)
     assert speed.batches == 7, "eight steps of two episodes, the first of which is counted apart"
     assert speed.mean_batch == 1
@@ -80,7 +88,8 @@ def test_the_verb_prints_both_ways(slow, capsys):
         out = capsys.readouterr().out
         if arguments:
             content = json.loads(out)
-            assert (content["description"]["name"], content["batches"]) == ("slow", 5)
+            speed = content["speed"]
+            assert (speed["description"]["name"], speed["batches"]) == ("slow", 5)
         else:
             assert "slow: loaded in" in out
             assert "5 batches of 1.0" in out
@@ -89,8 +98,143 @@ def test_the_verb_prints_both_ways(slow, capsys):
 def test_the_simulator_is_measured_with_one_worker_and_more(capsys):
     """Our own world, small: a row a task and number of workers, and a share of time that is one."""
     with pytest.raises(SystemExit) as end:
-        main(["bench", "sim", "--workers", "1", "--steps", "2", "--json"])
+        main(["bench", "sim", "--workers", "1", "--steps", "2", "--repeats", "2", "--json"])
     assert end.value.code == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [(row["task"], row["workers"]) for row in rows] == [(task, 1) for task in module.TASKS]
-    assert all(row["steps_per_second"] > 0 and 0 < row["inside_sapien"] < 1 for row in rows)
+    report = json.loads(capsys.readouterr().out)
+    assert [(row["task"], row["workers"]) for row in report["rows"]] == [(task, 1) for task in module.TASKS]
+    assert all(row["steps_per_second"] > 0 and 0 < row["inside_sapien"] < 1 for row in report["rows"])
+    assert all(len(row["repeats"]) == 2 and row["ours_ms"] > 0 for row in report["rows"])
+    assert report["device"], "what rendered"
+    assert report["measured"]["machine"]["cores"] >= 1
+
+
+POLICY = (
+    "import numpy as np\nfrom policies.base import Action, PolicyDescription\n\n"
+    + """
+class Thinks:
+    needs_image = True
+    needs_privileged = False
+
+    def __init__(self, inference: str = "fast"):
+        self.inference = inference
+
+    def reset(self, episodes): ...
+
+    def act(self, observations):
+        return [Action(np.zeros(7)) for _ in observations]
+
+    def describe(self):
+        return PolicyDescription(name="thinks", inference=self.inference, details={"timings": {"thinking": 1e-6}})
+
+    def close(self): ...
+"""
+)
+
+
+@pytest.fixture
+def thinks(tmp_path):
+    """A policy file with an option of the released loop, which tells where its time goes."""
+    file = tmp_path / "thinks.py"
+    file.write_text(POLICY)
+    return f"{file}:Thinks"
+
+
+FEW = ("--episodes", "2", "--max-steps", "4", "--world", "fake_world")
+
+
+def test_a_run_is_measured_end_to_end_beside_the_released_loop(cli, thinks):
+    arguments = ("bench", "end2end", thinks, *FEW, "--workers", "1", "--with-baseline", "--json")
+    code, out, _ = cli(*arguments)
+    assert code == 0
+    report = json.loads(out)
+    speed, loop = report["speed"], report["baseline"]
+    assert (speed["episodes"], speed["steps"], speed["errored"]) == (2, 8, 0)
+    assert 3600 / speed["episodes_per_hour"] * 2 == pytest.approx(speed["wall_seconds"])
+    assert speed["wall_seconds"] > speed["load_seconds"] + speed["start_seconds"]
+    assert speed["stages"]["policy"]["thinking"] == 1e-6
+    assert len(speed["repeats"]) == 3
+    assert (loop["episodes"], loop["steps"], loop["errored"]) == (2, 8, 0)
+    assert loop["policy_args"] == {"inference": "eager"}, "what was released had no fast path"
+
+
+def test_a_page_gets_command_machine_and_a_table(cli, thinks):
+    code, out, _ = cli(
+        "bench", "baseline", thinks, "--episodes", "2", "--max-steps", "3", "--world", "fake_world", "--markdown"
+    )
+    assert code == 0
+    command, machine, drivers, table = out.strip().split("\n\n")
+    assert command.startswith("`")
+    assert "cores" in machine
+    assert drivers
+    head, rule, row = table.splitlines()
+    assert head.startswith("| policy | episodes | steps | steps/s |")
+    assert set(rule) <= set("|- ")
+    assert row.split("|")[2:4] == [" 2 ", " 6 "]
+
+
+def test_ray_traced_scenes_are_played_by_a_policy_that_answers_at_once(cli):
+    code, out, _ = cli("bench", "rt", "--world", "fake_world", "--workers", "2", "--steps", "3", "--json")
+    assert code == 0
+    rows = json.loads(out)["rows"]
+    assert [(row["scene"], row["workers"], row["episodes"]) for row in rows] == [
+        ("visual-matching", 2, 2),
+        ("closed-room", 2, 2),
+    ]
+    assert all(row["steps_per_second"] > 0 and not row["errored"] for row in rows)
+    code, _, err = cli("bench", "rt", "--scene", "closed-rom")
+    assert code == 2
+    assert "closed-room" in err
+
+
+def test_where_a_worker_spends_its_time_adds_up(tmp_path):
+    """Our own world: every second of a simulator process is in one stage."""
+    plan = make_plan(tasks=["widowx_carrot_on_plate"], limit=1, max_steps=2)
+    options = RunOptions(policy="instant", workers=1)
+    played = play_timed(plan, options, InstantPolicy(), tmp_path / "run")
+    assert played.worker_steps == 2
+    assert set(played.stages) == {"build", "simulate", "draw", "read-back", "picture", "python", "wait"}
+    assert all(seconds > 0 for seconds in played.stages.values())
+    assert sum(played.stages.values()) < played.wall_seconds
+    assert [record.steps for record in played.data.records.values()] == [2]
+
+
+def test_a_tracker_is_measured_by_its_own_package(cli, monkeypatch):
+    asked = []
+
+    def measure(tracker, checkpoint, device, episodes, repeats):
+        asked.append((tracker, checkpoint, device, episodes, repeats))
+        return {"points": [3.0, 1.0, 2.0]}
+
+    point = SimpleNamespace(load=lambda: measure)
+    monkeypatch.setattr(trackers, "entry_points", lambda **_: [point])
+    code, out, _ = cli("bench", "tracker", "--tracker", "cotracker", "--episodes", "4", "--repeats", "3", "--json")
+    assert code == 0
+    assert asked == [("cotracker", None, "auto", 4, 3)]
+    (row,) = json.loads(out)["rows"]
+    assert (row["call"], row["ms"], row["repeats"]) == ("points", 2.0, [3.0, 1.0, 2.0])
+
+
+def test_reports_become_a_plot(cli, thinks, tmp_path):
+    code, out, _ = cli("bench", "end2end", thinks, *FEW, "--workers", "2", "--json")
+    assert code == 0
+    report, picture = tmp_path / "report.json", tmp_path / "bench.png"
+    report.write_text(out)
+    assert cli("bench", "plot", report, "--out", picture)[0] == 0
+    assert cv2.imread(str(picture)).shape[1] > 500
+    (tmp_path / "no.json").write_text("{}")
+    code, _, err = cli("bench", "plot", tmp_path / "no.json")
+    assert code == 2
+    assert "no.json is no report" in err
+
+
+def test_the_steady_part_leaves_out_the_ends():
+    """Ten steps a second, but slow ends: half a second a step in the first tenth and in the last."""
+    batches, now = [], 0.0
+    for step in range(101):
+        seconds = 0.5 if step <= 10 or step > 90 else 0.1
+        batches.append(Batch(now, seconds, 1))
+        now += seconds
+    pace = pace_of(batches)
+    assert pace.steady.median == pytest.approx(10.0)
+    assert pace.steps_per_second == pytest.approx(100 / (now - 0.5))
+    assert pace.policy_share == pytest.approx(1.0)

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from eval.sim.camera import PolicyCamera, load_photo
 
-ROBOT, TABLE = 300, 2
+TABLE = 2
 
 
 class Rendered:
     """A camera component that shows the robot on the left and the table on the right."""
 
     height, width = 4, 6
+
+    def __init__(self, robot: int = 3) -> None:
+        self.robot = robot
 
     def take_picture(self) -> None:
         pass
@@ -30,16 +33,17 @@ class Rendered:
             return np.full((self.height, self.width, 4), 0.5, dtype=np.float32)
         ids = np.zeros((self.height, self.width, 4), dtype=np.int32)
         ids[..., 1] = TABLE
-        ids[:, :2, 1] = ROBOT
+        ids[:, :2, 1] = self.robot
         return ids
 
 
-def image(photo: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    scene: Any = SimpleNamespace(update_render=lambda: None)
-    robot: Any = SimpleNamespace(per_scene_id=ROBOT)
-    camera: Any = Rendered()
+def image(photo: NDArray[np.uint8] | None, robot_id: int = 3) -> NDArray[np.uint8]:
+    table, robot = (SimpleNamespace(per_scene_id=number) for number in (TABLE, robot_id))
+    scene: Any = SimpleNamespace(update_render=lambda: None, entities=[table, robot])
+    camera: Any = Rendered(robot_id)
     out = np.zeros((4, 6, 3), dtype=np.uint8)
-    PolicyCamera(scene, camera, [robot], photo).take(out)
+    foreground: Any = [robot]
+    PolicyCamera(scene, camera, foreground, photo).take(out)
     return out
 
 
@@ -61,7 +65,7 @@ def test_the_turn_is_held_from_the_update_to_the_last_read_and_no_longer() -> No
         def __exit__(self, *_: object) -> None:
             happened.append("end")
 
-    scene: Any = SimpleNamespace(update_render=lambda: happened.append("update"))
+    scene: Any = SimpleNamespace(update_render=lambda: happened.append("update"), entities=[])
     camera: Any = Watched()
     photo = np.zeros((4, 6, 3), dtype=np.uint8)
     policy_camera = PolicyCamera(scene, camera, [], photo, Turn())
@@ -75,8 +79,9 @@ def test_colours_are_cut_not_rounded() -> None:
     assert (image(None) == 127).all()  # 127.5
 
 
-def test_the_photo_shows_wherever_nothing_of_the_foreground_is() -> None:
-    shown = image(np.full((4, 6, 3), 9, dtype=np.uint8))
+@pytest.mark.parametrize("robot_id", [3, 255, 256 + TABLE, 300])
+def test_the_photo_shows_wherever_nothing_of_the_foreground_is(robot_id: int) -> None:
+    shown = image(np.full((4, 6, 3), 9, dtype=np.uint8), robot_id)
     assert (shown[:, :2] == 127).all()
     assert (shown[:, 2:] == 9).all()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eval.assets import cache
@@ -146,3 +147,45 @@ def test_many_processes_may_begin_at_once(at, tmp_path):
     folders = {child.communicate()[0].strip() for child in children}
     assert folders == {at().folder}
     assert not list(Path(at().folder).glob("*.part"))
+
+
+def test_images_on_a_cpu_need_no_table_of_reflections(monkeypatch, tmp_path):
+    """The copy lacks what makes SAPIEN compute it, finds the files that it includes, and falls back to the installed one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache.cache_folder.cache_clear()
+    folder = Path(shaders.quick_raster_shaders.__wrapped__())
+    texts = {file.name: file.read_text() for file in folder.iterdir()}
+    assert set(texts) == set(shaders._installed("default"))
+    assert not any("samplerBRDFLUT" in text for text in texts.values())
+    assert (folder / "../common/lights.glsl").is_file()
+    monkeypatch.setattr(shaders, "KNOWN_RASTER", "0" * 40)
+    assert shaders.quick_raster_shaders.__wrapped__() == "default"
+    cache.cache_folder.cache_clear()
+
+
+@pytest.mark.slow
+def test_they_draw_the_same_images_to_the_bit(tmp_path):
+    """In two processes, as SAPIEN keeps what it has compiled."""
+    program = tmp_path / "draw.py"
+    program.write_text(
+        "import sys, numpy as np\n"
+        "from eval.assets.resolver import Assets\n"
+        "from eval.plan.suites import make_plan\n"
+        "from eval.sim import ray_tracing\n"
+        "from eval.sim.world import World\n"
+        "if sys.argv[1] == 'installed': ray_tracing.quick_raster_shaders = lambda: 'default'\n"
+        "world = World(Assets.from_option(None))\n"
+        "images = []\n"
+        "for task in ('google_robot_pick_coke_can', 'widowx_carrot_on_plate'):\n"
+        "    world.begin(make_plan(tasks=[task], limit=1)[0])\n"
+        "    images.append(world.scene.camera.raw()[0])\n"
+        "np.savez(sys.argv[2], *images)\n"
+    )
+    drawn = {}
+    for which in ("installed", "quick"):
+        file = tmp_path / f"{which}.npz"
+        subprocess.run([sys.executable, program, which, file], check=True)
+        with np.load(file) as images:
+            drawn[which] = [images[name] for name in images.files]
+    for before, after in zip(drawn["installed"], drawn["quick"], strict=True):
+        np.testing.assert_array_equal(before, after)

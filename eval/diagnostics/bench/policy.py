@@ -5,23 +5,21 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from eval.backends.render_devices import find_render_device
+from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
+from eval.diagnostics.bench.timed_policy import TimedPolicy, pace_of
 from eval.plan.suites import make_plan
 from eval.rollout.run import run
-from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
+from policies.base import PolicyDescription
 from policies.registry import load_policy, with_device
 
 TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 
 
-@dataclass(frozen=True)
-class PolicySpeed:
-    """What was measured in one run."""
+class PolicySpeed(Row):
+    """What was measured in one run, or in the median of several."""
 
     policy: str
     workers: int
@@ -38,46 +36,49 @@ class PolicySpeed:
     policy_share: float
     """Share of the run's time, first step to last, in which the policy was answering."""
     steps_per_second: float
-    """Control steps of all episodes, from the first answer to the last."""
+    """Control steps of all episodes, from the first answer to the last; the median of the repeats."""
+    repeats: tuple[float, ...]
+    """Steps a second of every repeat; the other numbers are of the one in the middle."""
     errored: int
     description: PolicyDescription
     """After the run."""
 
+    def cells(self) -> dict[str, str]:
+        """For a table."""
+        return {
+            "policy": self.policy,
+            "load s": f"{self.load_seconds:.1f}",
+            "first batch ms": f"{self.first_batch_ms:.0f}",
+            "batches": f"{self.batches} of {self.mean_batch:.1f}",
+            "ms a batch": f"{self.ms_per_batch:.1f}",
+            "ms an observation": f"{self.ms_per_observation:.1f}",
+            "steps/s": Rate(median=self.steps_per_second, repeats=self.repeats).shown(),
+            "policy busy": f"{self.policy_share:.0%}",
+            "errored": str(self.errored),
+        }
 
-class TimedPolicy:
-    """A policy with a clock around ``act``."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self.needs_image = getattr(policy, "needs_image", True)
-        self.needs_privileged = getattr(policy, "needs_privileged", False)
-        self.batches: list[tuple[float, float, int]] = []
-        """(begin [s], seconds, observations) of every batch."""
+class PolicyReport(Report):
+    """What ``bench policy`` measured."""
 
-    def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
-        """As the policy's."""
-        self._policy.reset(episodes)
+    speed: PolicySpeed
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[Action]:
-        """As the policy's, timed."""
-        begin = time.perf_counter()
-        actions = self._policy.act(observations)
-        self.batches.append((begin, time.perf_counter() - begin, len(observations)))
-        return actions
+    @property
+    def table(self) -> Sequence[Row]:
+        """The one row."""
+        return (self.speed,)
 
-    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
-        """As the policy's, if it has one."""
-        method = getattr(self._policy, "end", None)
-        if callable(method):
-            method(episodes, results)
-
-    def describe(self) -> PolicyDescription:
-        """As the policy's."""
-        return self._policy.describe()
-
-    def close(self) -> None:
-        """As the policy's."""
-        self._policy.close()
+    def lines(self) -> list[str]:
+        """In sentences, as there is one row of many columns."""
+        speed = self.speed
+        rate = Rate(median=speed.steps_per_second, repeats=speed.repeats).shown()
+        return [
+            self.heading,
+            f"{speed.policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms",
+            f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
+            f"{speed.ms_per_observation:.1f} ms an observation",
+            f"{rate} control steps/s, the policy busy {speed.policy_share:.0%} of the time",
+        ]
 
 
 def measure_policy(
@@ -88,7 +89,8 @@ def measure_policy(
     max_steps: int | None = None,
     assets: str | None = None,
     render_device: str | None = None,
-) -> PolicySpeed:
+    repeats: int = 1,
+) -> PolicyReport:
     """Load a policy and let it play episodes of both robots, without videos.
 
     Args:
@@ -99,9 +101,7 @@ def measure_policy(
         max_steps: step limit instead of the tasks' own.
         assets: as ``--assets``.
         render_device: as ``--render-device``; a GPU is the policy's, too, unless ``policy_args`` name a device.
-
-    Returns:
-        The measurements.
+        repeats: how often the episodes are played, by the policy that was loaded once.
 
     Raises:
         UserError: as of ``eval.run``.
@@ -111,28 +111,35 @@ def measure_policy(
     begin = time.perf_counter()
     policy = TimedPolicy(load_policy(name, given))
     load_seconds = time.perf_counter() - begin
+    plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
+    paces, errored, first_ms = [], 0, None
     try:
-        plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
-        with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
-            data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets, render_device=render_device)
+        for _ in range(repeats):
+            policy.batches.clear()
+            with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
+                data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets, render_device=render_device)
+            first_ms = first_ms or 1e3 * policy.batches[0].seconds
+            paces.append(pace_of(policy.batches))
+            errored += sum(record.status == "errored" for record in data.records.values())
     finally:
         policy.close()
-    (start, first, _), *rest = policy.batches
-    seconds = np.array([taken for _, taken, _ in rest])
-    sizes = np.array([size for _, _, size in rest])
-    last_begin, last_taken, _ = policy.batches[-1]
-    whole = last_begin + last_taken - start
-    return PolicySpeed(
+    middle = sorted(paces, key=lambda pace: pace.steps_per_second)[len(paces) // 2]
+    world = data.header.world
+    measured, drivers = measured_here()
+    speed = PolicySpeed(
         policy=name,
         workers=workers or 0,
         load_seconds=load_seconds,
-        first_batch_ms=1e3 * first,
-        batches=len(rest),
-        mean_batch=float(sizes.mean()),
-        ms_per_batch=float(1e3 * np.median(seconds)),
-        ms_per_observation=float(1e3 * seconds.sum() / sizes.sum()),
-        policy_share=float(seconds.sum() / whole),
-        steps_per_second=float(sum(record.steps for record in data.records.values()) / whole),
-        errored=sum(record.status == "errored" for record in data.records.values()),
+        first_batch_ms=first_ms or 0.0,
+        batches=middle.batches,
+        mean_batch=middle.mean_batch,
+        ms_per_batch=middle.ms_per_batch,
+        ms_per_observation=middle.ms_per_observation,
+        policy_share=middle.policy_share,
+        steps_per_second=Rate.of([pace.steps_per_second for pace in paces]).median,
+        repeats=tuple(pace.steps_per_second for pace in paces),
+        errored=errored,
         description=data.header.policy,
     )
+    name_of_device = world.device if world is not None and world.device is not None else "nothing rendered"
+    return PolicyReport(bench="policy", device=name_of_device, drivers=drivers, measured=measured, speed=speed)

@@ -26,6 +26,7 @@ SIDES: Mapping[str, frozenset[str]] = {
     "right": frozenset({"link_finger_right", "link_finger_tip_right", "link_finger_nail_right"}),
     "left": frozenset({"link_finger_left", "link_finger_tip_left", "link_finger_nail_left"}),
 }
+SIDE_OF: Mapping[str, str] = {link: side for side, links in SIDES.items() for link in links}
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ def finger_touches(contacts: Iterable[sapien.physx.PhysxContact], robot_links: f
     touches: dict[str, Touch] = {side: Touch() for side in SIDES}
     for contact in contacts:
         names = [body.entity.name for body in contact.bodies]
-        for mine, (side, links) in ((i, s) for i in (0, 1) for s in SIDES.items()):
-            if names[mine] not in links or names[1 - mine] in links:
+        for mine in (0, 1):
+            side = SIDE_OF.get(names[mine])
+            if side is None or SIDE_OF.get(names[1 - mine]) == side or not contact.points:
                 continue
-            impulse = np.sum([point.impulse for point in contact.points], axis=0) if contact.points else np.zeros(3)
+            impulse = np.add.reduce([point.impulse for point in contact.points], axis=0)
             if float(np.linalg.norm(impulse)) <= IMPULSE_THRESHOLD:
                 continue
             touches[side] = _merge(touches[side], contact.bodies[1 - mine], names[1 - mine], robot_links)
@@ -55,7 +57,7 @@ def finger_touches(contacts: Iterable[sapien.physx.PhysxContact], robot_links: f
 
 
 def _merge(touch: Touch, body: sapien.physx.PhysxRigidBaseComponent, name: str, robot_links: frozenset[str]) -> Touch:
-    if any(name in links for links in SIDES.values()):
+    if name in SIDE_OF:
         return Touch(True, touch.object_mass, touch.fixture)
     free = isinstance(body, sapien.physx.PhysxRigidDynamicComponent) and name not in robot_links
     if free:

@@ -42,8 +42,9 @@ class GoogleRobotController:
         self._robot_links = frozenset(robot.links)
         self._arm = np.array([robot.index(name) for name in ARM + HEAD])
         self._fingers = np.array([robot.index(name) for name in FINGERS])
-        self._driven = [robot.joints[i] for i in (*self._arm, *self._fingers)]
-        self._finger_joints = [robot.joints[i] for i in self._fingers]
+        # Bound once: they are called 2,000 times a control step.
+        self._send_target = [robot.joints[i].set_drive_target for i in (*self._arm, *self._fingers)]
+        self._send_velocity = [robot.joints[i].set_drive_velocity_target for i in self._fingers]
         order = np.concatenate([self._arm, self._fingers])
         self._lower, self._upper = robot.lower[order].astype(float), robot.upper[order].astype(float)
         self._arm_planner = PathPlanner(len(self._arm), 1.5, 2.0, 50.0)
@@ -109,10 +110,10 @@ class GoogleRobotController:
 
     def before_substep(self, k: int) -> None:
         """Way point k + 1: the start of a path is never commanded."""
-        for joint, target in zip(self._driven, self._sent_position[k + 1], strict=True):
-            joint.set_drive_target(target)
-        for joint, speed in zip(self._finger_joints, self._sent_velocity[k + 1], strict=True):
-            joint.set_drive_velocity_target(speed)
+        for send, target in zip(self._send_target, self._sent_position[k + 1], strict=True):
+            send(target)
+        for send, speed in zip(self._send_velocity, self._sent_velocity[k + 1], strict=True):
+            send(speed)
 
     def gripper_opening(self) -> float:
         """1 at finger angle 0, 0 at 1.3 rad."""

@@ -44,11 +44,15 @@ class PathPlanner:
         trajectory = Trajectory(n)
         self._ruckig.calculate(request, trajectory)
         duration = float(trajectory.duration)
-        position, velocity = np.empty((substeps + 1, n)), np.empty((substeps + 1, n))
+        positions, velocities = [], []
         for k in range(substeps + 1):
             at, speed, _ = trajectory.at_time(min(k * timestep, duration))
-            position[k], velocity[k] = at, speed
-            if k * timestep >= duration:
-                position[k:], velocity[k:] = at, speed  # docs/simpler.md Q37
+            positions.append(at)
+            velocities.append(speed)
+            if k * timestep >= duration:  # the rest repeats it (docs/simpler.md Q37)
                 break
+        position, velocity = np.empty((substeps + 1, n)), np.empty((substeps + 1, n))
+        sampled = len(positions)
+        position[:sampled], velocity[:sampled] = positions, velocities
+        position[sampled:], velocity[sampled:] = positions[-1], velocities[-1]
         return JointPath(position, velocity, duration)

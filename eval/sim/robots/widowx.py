@@ -43,7 +43,7 @@ class WidowXController:
         """Move the target pose, solve for the joints and send the drives at once; nothing happens in the substeps."""
         qpos = self._robot.qpos.astype(np.float64)
         # The sensed position; the translation acts on the target (docs/simpler.md Q28).
-        pivot = self._kinematics.tool_pose(qpos)[:3]
+        pivot = self._kinematics.tool_position(qpos)
         motion = sapien.Pose(action[:3], rotation_quaternion(action[3:6]))
         self.target_pose = sapien.Pose(pivot) * motion * sapien.Pose(-pivot) * self.target_pose
         target = np.concatenate([self.target_pose.p, self.target_pose.q]).astype(np.float64)

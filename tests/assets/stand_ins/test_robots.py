@@ -7,7 +7,8 @@ import sapien
 from eval.assets.resolver import Assets
 from eval.sim.robots.articulation import load_robot
 from eval.sim.robots.geometry import robot_geometry
-from eval.sim.robots.kinematics import KinematicModel, pose_to_matrix
+from eval.sim.robots.kinematics import KinematicModel
+from eval.sim.robots.rigid_motion import pose_to_matrix
 from task_configs import robots
 
 ASSETS = Assets([])
