@@ -100,13 +100,13 @@ def require_policy(policy: object, name: str) -> Policy:
 def with_device(text: str, options: Mapping[str, object], device: str | None) -> dict[str, object]:
     """``options`` with this ``device``, unless they name one, there is none, or the policy that ``text`` names takes none."""
     given = dict(options)
-    if device is not None and "device" not in given and takes(text, "device"):
+    if device is not None and "device" not in given and takes_option(text, "device"):
         given["device"] = device
     return given
 
 
-def takes(text: str, option: str) -> bool:
-    """Whether the policy that ``text`` names has this option. Raises UserError if there is no such policy."""
+def takes_option(text: str, option: str) -> bool:
+    """Whether the policy that ``text`` names takes this option. Raises ``UserError`` if there is no such policy."""
     with without_our_arguments(text):
         return option in inspect.signature(_find(text)[0]).parameters
 

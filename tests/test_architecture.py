@@ -29,7 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.records",),
     ("eval.backends",),
     ("eval.rollout",),
-    ("eval.published", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
+    ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
     ("eval.cli",),
 )
 """Lowest first. A module belongs to the room with the longest matching name; rooms may know their own level and those below."""

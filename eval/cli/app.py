@@ -26,6 +26,10 @@ VERBS = {
     "smoke": Verb(
         "smoke", "Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."
     ),
+    "checkpoints": Verb(
+        "checkpoints",
+        "Play every checkpoint of a training over the same episodes; leave a table and a plot of success against step.",
+    ),
     "reproduce": Verb(
         "reproduce", "Play a cell of the published tables exactly as published, and print the number beside the published ones."
     ),

@@ -75,6 +75,10 @@ class RunProgress:
         """How the session plays, and how the one before did."""
         self._say(course_text(course, before))
 
+    def replicas(self, line: str) -> None:
+        """Several policies play."""
+        self._say(line)
+
     def waits(self, text: str | None) -> None:
         """What the run waits for; None: it goes on."""
         self._waiting = text

@@ -37,6 +37,7 @@ HEADINGS = {
     **dict.fromkeys(("assets", "assets_fallback", "rt", "render_device", "world", "world_python"), "World"),
     **dict.fromkeys(("video", "no_actions"), "What is kept"),
     **dict.fromkeys(("success", "partial"), "Tables"),
+    **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
     "RunOptions": "Course of the run",
 }
 """Field or else model -> heading in the help of a verb."""

@@ -48,7 +48,9 @@ def play_with_progress(
     ends: list[Closing] = []
     try:
         with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, len(turns), estimate) as progress:
-            session = Session(path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course)
+            session = Session(
+                path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course, progress.replicas
+            )
             data = play(plan, options, session=session)
         if show is not None:
             show(data)

@@ -73,6 +73,13 @@ def continued_identity(path: Path, before: RunIdentity, now: RunIdentity, policy
 _CODE_ONLY = " --policy-changed is about the policy's code alone."
 
 
+def first_difference(ours: BaseModel, theirs: BaseModel) -> str | None:
+    """``weights 'a' and not 'b'`` for the first field in which ``theirs`` differs from ``ours``; None if they are equal."""
+    for name, mine, other in _differences(ours.model_dump(mode="json"), theirs.model_dump(mode="json"), ""):
+        return f"{name} {other!r} and not {mine!r}"
+    return None
+
+
 def _without_code(identity: RunIdentity) -> RunIdentity:
     return identity.model_copy(update={"policy": identity.policy.model_copy(update={"code": None})})
 

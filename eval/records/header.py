@@ -135,6 +135,21 @@ class Course(RecordModel):
     """Observations of a full batch; None: the policy was asked about whatever was ready."""
 
 
+class ReplicaRecord(RecordModel):
+    """A copy of the policy with simulator workers of its own, of several in one session."""
+
+    name: str
+    """Where it was, such as ``replica 2 (cuda:1)``."""
+    course: Course | None = None
+    """How it plays; None: it never did."""
+    episodes: int = 0
+    """That ended in it."""
+    losses: int = 0
+    """How often it was lost; where another one takes its place, it plays on."""
+    lost: str | None = None
+    """Why it was lost for good."""
+
+
 class SessionRecord(Provenance):
     """One call of the command; a run that was continued has several."""
 
@@ -156,6 +171,8 @@ class SessionRecord(Provenance):
     wall_seconds: float | None = None
     episodes: int | None = None
     """Records written."""
+    replicas: tuple[ReplicaRecord, ...] = ()
+    """Empty where the one policy was in the run's own process."""
 
 
 class ShardRecord(RecordModel):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WATCHDOG_SECONDS = 300.0
 PolicyArgument = str | bool | int | float | None
 """From the command line always text."""
+PLACES = ("gpus", "replicas", "cluster", "render_device")
+"""Options that say on which devices and machines a session is played."""
 MOST_PLAYED = 1_000_000
 """Episodes of a run, repeats included."""
 
@@ -28,6 +30,7 @@ class RunOptions(Options):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Needs("assets_fallback", ("assets",), "only the file of a pack can be broken"),
+        Excludes("cluster", ("render_device",), "every node has devices of its own"),
         Excludes("fail_on_error", ("stop_after",), "the run stops at the first fault"),
     )
 
@@ -44,7 +47,9 @@ class RunOptions(Options):
     assets_fallback: bool = Field(
         default=False, description="Where a pack's file is broken, take the next pack or the stand-in; the run records which."
     )
-    workers: int | None = Field(default=None, ge=1, description="Simulator processes; default: one a core.")
+    workers: int | None = Field(
+        default=None, ge=1, description="Simulator processes (of each replica of the policy); default: one a core."
+    )
     per_worker: int | None = Field(
         default=None,
         ge=1,
@@ -56,6 +61,25 @@ class RunOptions(Options):
         default=None,
         ge=1,
         description="Observations that the policy is asked about at a time; default: what it prefers, or whatever is ready.",
+    )
+    gpus: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="GPUs to use, each with a replica of the policy and simulator workers of its own; default: all that are "
+        "visible, if the policy uses one.",
+    )
+    replicas: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Copies of the policy, each with simulator workers of its own; default: one a GPU. Several may share one.",
+    )
+    cluster: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Play on the nodes of a Ray cluster: the address of its head, such as 10.0.0.1:6379, or local (a Ray of "
+        "this machine's own). Needs the extra ray.",
     )
     video: str = Field(
         default="none",
@@ -140,8 +164,10 @@ class RunOptions(Options):
     def continued(self, given: RunOptions) -> RunOptions:
         """Those of a further session of the same run: what ``given`` sets explicitly, else ours.
 
-        ``policy``, ``assets`` and ``world`` stay; flags such as ``retry_errored`` are the wish of one session.
+        ``policy``, ``assets`` and ``world`` stay; flags such as ``retry_errored`` are the wish of one session. Where a session
+        is played is said as a whole: what names GPUs, replicas or a cluster now takes the place of all that did before.
         """
         changed = given.model_fields_set - {"policy", "policy_args", "assets", "assets_fallback", "world"}
         once = {name: getattr(given, name) for name in ("retry_errored", "partial", "policy_changed", "fail_on_error")}
-        return self.model_copy(update={name: getattr(given, name) for name in changed} | once)
+        places = dict.fromkeys(PLACES, None) if changed & set(PLACES) else {}
+        return self.model_copy(update=places | {name: getattr(given, name) for name in changed} | once)

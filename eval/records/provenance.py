@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -16,6 +17,8 @@ from eval.records.options import RunOptions
 
 PACKAGES = ("simpler-eval", "sapien", "ruckig", "gymnasium", "numpy", "scipy", "opencv-python-headless", "torch",
             "transformers")  # fmt: skip
+PARTS = ("eval", "policies", "task_configs")
+"""Our own packages."""
 
 
 def now() -> str:
@@ -38,6 +41,21 @@ def provenance() -> Provenance:
 def new_session(options: RunOptions, folder: str | None = None) -> SessionRecord:
     """The session that this process begins now; ``folder``: what relative paths in the options are relative to."""
     return SessionRecord(**dict(provenance()), options=options, folder=folder)
+
+
+def version_of() -> str:
+    """Of this package; ``unknown`` where it is not installed but only found."""
+    return _version("simpler-eval") or "unknown"
+
+
+def sources_hash() -> str:
+    """16 hex digits over the code and the configurations of this package."""
+    root, whole = Path(__file__).parents[2], hashlib.blake2b(digest_size=8)
+    for package in PARTS:
+        for path in sorted(path for kind in ("*.py", "*.yaml") for path in (root / package).rglob(kind)):
+            whole.update(f"{path.relative_to(root)}\n".encode())
+            whole.update(path.read_bytes())
+    return whole.hexdigest()
 
 
 def _version(package: str) -> str | None:

@@ -49,7 +49,7 @@ class EpisodeRecord(BaseModel):
     seconds: float = 0.0
     """Wall-clock time from the reset to the end, s."""
     attempts: int = 1
-    """2 if a worker died or hung in the first attempt."""
+    """2 if a worker died or hung in the first attempt; more if replicas of the policy were lost with it."""
     instruction: str = ""
     """Instruction at the end."""
     episode_stats: Mapping[str, JsonValue] = {}

@@ -111,6 +111,27 @@ class Film:
     """``Action.notes`` of the last steps; empty without policy view."""
 
 
+@dataclass(frozen=True)
+class Video:
+    """A video that was encoded in another process."""
+
+    content: bytes
+    """Of the file, whose path is in the episode's record."""
+    lacks: tuple[str, ...] = ()
+    """What of it could not be shown."""
+
+
+def keep_video(path: Path, content: bytes) -> None:
+    """Write an encoded video; the file appears only when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.part.mp4")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def write_video(path: Path, film: Film) -> list[str]:
     """Encode one episode at ``FPS`` into ``path``; the file appears only when it is whole.
 

@@ -8,7 +8,7 @@ import os
 from eval.backends.base import Backend
 from eval.backends.selection import OWN
 from eval.errors import UserError
-from eval.records.header import Course
+from eval.records.header import Course, RunHeader
 from eval.records.options import RunOptions
 from eval.rollout.policy_calls import PolicyNeeds
 
@@ -47,6 +47,11 @@ def course_of(
         per_worker=max(1, min(per_worker, math.ceil(left / workers))),
         batch=min((size for size in (batch, preferred) if size is not None), default=None),
     )
+
+
+def course_before(header: RunHeader) -> Course | None:
+    """Of the newest session before the present one that has played."""
+    return next((session.course for session in reversed(header.sessions[:-1]) if session.course is not None), None)
 
 
 def course_text(course: Course, before: Course | None = None) -> str:

@@ -8,7 +8,6 @@ from eval.backends.selection import ORIGINAL, OWN
 from eval.backends.simpler_env.backend import worker_code
 from eval.episode import EpisodeSpec
 from eval.plan.shards import parse_shard
-from eval.records.code import shipped_code_hash
 from eval.records.folder import plan_hash
 from eval.records.header import CodeRecord, Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
 from eval.records.options import RunOptions
@@ -16,35 +15,35 @@ from eval.records.provenance import new_session
 from eval.records.videos import VideoRule
 from eval.rollout.policy_calls import PolicyNeeds
 from eval.tasks.loading import task_digest, user_task_text
-from policies.base import Policy, PolicyDescription
-from policies.registry import describe
+from policies.base import PolicyDescription
 
 
 def new_header(
     plan: Sequence[EpisodeSpec],
     options: RunOptions,
-    player: Policy,
+    needs: PolicyNeeds,
     world: WorldIdentity,
-    description: PolicyDescription | None = None,
+    description: PolicyDescription,
     folder: str | None = None,
+    code: str | None = None,
 ) -> RunHeader:
     """``run.json`` as a run of these episodes begins.
 
     Args:
         plan: what is played.
         options: how.
-        player: by whom.
+        needs: of the policy.
         world: where.
-        description: what the policy said of itself; None: it is asked.
+        description: what the policy said of itself.
         folder: what relative paths in the options are relative to.
+        code: hash of the policy's code, if it is shipped with us (:func:`eval.records.code.shipped_code_hash`).
 
     Raises:
-        UserError: the policy does not describe itself properly, or the files of the plan cannot be read.
+        UserError: the files of the plan cannot be read.
     """
-    description = description or describe(player, options.policy, options.policy_args)
-    if not PolicyNeeds.of(player).image:
+    if not needs.image:
         world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
-    code = CodeRecord(policy=shipped_code_hash(player), worker=worker_code() if options.world == ORIGINAL else None)
+    record = CodeRecord(policy=code, worker=worker_code() if options.world == ORIGINAL else None)
     return RunHeader(
         identity=RunIdentity(
             world=world,
@@ -54,8 +53,8 @@ def new_header(
         ),
         policy=description,
         options=options,
-        sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code, "code": code}),),
-        rendered=_rendered(player, VideoRule.parse(options.video)),
+        sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code, "code": record}),),
+        rendered=_rendered(needs, VideoRule.parse(options.video)),
         plan_hash=plan_hash(plan),
         episodes=len(plan),
         repeats=options.repeat,
@@ -84,8 +83,8 @@ def _assets_identity(plan: Sequence[EpisodeSpec], options: RunOptions) -> str | 
     return assets_identity(plan, options.packs)
 
 
-def _rendered(player: Policy, videos: VideoRule) -> Rendered:
+def _rendered(needs: PolicyNeeds, videos: VideoRule) -> Rendered:
     """Of which episodes images are rendered: a policy that needs none is played without."""
-    if PolicyNeeds.of(player).image:
+    if needs.image:
         return "all episodes"
     return "nothing" if videos.kind == "none" else "filmed episodes"

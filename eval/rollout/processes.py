@@ -101,6 +101,10 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(timeout)
 
+    def interrupt(self) -> None:
+        """Ask it to end (SIGTERM)."""
+        self._child.terminate()
+
     def kill(self) -> None:
         """End it at once."""
         self._child.kill()

@@ -9,7 +9,7 @@ from eval.records.folder import RunFolder
 from eval.records.header import WorldRecord
 from eval.records.results import EpisodeRecord
 from eval.records.turns import Turn, turns_of
-from eval.records.videos import Film, VideoQueue, VideoRule
+from eval.records.videos import Film, Video, VideoQueue, VideoRule, keep_video
 from eval.records.worlds import merge_worlds
 from eval.rollout.fault_log import FaultLog
 from eval.rollout.faults import Fault
@@ -65,6 +65,20 @@ class FolderRecorder:
     def noticed(self, fault: Fault, turn: Turn, where: str) -> None:
         """Something failed that took no verdict."""
         self.faults.notice(fault, turn, where)
+
+    def ended_elsewhere(self, episode: Finished, video: Video | None) -> None:
+        """Make an episode durable that ended in a replica: its record names the video that was encoded there."""
+        record = episode.record
+        if episode.fault is not None:
+            self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
+        self.actions.write(record.key, episode.commands, episode.terminates)
+        if video is not None and record.video is not None:
+            self.videos.incomplete.update(video.lacks)
+            try:
+                keep_video(self.folder.path / record.video, video.content)
+            except OSError as error:  # a result is worth more than its video
+                record = record.model_copy(update={"video": None, "video_error": f"{type(error).__name__}: {error}"[:500]})
+        self._append(record)
 
     def tick(self) -> None:
         """Take in the videos that are done."""

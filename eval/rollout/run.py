@@ -20,15 +20,16 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.given import Text, Texts, absolute, text_of, working_folder
 from eval.plan.shards import take_shard
+from eval.records.code import shipped_code_hash
 from eval.records.folder import RunData, RunFolder, load_run
-from eval.records.header import Course
+from eval.records.header import Course, WorldIdentity
 from eval.records.options import PolicyArgument, RunOptions
 from eval.records.results import EpisodeRecord
-from eval.records.turns import turns_of
+from eval.records.turns import Turn, turns_of
 from eval.records.videos import VideoRule
 from eval.rollout.arguments import called_with, episodes_of, options_of
 from eval.rollout.closing import Closing
-from eval.rollout.course import course_of
+from eval.rollout.course import course_before, course_of
 from eval.rollout.header import new_header as new_header
 from eval.rollout.header import shard_record, user_tasks_of
 from eval.rollout.interrupts import Interrupts
@@ -38,9 +39,12 @@ from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
+from eval.rollout.replicas.head import Head, Staff, StaffCalls
+from eval.rollout.replicas.opening import open_team
+from eval.rollout.replicas.placement import Placement, placements
 from eval.rollout.session import ActiveRun
 from eval.rollout.stopping import StopRule
-from policies.base import Policy
+from policies.base import Policy, PolicyDescription
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
 """Called with the folder and what is already done, once the input is known to be usable."""
@@ -53,6 +57,9 @@ class RunKeywords(TypedDict, total=False):
     assets: Texts | None
     assets_fallback: bool
     workers: int | None
+    gpus: int | None
+    replicas: int | None
+    cluster: Text | None
     per_worker: int | None
     batch: int | None
     video: str
@@ -149,6 +156,8 @@ class Session:
     """Told what is to be said at the end; None: it is printed on stderr."""
     on_course: Callable[[Course, Course | None], None] | None = None
     """Told how it is played, and how the session before was, before the workers start."""
+    on_replicas: Callable[[str], None] | None = None
+    """Told a line about the replicas of the policy, if there are any: which there are, and which was lost."""
 
 
 def play(
@@ -172,54 +181,107 @@ def play(
     here = working_folder()
     if not plan:
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
-    rule = VideoRule.parse(options.video)
+    VideoRule.parse(options.video)  # a wrong one is an error before anything is made
     if options.world == OWN:
         options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
     elif options.assets:
         options = options.model_copy(update={"assets": _absolute_if_there(options.assets)})
     part = take_shard(plan, session.shard) if session.shard else plan
+    work = _Work(plan, part, options, player, session, here)
+    places = placements(options, player is None, len(part) * options.repeat)
+    if options.cluster is not None or places:
+        return _play_with_replicas(work, places)
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
-    given = session.out or default_out(options.policy)
-    out = given.absolute()  # a policy may change the working folder
     gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None  # the policy's, too
     with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
-        active = ActiveRun(calls, given, player is None, session.on_end or _print_closing)
+        active = ActiveRun(calls, work.given, player is None, session.on_end or _print_closing)
         with PolicyWatch(calls, options.watchdog, session.status, active.last_words):
             loaded = calls.make(options.policy, options.policy_args, gpu) if player is None else calls.require(options.policy)
             try:
                 calls.check_episodes(options.policy, [info_of(turn) for turn in turns_of(part, options.repeat)])
                 description = calls.describe(options.policy, options.policy_args)
-                header = new_header(part, options, loaded, backend.identity, description, here)
-                if session.shard is not None:
-                    header = header.model_copy(update={"shard": shard_record(plan, session.shard, options)})
-                with RunFolder(out, part, header) as folder:
-                    folder.keep_tasks(user_tasks_of(part))
-                    recorder = FolderRecorder(folder, rule, session.listener, not options.no_actions)
-                    left = folder.open_episodes(options.retry_errored)
-                    if session.on_start is not None:
-                        replayed = {turn.key for turn in left}
-                        session.on_start(given, [r for key, r in folder.records.items() if key not in replayed])
-                    course = _course(folder, options, backend, loaded, len(left), session)
+                code = shipped_code_hash(loaded)
+                with work.folder(PolicyNeeds.of(loaded), backend.identity, description, code) as folder:
+                    recorder, left = work.begin(folder)
+                    before = course_before(folder.header)
+                    needs, preferred = PolicyNeeds.of(loaded), preferred_batch(loaded)
+                    course = course_of(options, backend, needs, preferred, len(left), before)
+                    if left:
+                        work.tell_course(folder, course)
                     settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
-                    stopping = StopRule(options.stop_after, options.fail_on_error)
-                    active.play(Rollout(left, calls, settings, recorder, stopping, course.batch), recorder)
+                    active.play(Rollout(left, calls, settings, recorder, work.stopping, course.batch), recorder)
             finally:
                 if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
                     _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
-    return load_run(out)
+    return load_run(work.out)
 
 
-def _course(folder: RunFolder, options: RunOptions, backend: Backend, player: Policy, left: int, session: Session) -> Course:
-    """How the session plays, recorded and told."""
-    *earlier, current = folder.header.sessions
-    before = next((one.course for one in reversed(earlier) if one.course is not None), None)
-    course = course_of(options, backend, PolicyNeeds.of(player), preferred_batch(player), left, before)
-    if left:
+class _Work:
+    """A run's input, and what becomes of it before the first episode, however it is played."""
+
+    def __init__(
+        self,
+        plan: Sequence[EpisodeSpec],
+        part: Sequence[EpisodeSpec],
+        options: RunOptions,
+        player: Policy | None,
+        session: Session,
+        here: str | None,
+    ) -> None:
+        self.plan, self.part, self.options, self.session, self.here = plan, part, options, session, here
+        self.given = session.out or default_out(options.policy)
+        self.out = self.given.absolute()  # a policy may change the working folder
+
+    def folder(self, needs: PolicyNeeds, world: WorldIdentity, description: PolicyDescription, code: str | None) -> RunFolder:
+        """The run folder, new or continued."""
+        header = new_header(self.part, self.options, needs, world, description, self.here, code)
+        if self.session.shard is not None:
+            header = header.model_copy(update={"shard": shard_record(self.plan, self.session.shard, self.options)})
+        return RunFolder(self.out, self.part, header)
+
+    def begin(self, folder: RunFolder) -> tuple[FolderRecorder, list[Turn]]:
+        """Who keeps what is played, and what is still to be played."""
+        folder.keep_tasks(user_tasks_of(self.part))
+        rule = VideoRule.parse(self.options.video)
+        recorder = FolderRecorder(folder, rule, self.session.listener, not self.options.no_actions)
+        left = folder.open_episodes(self.options.retry_errored)
+        if self.session.on_start is not None:
+            replayed = {turn.key for turn in left}
+            self.session.on_start(self.given, [r for key, r in folder.records.items() if key not in replayed])
+        return recorder, left
+
+    def tell_course(self, folder: RunFolder, course: Course) -> None:
+        """Record and say how the session plays."""
+        *earlier, current = folder.header.sessions
+        before = course_before(folder.header)
         now = current.model_copy(update={"course": course})
         folder.write_header(folder.header.model_copy(update={"sessions": (*earlier, now)}))
-        if session.on_course is not None:
-            session.on_course(course, before)
-    return course
+        if self.session.on_course is not None:
+            self.session.on_course(course, before)
+
+    @property
+    def stopping(self) -> StopRule:
+        """When it stops before its end."""
+        return StopRule(self.options.stop_after, self.options.fail_on_error)
+
+
+def _play_with_replicas(work: _Work, places: Sequence[Placement]) -> RunData:
+    """The same with several policies in processes of their own; see :mod:`eval.rollout.replicas`."""
+    options = work.options
+    if options.cluster is None:
+        find_backend_of(options, work.part)  # what is wrong with the world is one line, not one a replica
+    with Interrupts() as interrupts, open_team(options, work.part, places, work.here) as team:
+        staff = Staff(team, work.session.status, work.session.on_replicas)
+        first = staff.wait()
+        with work.folder(first.needs, first.world, first.description, first.code) as folder:
+            staff.expect_assets(folder.header.identity.assets)
+            recorder, left = work.begin(folder)
+            if left:
+                staff.introduce()
+            active = ActiveRun(StaffCalls(interrupts, staff), work.given, True, work.session.on_end or _print_closing)
+            head = Head(left, staff, recorder, work.stopping, interrupts, lambda course: work.tell_course(folder, course))
+            active.play(head, recorder)
+    return load_run(work.out)
 
 
 def _absolute_if_there(assets: str) -> str:

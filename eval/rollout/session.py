@@ -19,6 +19,7 @@ from eval.rollout.exits import leave
 from eval.rollout.loop import Rollout
 from eval.rollout.policy_calls import PolicyCalls
 from eval.rollout.recorder import FolderRecorder
+from eval.rollout.replicas.head import Head, StaffCalls
 
 Outcome = Literal["finished", "interrupted", "stopped"]
 VIDEO_SECONDS = 20.0
@@ -30,20 +31,21 @@ class ActiveRun:
     """What is under way; until :meth:`play` it has no folder.
 
     Args:
-        calls: the policy.
+        calls: the policy, or its replicas.
         shown: path of the folder as the user gave it.
         by_name: whether the policy was given by its name.
         on_end: called with what is to be said.
     """
 
-    def __init__(self, calls: PolicyCalls, shown: Path, by_name: bool, on_end: Callable[[Closing], None]) -> None:
+    def __init__(self, calls: PolicyCalls | StaffCalls, shown: Path, by_name: bool, on_end: Callable[[Closing], None]) -> None:
         self._calls, self._shown, self._by_name, self._on_end = calls, shown, by_name, on_end
+        self._staff = calls.staff if isinstance(calls, StaffCalls) else None
         self._begun = time.monotonic()
-        self._rollout: Rollout | None = None
+        self._rollout: Rollout | Head | None = None
         self._recorder: FolderRecorder | None = None
         self._completed = False
 
-    def play(self, rollout: Rollout, recorder: FolderRecorder) -> None:
+    def play(self, rollout: Rollout | Head, recorder: FolderRecorder) -> None:
         """Play to the end, or until something stops it; videos, record and tables are completed in both cases."""
         self._rollout, self._recorder = rollout, recorder
         try:
@@ -62,7 +64,7 @@ class ActiveRun:
     def _complete(self, recorder: FolderRecorder, outcome: Outcome, reason: str | None) -> None:
         remarks: tuple[str, ...] = ()
         try:
-            remarks = self._describe_again(recorder.folder)
+            remarks = (*self._describe_again(recorder.folder), *(self._staff.remarks() if self._staff else ()))
             self._end_session(recorder, outcome)
             _write_tables(recorder.folder)
         finally:
@@ -102,6 +104,7 @@ class ActiveRun:
             "ended": now(),
             "wall_seconds": round(time.monotonic() - self._begun, 3),
             "episodes": recorder.appended,
+            "replicas": self._staff.record() if self._staff else (),
         })  # fmt: skip
         folder.write_header(folder.header.model_copy(update={"sessions": (*before, ended)}))
 
@@ -121,7 +124,7 @@ class ActiveRun:
         cursor = SHOW_CURSOR if os.isatty(2) else ""
         with contextlib.suppress(OSError):
             os.write(2, f"\n{cursor}{line}".encode(errors="backslashreplace"))
-        if self._rollout is not None and self._rollout.pool is not None:
+        if isinstance(self._rollout, Rollout) and self._rollout.pool is not None:
             self._rollout.pool.kill()
         leave(1)
 

@@ -90,3 +90,11 @@ def test_a_further_session_keeps_what_is_not_given_and_what_may_not_change():
     second = first.continued(RunOptions(workers=5, assets="/other", partial=True))
     expected = {"policy": "mine", "assets": "/pack", "workers": 5, "video": "all", "retry_errored": False, "partial": True}
     assert second == RunOptions(**expected)
+
+
+def test_a_further_session_may_be_played_elsewhere():
+    first = RunOptions(gpus=4, replicas=8, workers=3)
+    assert first.continued(RunOptions(workers=5)) == RunOptions(gpus=4, replicas=8, workers=5)
+    assert first.continued(RunOptions(gpus=2)) == RunOptions(gpus=2, workers=3)
+    assert first.continued(RunOptions(cluster="local")) == RunOptions(cluster="local", workers=3)
+    assert RunOptions(cluster="local").continued(RunOptions(render_device="cpu")) == RunOptions(render_device="cpu")

@@ -17,15 +17,16 @@ from eval.records.header import AssetsRecord, WorldIdentity, WorldRecord
 from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.records.tables import markdown, summary, title
+from eval.rollout.policy_calls import PolicyNeeds
 from eval.rollout.run import new_header
-from policies.registry import load_policy
+from policies.registry import describe, load_policy
 
 
 def header_of(plan, policy="random"):
     """As a run of these episodes begins."""
-    return new_header(
-        plan, RunOptions(policy=policy, world="fake_world"), load_policy(policy), WorldIdentity(name="fake_world")
-    )
+    player, world = load_policy(policy), WorldIdentity(name="fake_world")
+    options, description = RunOptions(policy=policy, world="fake_world"), describe(player, policy)
+    return new_header(plan, options, PolicyNeeds.of(player), world, description)
 
 
 def record_of(spec, status="success"):

@@ -17,7 +17,7 @@ from eval.errors import UserError
 from eval.records.options import RunOptions
 from eval.rollout.play import play_episode
 from eval.rollout.run import find_backend_of
-from policies.registry import load_policy, takes, with_device
+from policies.registry import load_policy, takes_option, with_device
 
 RELEASED = {"inference": "eager"}
 """Options that make a policy what was released, for those that take them."""
@@ -118,4 +118,4 @@ def measure_baseline(plan: Sequence[EpisodeSpec], options: RunOptions, episodes:
 
 def released_args(policy: str, args: Mapping[str, object]) -> dict[str, object]:
     """``args`` with the options of the released loop, where the policy takes them."""
-    return {**args, **{name: value for name, value in RELEASED.items() if takes(policy, name)}}
+    return {**args, **{name: value for name, value in RELEASED.items() if takes_option(policy, name)}}

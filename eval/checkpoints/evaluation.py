@@ -1,0 +1,258 @@
+"""A queue of checkpoints over the GPUs: one run each, over the same plan, in folders beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from eval.checkpoints import playing
+from eval.checkpoints.finding import Checkpoint, Content, Watched, content_of, what_is_missing
+from eval.episode import EpisodeSpec
+from eval.errors import UserError
+from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash, write_atomically
+from eval.records.options import RunOptions
+from eval.records.turns import turns_of
+from eval.rollout.processes import Process, start_own
+from eval.rollout.replicas.placement import Placement, placements
+
+SEEN_FILE = ".checkpoints.json"
+"""In the folder of all: what the files of each checkpoint were when it was played."""
+PROGRESS_SECONDS = 30.0
+STOP_SECONDS = 60.0
+"""That a run may take to keep what it has, once it is told to stop."""
+
+Say = Callable[[str], None]
+"""Called with a line for the user."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What became of one checkpoint."""
+
+    checkpoint: Checkpoint
+    run: RunData | None
+    """None: there is nothing of it."""
+    problem: str | None = None
+    """Why it has no result, or not a whole one."""
+
+
+@dataclass
+class Evaluation:
+    """Plays checkpoints, as many at a time as there are places; what was played before is not played again.
+
+    Args:
+        plan: the episodes, the same for all.
+        options: how they are played; ``policy_args`` without ``checkpoint``.
+        out: folder of the runs.
+        say: told how it goes.
+    """
+
+    plan: Sequence[EpisodeSpec]
+    options: RunOptions
+    out: Path
+    say: Say
+    evaluated: list[Evaluated] = field(default_factory=list)
+    """In the order in which they ended."""
+
+    def __post_init__(self) -> None:
+        if (self.out / RUN_FILE).exists():
+            raise UserError(f"--out {self.out} is the folder of a run; checkpoints need a folder of their own.")
+        found = placements(self.options, by_name=True, episodes=1024)
+        self._idle = list(found or [Placement("", None)])
+        self._waiting: list[Checkpoint] = []
+        self._running: dict[Connection, _Running] = {}
+        with disk_errors(self.out):
+            self.out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is played or waits for a place."""
+        return bool(self._waiting or self._running)
+
+    def add(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Queue these."""
+        for checkpoint in checkpoints:
+            folder = checkpoint.folder
+            missing = what_is_missing(folder) if folder is not None else None
+            if missing is not None:
+                self._end(Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing}"))
+            elif (run := self._whole(checkpoint)) is not None:
+                self.say(f"{checkpoint.name}: played before")
+                self.evaluated.append(Evaluated(checkpoint, run))
+            else:
+                self._waiting.append(checkpoint)
+
+    def work(self, seconds: float) -> None:
+        """Start what has a place, and hear what is said within so many seconds."""
+        end = time.monotonic() + seconds
+        while True:
+            while self._waiting and self._idle:
+                self._start(self._waiting.pop(0), self._idle.pop(0))
+            left = end - time.monotonic()
+            if not self._running or left <= 0:
+                break
+            self._hear(min(left, 1.0))
+        if (left := end - time.monotonic()) > 0 and not self.busy:
+            time.sleep(left)
+
+    def play(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Play these to the end."""
+        self.add(checkpoints)
+        while self.busy:
+            while self._waiting and self._idle:
+                self._start(self._waiting.pop(0), self._idle.pop(0))
+            self._hear(1.0)
+
+    def watch(self, watched: Watched, poll: float, patience: float) -> None:
+        """Play what a training writes, until no checkpoint came for ``patience`` seconds and all are played.
+
+        Args:
+            watched: where they are written.
+            poll: seconds between two looks.
+            patience: in seconds, from the last that came or was played.
+        """
+        last = time.monotonic()
+        while True:
+            self.add(watched.look())
+            if self.busy:
+                last = time.monotonic()
+            elif time.monotonic() - last >= patience:
+                return
+            self.work(poll)
+
+    def stop(self) -> None:
+        """Let the runs that are under way keep what they have."""
+        for running in self._running.values():
+            running.process.interrupt()
+        end = time.monotonic() + STOP_SECONDS
+        while self._running and time.monotonic() < end:
+            self._hear(0.5)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for connection, running in self._running.items():
+            running.process.kill()
+            running.process.join()
+            connection.close()
+        self._running.clear()
+
+    # ---- one checkpoint ------------------------------------------------------------------------------------------------
+
+    def _options(self, checkpoint: Checkpoint) -> RunOptions:
+        args = {**self.options.policy_args, "checkpoint": checkpoint.text}
+        return self.options.model_copy(update={"policy_args": args, "gpus": None, "replicas": None})
+
+    def _start(self, checkpoint: Checkpoint, place: Placement) -> None:
+        self._remember(checkpoint)
+        out = self.out.absolute() / checkpoint.name
+        work = playing.Work(tuple(self.plan), self._options(checkpoint), out, place.environment)
+        process, connection = start_own(playing.play_checkpoint, work, os.getpid())
+        self._running[connection] = _Running(checkpoint, place, process)
+        where = f" on {place.card}" if place.card is not None else ""
+        self.say(f"{checkpoint.name}: begins{where}")
+
+    def _hear(self, timeout: float) -> None:
+        ready = set(wait(list(self._running), timeout))
+        for connection, running in list(self._running.items()):
+            try:
+                while connection in ready and connection.poll():
+                    message: playing.Message = connection.recv()
+                    if isinstance(message, playing.Said):
+                        self.say(f"{running.checkpoint.name}: {message.line}")
+                    elif isinstance(message, playing.Course):
+                        running.course = message
+                    else:
+                        running.over = message
+            except (EOFError, ConnectionError):
+                self._take_in(connection, running)
+            running.tell(self.say)
+
+    def _take_in(self, connection: Connection, running: _Running) -> None:
+        del self._running[connection]
+        connection.close()
+        running.process.join()
+        self._idle.append(running.place)
+        problem = (
+            running.over.problem if running.over is not None else f"its process ended with code {running.process.exitcode}"
+        )
+        run = self._known(running.checkpoint)
+        if problem is None and run is not None and (missing := _missing(run)):
+            problem = f"{missing} of its episodes have no result"
+        self._end(Evaluated(running.checkpoint, run, problem))
+
+    def _end(self, evaluated: Evaluated) -> None:
+        self.evaluated.append(evaluated)
+        name, run = evaluated.checkpoint.name, evaluated.run
+        if evaluated.problem is not None:
+            self.say(f"simpler-eval: {name}: {evaluated.problem}")
+        if run is not None:
+            good = sum(record.status == "success" for record in run.records.values())
+            judged = sum(record.status != "errored" for record in run.records.values())
+            self.say(f"{name}: success in {good} of {judged} episodes")
+
+    # ---- what was played before ----------------------------------------------------------------------------------------
+
+    def _known(self, checkpoint: Checkpoint) -> RunData | None:
+        """Its run, if it has begun."""
+        folder = self.out / checkpoint.name
+        return load_run(folder) if (folder / RUN_FILE).exists() else None
+
+    def _whole(self, checkpoint: Checkpoint) -> RunData | None:
+        """Its run, if that is complete and of these very files; else it is played (on), which finds out."""
+        run = self._known(checkpoint)
+        if run is None or run.header.plan_hash != plan_hash(self.plan) or run.header.repeats < self.options.repeat:
+            return None
+        wanted = self._options(checkpoint)
+        kept = run.header.options
+        if (kept.policy, kept.policy_args, kept.world) != (wanted.policy, wanted.policy_args, wanted.world) or _missing(run):
+            return None
+        if self.options.retry_errored and any(record.status == "errored" for record in run.records.values()):
+            return None
+        folder = checkpoint.folder
+        if folder is not None and self._seen().get(checkpoint.name) != _plain(content_of(folder)):
+            return None
+        return run
+
+    def _seen(self) -> dict[str, object]:
+        file = self.out / SEEN_FILE
+        try:
+            known = json.loads(file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _remember(self, checkpoint: Checkpoint) -> None:
+        folder = checkpoint.folder
+        content = None if folder is None else _plain(content_of(folder))
+        with disk_errors(self.out):
+            write_atomically(self.out / SEEN_FILE, json.dumps({**self._seen(), checkpoint.name: content}, indent=1))
+
+
+@dataclass
+class _Running:
+    checkpoint: Checkpoint
+    place: Placement
+    process: Process
+    course: playing.Course | None = None
+    over: playing.Over | None = None
+    told: float = field(default_factory=time.monotonic)
+
+    def tell(self, say: Say) -> None:
+        """Now and then how far it is."""
+        if self.course is not None and time.monotonic() - self.told > PROGRESS_SECONDS:
+            self.told = time.monotonic()
+            say(f"{self.checkpoint.name}: {self.course.done} of {self.course.of} episodes")
+
+
+def _plain(content: Content) -> list[list[object]]:
+    return [list(entry) for entry in content]
+
+
+def _missing(run: RunData) -> int:
+    """Episodes without a record."""
+    return sum(turn.key not in run.records for turn in turns_of(run.plan, run.header.repeats))

@@ -1,0 +1,165 @@
+"""From what a user names to checkpoints: folders, folders of folders, names on the hub; and which of them are complete."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.errors import UserError
+
+INDEX = ("*.safetensors.index.json", "pytorch_model*.bin.index.json")
+"""Written last where weights are in several files: says in which."""
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+PART = re.compile(r"-\d+-of-\d+\.")
+"""In the name of one of several files."""
+STEP = re.compile(r"(?:checkpoint|ckpt|chkpt|step|iter|epoch)s?[-_=]?(\d+)", re.IGNORECASE)
+NUMBER = re.compile(r"\d+")
+
+Content = tuple[tuple[str, int, int], ...]
+"""(path inside the folder, bytes, time of change in ns) of every file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint of several."""
+
+    text: str
+    """What a policy's option ``checkpoint`` is given."""
+    name: str
+    """Of its run; no two are equal."""
+    step: int | None
+    """Of the training; None where the name does not say."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies; None: on the hub, or made on the spot."""
+        path = Path(self.text)
+        return path if path.is_dir() else None
+
+
+def step_of(name: str) -> int | None:
+    """``checkpoint-1000``, ``step_500`` or ``run7--12000_chkpt`` -> its step; None where there is no number."""
+    if found := STEP.findall(name):
+        return int(found[-1])
+    numbers = NUMBER.findall(name)
+    return int(numbers[-1]) if numbers else None
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether weights lie in a folder, be they complete or not."""
+    return any(next(folder.glob(pattern), None) is not None for pattern in (*INDEX, *WEIGHTS))
+
+
+def what_is_missing(folder: Path) -> str | None:
+    """Why a checkpoint is not complete; None: it is. Its final index must be there and all files that this names."""
+    try:
+        indices = [path for pattern in INDEX for path in folder.glob(pattern)]
+        weights = [path for pattern in WEIGHTS for path in folder.glob(pattern)]
+        for index in indices:
+            names = set(json.loads(index.read_text())["weight_map"].values())
+            for name in sorted(names):
+                if not (folder / name).is_file():
+                    return f"{name} of {index.name} is not there"
+        if not indices and any(PART.search(path.name) for path in weights):
+            return "the index of its files is not there"
+        if not weights:
+            return "it has no weights"
+        return None if (folder / "config.json").is_file() else "config.json is not there"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"it cannot be read: {type(error).__name__}: {error}"
+
+
+def content_of(folder: Path) -> Content:
+    """What lies in a folder now; what vanishes meanwhile is left out."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file():
+                status = path.stat()
+                found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
+        except OSError:
+            continue
+    return tuple(found)
+
+
+def find_checkpoints(texts: Sequence[str]) -> list[Checkpoint]:
+    """What a user named, in the order of their steps, or as it was given where names do not tell steps.
+
+    A folder that holds checkpoints stands for all of them; one that is a checkpoint itself for itself, too. Anything that is
+    no folder is left to the policy: a name on the hub, ``tiny-random``.
+
+    Raises:
+        UserError: a folder has no checkpoint, or one is named twice.
+    """
+    found: list[str] = []
+    for text in texts:
+        path = Path(text).expanduser()
+        if not path.is_dir():
+            if not text.strip() or path.is_absolute() or path.exists():
+                raise UserError(f'"{text}" is no folder; give checkpoints, or folders of them.')
+            found.append(text)
+            continue
+        inside = checkpoints_in(path)
+        if is_checkpoint(path):
+            inside.append(path)
+        if not inside:
+            raise UserError(f"{text} holds no checkpoint: no weights ({', '.join(WEIGHTS)}) lie in it or in its folders.")
+        found += [str(folder.resolve()) for folder in inside]
+    if twice := [text for text, count in Counter(found).items() if count > 1]:
+        raise UserError(f"{twice[0]} is given twice; give it once.")
+    return named(found)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints whose folders lie in this one; half-written ones that are renamed later begin with a dot or ``tmp``."""
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "tmp")) and path.is_dir())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
+    return [path for path in inside if is_checkpoint(path)]
+
+
+def named(texts: Sequence[str]) -> list[Checkpoint]:
+    """Checkpoints with names that tell them apart, sorted by step."""
+    short = [_clean(Path(text).name) for text in texts]
+    counts = Counter(short)
+    names = []
+    for text, name in zip(texts, short, strict=True):
+        parent = _clean(Path(text).parent.name)
+        names.append(f"{parent}-{name}" if counts[name] > 1 and parent else name)
+    counts = Counter(names)
+    names = [f"{name}-{number + 1}" if counts[name] > 1 else name for number, name in enumerate(names)]
+    checkpoints = [Checkpoint(text, name, step_of(Path(text).name)) for text, name in zip(texts, names, strict=True)]
+    if any(checkpoint.step is None for checkpoint in checkpoints):
+        return checkpoints
+    return sorted(checkpoints, key=lambda checkpoint: checkpoint.step or 0)
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w.=-]+", "_", name).strip("_.") or "checkpoint"
+
+
+class Watched:
+    """A folder in which a training writes checkpoints.
+
+    A checkpoint counts once it is complete and its files are what they were at the look before.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise UserError(f"--watch {folder} is no folder; give the one in which the training writes its checkpoints.")
+        self._folder = folder.resolve()
+        self._before: dict[Path, Content] = {}
+        self._given: set[Path] = set()
+
+    def look(self) -> list[Checkpoint]:
+        """Those that are complete now and were not given out before."""
+        now = {path: content_of(path) for path in checkpoints_in(self._folder) if path not in self._given}
+        ready = [path for path, content in now.items() if self._before.get(path) == content and not what_is_missing(path)]
+        self._before = now
+        self._given.update(ready)
+        return named([str(path) for path in ready])

@@ -1,0 +1,128 @@
+"""``simpler-eval checkpoints``: one run each, one table, one plot, and what breaks costs no other."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from eval.checkpoints.curve import curve_of
+from eval.checkpoints.evaluation import Evaluated
+from eval.checkpoints.finding import Checkpoint
+from eval.checkpoints.plot import plot
+from eval.records.folder import load_run
+from eval.records.stats import wilson
+
+
+def written(folder, skill):
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_text(str(skill))
+
+
+WHAT = ("--policy", "checkpoint_policies:Trained", "--world", "fake_world", "--workers", 1, "--max-steps", 3)
+TASK = ("--task", "widowx_carrot_on_plate", "--limit", 6)
+
+
+def test_checkpoints_are_played_once_and_make_a_table_and_a_plot(cli, tmp_path):
+    training, out = tmp_path / "training", tmp_path / "out"
+    written(training / "checkpoint-20", 1)
+    written(training / "checkpoint-100", 2)
+    written(training / "checkpoint-300", -1)  # cannot be loaded
+    (training / "checkpoint-400").mkdir()
+    (training / "checkpoint-400" / "model-00001-of-00002.safetensors").write_text("half")
+    command = ("checkpoints", training, *WHAT, *TASK, "--out", out)
+    code, text, err = cli(*command, "--replicas", 2)
+    assert code == 1
+    assert "checkpoint-300 has no whole result: Policy checkpoint_policies:Trained cannot be made" in err
+    assert "checkpoint-400 has no whole result: it is not complete: the index of its files is not there" in err
+    rows = [line.split()[:2] for line in text.splitlines() if line.startswith("checkpoint-")]
+    assert rows == [["checkpoint-20", "20"], ["checkpoint-100", "100"]]
+    points = pd.read_csv(out / "checkpoints.csv")
+    assert list(points["step"]) == [20, 100]
+    assert list(points["n"]) == [6, 6]
+    for point in points.itertuples():
+        assert point.rate == pytest.approx(point.successes / 6)
+        assert (point.low, point.high) == pytest.approx(wilson(point.successes, 6))
+    assert "checkpoint-100" in (out / "checkpoints.md").read_text()
+    assert cv2.imread(str(out / "checkpoints.png")).shape[1] > 600
+
+    written(training / "checkpoint-700", 3)
+    code, text, err = cli("checkpoints", training / "checkpoint-700", training / "checkpoint-20", training / "checkpoint-100",
+                          *WHAT, *TASK, "--out", out, "--json")  # fmt: skip
+    assert code == 0
+    assert [point["step"] for point in json.loads(text)["points"]] == [20, 100, 700]
+    assert err.count("played before") == 2
+    assert len(load_run(out / "checkpoint-20").header.sessions) == 1
+
+    (training / "checkpoint-20" / "model.safetensors").write_text("9")  # the training was begun anew in the same place
+    code, _, err = cli("checkpoints", training / "checkpoint-20", *WHAT, *TASK, "--out", out)
+    assert code == 1
+    assert "holds a run with policy.weights" in err
+
+
+def test_a_training_is_watched_until_nothing_comes_any_more(cli, tmp_path):
+    training = tmp_path / "training"
+    training.mkdir()
+
+    def train():
+        for step in (1, 2):
+            written(training / f"step-{step}", step)
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    watch = ("--watch", training, "--poll", 0.2, "--patience", 0.03)
+    code, text, _ = cli("checkpoints", *watch, *WHAT, *TASK, "--out", tmp_path / "out", "--json")
+    thread.join()
+    assert code == 0
+    assert [point["checkpoint"] for point in json.loads(text)["points"]] == ["step-1", "step-2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Name checkpoints, a folder of them, or --watch FOLDER"),
+        (("here", *TASK), "Say whose checkpoints they are: --policy"),
+        (("here", "--policy", "openvla_phi3"), "Say which episodes every checkpoint is to play"),
+        (("here", "--policy", "oracle", *TASK), "Policy oracle has no checkpoints"),
+        (("here", "--watch", ".", *WHAT, *TASK), "CHECKPOINT has no effect with --watch"),
+        (("here", "--poll", 3, *WHAT, *TASK), "--poll has no effect without --watch"),
+        (("--watch", "/absent", *WHAT, *TASK), "--watch /absent is no folder"),
+    ],
+)
+def test_what_cannot_be_played_is_one_line(cli, arguments, said):
+    code, out, err = cli("checkpoints", *arguments)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert said in err
+
+
+def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec):
+    from scripted_runs import scripted_run
+
+    plan = [make_spec(i, task=task) for task in ("widowx_stack_cube", "widowx_carrot_on_plate") for i in range(4)]
+    evaluated = []
+    for step, ends in ((300, "ssssssff"), (100, "sfffffff")):
+        run = scripted_run(tmp_path / str(step), plan, ends)
+        evaluated.append(Evaluated(Checkpoint(str(step), f"step-{step}", step), run))
+    curve = curve_of([*evaluated, Evaluated(Checkpoint("x", "x", None), None, "broken")])
+    assert curve.has_steps
+    means = curve.points[curve.points["task"] == "mean of tasks"]
+    assert list(means["step"]) == [100, 300]
+    assert list(means["rate"]) == [0.125, 0.75]
+    assert tuple(means.iloc[1][["low", "high"]]) == pytest.approx(wilson(6, 8))
+    heads, rows = curve.table()
+    assert heads == ["checkpoint", "step", "widowx_stack_cube", "widowx_carrot_on_plate", "mean of tasks"]
+    assert rows[0][:3] == ["step-100", "100", "25.0 [4.6-69.9]"]
+    plot(curve, tmp_path / "plot.png")
+    image = cv2.imread(str(tmp_path / "plot.png"))
+    assert (image.min(axis=2) < 40).sum() > 500  # the black line of the mean
+    nameless = [Evaluated(Checkpoint(e.checkpoint.text, f"c{i}", None), e.run) for i, e in enumerate(evaluated)]
+    assert not curve_of(nameless).has_steps
+    plot(curve_of(nameless), tmp_path / "plot2.png")
+    assert not np.array_equal(image, cv2.imread(str(tmp_path / "plot2.png")))
