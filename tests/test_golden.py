@@ -93,6 +93,7 @@ MAY_SKIP = {
     "tests/policies/phi3v": "torch (make vla), or a GPU that is there",
     "tests/records/test_merging.py": "torch (make vla)",
     "tests/policies/trace": "torch (make vla), the user's own CoTracker, or a GPU that is there",
+    "tests/rollout/replicas": "Ray (the extra ray)",
     "tests/rollout/test_killed.py": "rights to mount a small disk",
     "tests/sim/test_collision_hulls.py": "a collision file that the asset pack lacks",
 }

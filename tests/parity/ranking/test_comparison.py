@@ -209,7 +209,7 @@ def code(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets the code of the oracle, as runs record it and as it is now, and that of the worker have other hashes."""
 
     def code(policy: str | None, worker: str = "the worker") -> None:
-        for module in ("eval.rollout.header", "eval.parity.ranking.rounds"):
+        for module in ("eval.rollout.run", "eval.parity.ranking.rounds"):
             monkeypatch.setattr(f"{module}.shipped_code_hash", lambda _: policy)
         monkeypatch.setattr("eval.rollout.header.worker_code", lambda: worker)
         monkeypatch.setattr("eval.rollout.header.ORIGINAL", "fake_world")  # the scripted one plays its part
