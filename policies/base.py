@@ -240,7 +240,10 @@ class Policy(Protocol):
         These episodes are over, and how; whatever is remembered of them may be forgotten. Called once for every ``reset``
         of an episode, also where it was given up (then it is ``errored``, and may be reset again).
     ``prepare_observation(observation: Observation) -> None``
-        Work ahead on an observation that an ``act`` will get; called from any thread, or not at all.
+        Work ahead on an observation, which ``act`` gets once this is over, unless its episode is lost before. Called in threads
+        other than those of all other calls, for several observations at once and while ``act`` answers others, but never while
+        an observation's own episode is being reset or ended. It may not be called at all, so ``act`` must be able to do
+        without; what is raised here costs nothing else. Its seconds count as those of the call that waits for it.
     ``exactness(observations: Sequence[Observation], batch: int) -> Exactness``
         Compare a fast way to run the model with its reference, for ``bench exact``.
     """

@@ -11,6 +11,7 @@ from eval.records.errors import error_counts, error_lines, kind_of
 from eval.records.folder import RunFolder
 from eval.rollout.fault_log import FILE
 from eval.rollout.play import KEPT_IMAGE
+from eval.rollout.preparing import NAME as PREPARING
 from eval.rollout.recorder import FolderRecorder
 
 TRACEBACK_LINES = 30
@@ -83,8 +84,8 @@ def _noticed(recorder: FolderRecorder) -> Iterator[str]:
     """Faults that cost no verdict. Of batches only those whose episodes went well when they were asked alone."""
     for seen in recorder.faults.noticed.values():
         times = "once" if seen.count == 1 else f"{seen.count} times"
-        if seen.where.startswith("end"):
-            yield f"simpler-eval: end() failed {times}, which costs no verdict: {seen.fault.text} (see {FILE})"
+        if seen.where in ("end()", PREPARING):
+            yield f"simpler-eval: {seen.where} failed {times}, which costs no verdict: {seen.fault.text} (see {FILE})"
         elif seen.where == KEPT_IMAGE:
             yield f"simpler-eval: {seen.fault.text}"
         elif seen.fault.place not in recorder.faults.lost:

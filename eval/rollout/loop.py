@@ -1,12 +1,14 @@
 """The loop: observations that are ready make a batch, the policy answers, the workers step.
 
 While the policy answers, the workers go on with what they were given: a worker may hold several episodes, so that it steps
-one while the policy looks at another. Nothing waits for an episode that is slow, and what becomes of an episode depends neither
-on the others nor on which of them ends first.
+one while the policy looks at another. A policy that can work ahead (``prepare_observation``) does so on what comes meanwhile;
+all else is asked of it in the thread of the loop, one call after the other. Nothing waits for an episode that is slow, and what
+becomes of an episode depends neither on the others nor on which of them ends first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,7 +22,8 @@ from eval.rollout.faults import Fault, world_fault
 from eval.rollout.job import Job
 from eval.rollout.play import KEPT_IMAGE, SLOTS, Finished, keeping_fault, observe, result_of
 from eval.rollout.policy_calls import BatchAnswer, PolicyCalls, PolicyNeeds, preferred_batch
-from eval.rollout.pool import Pool, Seat, Worker, WorkerLost, WorkerSettings
+from eval.rollout.pool import Pool, Seat, Shown, Worker, WorkerLost, WorkerSettings
+from eval.rollout.preparing import NAME as PREPARING
 from eval.rollout.scheduling import EpisodeQueue
 from eval.rollout.stopping import StopRule
 from policies.base import EpisodeResult
@@ -100,14 +103,18 @@ class Rollout:
             return
         self.pool = pool = Pool(self.settings)
         try:
-            while (self.left or self.expects_more) and self.stopping.reason is None:
-                self._hear(pool, max(0.0, self._patience(pool)))
-                self._hand_out(pool)  # before the policy is asked: what begins is built meanwhile
-                if len(self.batching) and self.stopping.reason is None and self._patience(pool) <= 0:
-                    self._ask(pool, self.batching.take(self._batch_size()))
-                self._tick()
+            with self.calls.preparing():
+                self._play(pool)
         finally:
             pool.close()
+
+    def _play(self, pool: Pool) -> None:
+        while (self.left or self.expects_more) and self.stopping.reason is None:
+            self._hear(pool, max(0.0, self._patience(pool)))
+            self._hand_out(pool)  # before the policy is asked: what begins is built meanwhile
+            if len(self.batching) and self.stopping.reason is None and self._patience(pool) <= 0:
+                self._ask(pool, self.batching.take(self._batch_size()))
+            self._tick()
 
     def add(self, turns: Sequence[Turn]) -> None:
         """Play these, too; may be called by the recorder while the rollout plays."""
@@ -179,18 +186,33 @@ class Rollout:
             self.lost_in_a_row = 0
             self._end(seat, None)
             return
-        if self.needs.image and not job.film and (fault := keeping_fault(seat.frames, state.step)):
-            self.recorder.noticed(fault, job.turn, KEPT_IMAGE)
-        self.batching.add(Waiting(observe(job, state, seat.frames, self.needs), seat, job.alone))
+        if seat.shown is None:
+            self._show(seat, state)
+        assert seat.shown is not None
+        shown, seat.shown = seat.shown, None
+        if shown.kept is not None:
+            self.recorder.noticed(shown.kept, job.turn, KEPT_IMAGE)
+        self.batching.add(Waiting(shown.observation, seat, job.alone))
+
+    def _show(self, seat: Seat, state: protocol.State) -> None:
+        """Let the policy see a state; may be called before that is taken in, in another thread while the policy answers."""
+        job = _job_of(seat)
+        kept = keeping_fault(seat.frames, state.step) if self.needs.image and not job.film else None
+        seat.shown = Shown(observe(job, state, seat.frames, self.needs), kept)
+        self.calls.prepare(seat.shown.observation)
 
     def _ask(self, pool: Pool, batch: Sequence[Waiting]) -> None:
         begun = time.monotonic()
-        answer = self.calls.act([one.observation for one in batch])
+        meanwhile = pool.heard_meanwhile(self._show) if self.calls.prepares else contextlib.nullcontext()
+        with meanwhile:
+            answer = self.calls.act([one.observation for one in batch])
         if not answer.faults:
             self.batching.cost.add(len(batch), time.monotonic() - begun)
         self._answer(pool, answer, {one.observation.episode: one.seat for one in batch})
 
     def _answer(self, pool: Pool, answer: BatchAnswer, seats: dict[str, Seat]) -> None:
+        for episode, fault in answer.unprepared.items():
+            self.recorder.noticed(fault, _job_of(seats[episode]).turn, PREPARING)
         for episode, action in answer.actions.items():
             seat = seats[episode]
             pool.send(seat.worker, protocol.Step(action.command, action.terminate, seat.number))

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeVar
 
@@ -21,6 +21,7 @@ from eval.rollout.actions import CheckedAction, checked, listed
 from eval.rollout.exits import ExitGuard
 from eval.rollout.faults import Fault, PolicyFault, fault_of
 from eval.rollout.interrupts import Interrupts
+from eval.rollout.preparing import Preparing
 from policies.base import EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
 from policies.registry import check_episodes, describe, load_policy, require_policy, with_device
 
@@ -72,6 +73,8 @@ class BatchAnswer:
     faults: dict[str, Fault] = field(default_factory=dict)
     """Why an episode cannot go on. If the whole batch failed, all of them have the same one: whose fault it was and what the
     policy now remembers of the others cannot be known."""
+    unprepared: dict[str, Fault] = field(default_factory=dict)
+    """What ``prepare_observation`` raised, which is no matter: ``act`` came to its answer without."""
 
 
 class PolicyFailed(Exception):
@@ -95,6 +98,7 @@ class PolicyCalls:
         self.given_up = threading.Event()
         """Set when the process is about to end under the policy: the thread that called it must not go on."""
         self._policy = policy
+        self._preparing: Preparing | None = None
         self._exits = ExitGuard(lambda: self.current is not None)
 
     @property
@@ -135,15 +139,53 @@ class PolicyCalls:
         """Ask whether it can play these, if it has an opinion. Raises UserError if not."""
         self._answer(CHECK, lambda: check_episodes(self.policy, episodes), f"check_episodes() of {name} failed")
 
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[None]:
+        """While this lasts, :meth:`prepare` has the policy work ahead, if it can."""
+        prepare = None
+        with contextlib.suppress(Exception):  # it may be code of the policy's
+            prepare = getattr(self.policy, "prepare_observation", None)
+        if not callable(prepare):
+            yield
+            return
+        self._preparing = Preparing(prepare)
+        try:
+            yield
+        finally:
+            preparing, self._preparing = self._preparing, None
+            preparing.close()
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the policy works ahead."""
+        return self._preparing is not None
+
+    def prepare(self, observation: Observation) -> None:
+        """Let the policy work ahead on an observation that it will be asked about; comes back at once, in any thread."""
+        if self._preparing is not None:
+            self._preparing.begin(observation)
+
+    def _prepared(self, episode: str) -> Fault | None:
+        """Wait until nothing is prepared for an episode; part of a call, so that a policy which hangs there is noticed, too."""
+        return None if self._preparing is None else self._preparing.wait_for(episode)
+
     def reset(self, episode: EpisodeInfo) -> Fault | None:
         """Begin an episode."""
-        return self._fault_in(RESET, lambda: self.policy.reset([episode]))
+
+        def begin() -> None:
+            self._prepared(episode.episode)  # of an attempt that was given up
+            self.policy.reset([episode])
+
+        return self._fault_in(RESET, begin)
 
     def act(self, observations: Sequence[Observation]) -> BatchAnswer:
         """One checked action an observation."""
         answer = BatchAnswer()
 
         def ask() -> None:
+            for observation in observations:
+                if failed := self._prepared(observation.episode):
+                    answer.unprepared[observation.episode] = failed
             # a list of its own: what it does to it is no matter of ours
             given = listed(self.policy.act([*observations]), len(observations))
             for observation, action in zip(observations, given, strict=True):
@@ -159,6 +201,7 @@ class PolicyCalls:
         """Tell it that an episode is over, if it wants to know."""
 
         def tell() -> None:
+            self._prepared(episode.episode)
             method = getattr(self.policy, "end", None)
             if callable(method):
                 method([episode], [result])

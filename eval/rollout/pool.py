@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import NamedTuple
 
 from eval.backends import protocol
 from eval.backends.base import Backend
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.rollout.faults import Fault
 from eval.rollout.frames import Frames
 from eval.rollout.job import Job
 from eval.rollout.processes import Process, start
+from policies.base import Observation
 
 STARTUP_SECONDS = 120.0
 START_ATTEMPTS = 3
@@ -33,6 +39,14 @@ class WorkerSettings:
     """Episodes that a worker holds at once: while the policy looks at one, it steps another."""
 
 
+class Shown(NamedTuple):
+    """What the policy is shown of a state."""
+
+    observation: Observation
+    kept: Fault | None
+    """Of a policy that still holds the image which this one has replaced."""
+
+
 @dataclass(eq=False)
 class Seat:
     """A place for an episode in a worker: a world of its own, with frames of its own."""
@@ -44,6 +58,8 @@ class Seat:
     """The episode it was last given."""
     job: Job | None = None
     """What is played in it."""
+    shown: Shown | None = None
+    """Of its next state, if the policy has been shown it before that was taken in."""
 
 
 @dataclass(eq=False)
@@ -57,6 +73,8 @@ class Worker:
     seats: list[Seat] = field(default_factory=list)
     unanswered: deque[Seat | None] = field(default_factory=lambda: deque([None]))
     """Seats of the messages that it has not answered yet, in their order; None: its start, or what concerns no seat."""
+    heard: deque[protocol.Message | Exception] = field(default_factory=deque)
+    """What it said, or how that ended, and nobody has taken in."""
 
     @property
     def busy(self) -> bool:
@@ -122,15 +140,15 @@ class Pool:
     def reports(self, timeout: float = 0.5) -> Iterator[tuple[Worker, Report]]:
         """Everything the workers have said by now; a ``WorkerLost`` in place of a message if one is gone.
 
-        For the first word it waits ``timeout`` seconds at most.
+        For the first word it waits ``timeout`` seconds at most, unless something was :meth:`heard_meanwhile`.
 
         Raises ``UserError`` if a worker refuses the run or workers cannot be started at all.
         """
         handles = [worker.connection for worker in self.workers]
-        ready = set(wait(handles, timeout))
+        ready = set(wait(handles, 0.0 if any(worker.heard for worker in self.workers) else timeout))
         for worker in list(self.workers):
             try:
-                while worker.connection in ready and worker.connection.poll():
+                while worker.heard or (worker.connection in ready and worker.connection.poll()):
                     report = self._receive(worker)
                     if report is not None:
                         yield worker, report
@@ -142,12 +160,11 @@ class Pool:
                 yield worker, lost
 
     def _receive(self, worker: Worker) -> Report | None:
-        message = protocol.receive(worker.connection)
-        if isinstance(message, protocol.WorldChanged):
+        message = worker.heard.popleft() if worker.heard else self._read(worker)
+        if isinstance(message, Exception):
+            raise message
+        if message is None or isinstance(message, protocol.WorldChanged):
             return message
-        if isinstance(message, protocol.ImagesShared):
-            worker.seats[message.seat].frames = Frames(protocol.receive_images(worker.connection, message), message)
-            return None
         if isinstance(message, protocol.Refused):
             raise UserError(message.reason)
         if isinstance(message, protocol.EpisodeFailed):
@@ -159,6 +176,58 @@ class Pool:
         worker.unanswered.popleft()
         worker.deadline = time.monotonic() + self.settings.watchdog  # for the next one, if it was given several
         return message
+
+    def _read(self, worker: Worker) -> protocol.Message | None:
+        """The next message in the pipe; None if it was one between the pipe's two ends."""
+        message = protocol.receive(worker.connection)
+        if isinstance(message, protocol.ImagesShared):
+            worker.seats[message.seat].frames = Frames(protocol.receive_images(worker.connection, message), message)
+            return None
+        return message
+
+    @contextlib.contextmanager
+    def heard_meanwhile(self, show: Callable[[Seat, protocol.State], None]) -> Iterator[None]:
+        """While this lasts, and nobody else turns to the pool, a thread reads what the workers say, for :meth:`reports`.
+
+        ``show`` is called in that thread with every state that an observation is made of.
+        """
+        until, end = Pipe(duplex=False)
+        thread = threading.Thread(target=self._hear, args=(until, show), name="hears the workers", daemon=True)
+        try:
+            thread.start()
+            yield
+        finally:
+            end.send_bytes(b"enough")  # closing it would not do: a process that the policy forked has it, too
+            if thread.ident is not None:
+                thread.join()
+            until.close()
+            end.close()
+
+    def _hear(self, until: Connection, show: Callable[[Seat, protocol.State], None]) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(until, selectors.EVENT_READ)
+            for worker in self.workers:
+                selector.register(worker.connection, selectors.EVENT_READ, worker)
+            while True:
+                ready = [key for key, _ in selector.select()]
+                if any(key.fileobj is until for key in ready):
+                    return
+                for key in ready:
+                    if not self._heard(key.data, show):
+                        selector.unregister(key.fileobj)
+
+    def _heard(self, worker: Worker, show: Callable[[Seat, protocol.State], None]) -> bool:
+        """Read one message; False if it was the last."""
+        try:
+            message = self._read(worker)
+            if message is not None:
+                worker.heard.append(message)
+            if isinstance(message, protocol.State) and not message.done:
+                show(worker.seats[message.seat], message)
+        except Exception as error:
+            worker.heard.append(error)  # raised where the worker is dealt with
+            return False
+        return True
 
     def _note_failed_start(self, worker: Worker, lost: WorkerLost) -> None:
         if worker.ready:

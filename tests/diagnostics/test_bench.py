@@ -215,8 +215,10 @@ def test_a_tracker_is_measured_by_its_own_package(cli, monkeypatch):
 
 
 def test_reports_become_a_plot(cli, thinks, tmp_path):
-    code, out, _ = cli("bench", "end2end", thinks, *FEW, "--workers", "2", "--json")
+    code, out, _ = cli("bench", "end2end", thinks, *FEW, "--workers", "8", "--batch", "3", "--json")
     assert code == 0
+    speed = json.loads(out)["speed"]
+    assert (speed["workers"], speed["per_worker"], speed["batch"]) == (2, 1, 3), "as it was played: two episodes"
     report, picture = tmp_path / "report.json", tmp_path / "bench.png"
     report.write_text(out)
     assert cli("bench", "plot", report, "--out", picture)[0] == 0

@@ -43,6 +43,7 @@ class FakeWorld(Simulation):
 
     def step(self, action, image):
         self.steps += 1
+        time.sleep(0.01 if self.spec.variant == "slow" else 0.0)
         self._misbehave()
         return self._state(image)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +33,7 @@ class Stages(Measured):
     it over the photo; ``wait``: for the next action, and at the beginning for the policy."""
     policy: dict[str, float]
     """Of the process with the policy, from the first observation to the last action. What the policy tells of itself, ``other``
-    of its own, and ``idle``: waiting for observations, and passing them on."""
+    of its own, and ``idle``: waiting for observations and for what is prepared of them, and passing them on."""
     steps: int
     """Control steps that these are of."""
 
@@ -44,8 +43,10 @@ class EndToEnd(Row):
 
     policy: str
     workers: int
+    per_worker: int = 1
+    """Episodes that each of them held at once."""
     batch: int | None
-    """Observations that a batch was to hold at most, as it was asked for."""
+    """Observations of a full batch; None: the policy was asked about whatever was ready."""
     episodes: int
     """Played by this call."""
     steps: int
@@ -78,7 +79,7 @@ class EndToEnd(Row):
         memory = {} if self.gpu_memory_gib is None else {"GPU memory GiB": f"{self.gpu_memory_gib:.1f}"}
         return {
             "policy": self.policy,
-            "workers": str(self.workers),
+            "workers": str(self.workers) if self.per_worker == 1 else f"{self.workers}, {self.per_worker} episodes each",
             "episodes": str(self.episodes),
             "steps": str(self.steps),
             "episodes/h": f"{self.episodes_per_hour:.0f}",
@@ -174,11 +175,13 @@ def _speed(run: PlayedRun, options: RunOptions, load_seconds: float) -> EndToEnd
     pace, session = pace_of(run.batches), run.data.header.sessions[-1]
     played = session.episodes or 0
     wall = load_seconds + run.wall_seconds
-    description = run.data.header.policy
+    description, course = run.data.header.policy, session.course
+    assert course is not None, "a session that played has one"
     return EndToEnd(
         policy=options.policy,
-        workers=options.workers or min(len(os.sched_getaffinity(0)), len(run.data.plan) * options.repeat),
-        batch=getattr(options, "batch", None),
+        workers=course.workers,
+        per_worker=course.per_worker,
+        batch=course.batch,
         episodes=played,
         steps=sum(batch.size for batch in run.batches),
         errored=sum(record.status == "errored" for record in run.data.records.values()),
