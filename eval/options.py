@@ -68,10 +68,26 @@ def read_options(model: type[Model], given: Mapping[str, object], shown: Shown =
     """The options that were given as ``model``. Raises UserError, one line, for a value that cannot be used."""
     try:
         return model.model_validate_json(json.dumps(given))  # JSON mode: strict, yet a list may stand for a tuple
-    except TypeError as error:
-        raise UserError(f"options: {error}; use plain numbers, texts and lists.") from None
+    except TypeError:
+        name, value = next((item for item in given.items() if not _is_plain(item[1])), ("options", given))
+        raise UserError(f"{shown(name)} is {_said(value)}; use plain numbers, texts and lists.") from None
     except ValidationError as error:
         raise UserError(_about_value(model, error, given, shown)) from None
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _said(value: object) -> str:
+    """A value in a message, such that ``"3"`` is not taken for 3, nor an empty text for nothing."""
+    if isinstance(value, float):
+        return str(_short(value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)[:80]
 
 
 def refuse_idle(rules: Iterable[Rule], given: Collection[str], shown: Shown = str, silent: Collection[str] = ()) -> None:
@@ -102,7 +118,6 @@ def _about_value(model: type[StrictModel], error: ValidationError, given: Mappin
     if kind == "extra_forbidden":
         return f'There is no option "{name}".{did_you_mean(name, model.model_fields)}'
     value = given.get(name)
-    value = _short(value) if isinstance(value, float) else value
     if kind == "literal_error":
         choices = limits["expected"].replace("'", "")
         return f'{shown(name)} cannot be "{value}"; use {choices}.'
@@ -116,5 +131,7 @@ def _about_value(model: type[StrictModel], error: ValidationError, given: Mappin
     }.get(kind, "").format(**limits)  # fmt: skip
     message = first["msg"].removeprefix("Value error, ")
     return (
-        f"{shown(name)} is {value}; it {said}." if said else f"{shown(name)}: {message[:1].lower()}{message[1:]}, got {value}."
+        f"{shown(name)} is {_said(value)}; it {said}."
+        if said
+        else f"{shown(name)}: {message[:1].lower()}{message[1:]}, got {_said(value)}."
     )

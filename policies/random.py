@@ -7,19 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
+from policies.numbers import LARGEST, number, whole
+
+LARGEST_SCALE = 100.0
+"""2 m a step: no arm goes further."""
 
 
 class RandomPolicy:
     """Small Gaussian motions, gripper open or closed for a while; sampled from the episode's seed and id alone.
 
     ``seed`` shifts all episodes to other samples; ``scale`` multiplies the spread (2 cm and 0.1 rad a step).
+    ``UserError`` for what is no number of 0 or more.
     """
 
     needs_image = False
     needs_privileged = False
 
     def __init__(self, seed: int | str = 0, scale: float | str = 1.0) -> None:
-        self.seed, self.scale = int(seed), float(scale)
+        self.seed = whole("seed", seed, 0, LARGEST, "random takes a whole number, 0 or more, such as seed=1")
+        self.scale = number(
+            "scale", scale, 0, LARGEST_SCALE, f"random takes a number, 0 to {LARGEST_SCALE:g}, such as scale=0.5"
+        )
         self._generators: dict[str, np.random.Generator] = {}
         self._gripper: dict[str, float] = {}
 

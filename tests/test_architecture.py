@@ -39,7 +39,10 @@ OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
 BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description")
 """How the registry finds, loads and describes policies; private to it."""
-SHARED_POLICY_PARTS = ("policies.phi3v", "policies.trace", "policies.chunks", "policies.motion", "policies.sticky_gripper")
+SHARED_POLICY_PARTS = (
+    *("policies.phi3v", "policies.trace", "policies.chunks", "policies.motion", "policies.numbers"),
+    "policies.sticky_gripper",
+)
 """What several policies are made of; policies know no other policy."""
 
 SAPIEN_ROOMS = ("eval.sim", "eval.backends.sapien3")

@@ -33,10 +33,10 @@ def flag(name: str) -> str:
         ({"share": float("nan")}, "--share is nan; it must be a finite number."),
         ({"share": float("-inf")}, "--share is -inf; it must be a finite number."),
         ({"rule": "lst"}, '--rule cannot be "lst"; use last or any.'),
-        ({"text": ""}, "--text is ; it must not be empty."),
-        ({"number": "two"}, "--number: input should be a valid integer, got two."),
+        ({"text": ""}, '--text is ""; it must not be empty.'),
+        ({"number": "two"}, '--number: input should be a valid integer, got "two".'),
         ({"nummer": 2}, 'There is no option "nummer". Did you mean "number"?'),
-        ({"several": object()}, "not JSON serializable"),
+        ({"several": object()}, "--several is <object object"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_line(given: dict[str, object], said: str) -> None:

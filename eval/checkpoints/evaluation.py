@@ -62,6 +62,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         if (self.out / RUN_FILE).exists():
             raise UserError(f"--out {self.out} is the folder of a run; checkpoints need a folder of their own.")
+        self._refuse_another_plan()
         found = placements(self.options, by_name=True, episodes=1024)
         self._idle = list(found or [Placement("", None)])
         self._waiting: list[Checkpoint] = []
@@ -116,14 +117,24 @@ class Evaluation:
             poll: seconds between two looks.
             patience: in seconds, from the last that came or was played.
         """
-        last = time.monotonic()
+        last, looks = time.monotonic(), 0
         while True:
             self.add(watched.look())
+            looks += 1
             if self.busy:
                 last = time.monotonic()
-            elif time.monotonic() - last >= patience:
-                return
+            elif (
+                looks > 1 and time.monotonic() - last >= patience
+            ):  # what lies there shows with the second look that it is still
+                break
             self.work(poll)
+        for checkpoint in watched.left():
+            missing = None if checkpoint.folder is None else what_is_missing(checkpoint.folder)
+            self._end(
+                Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing or 'its files still change'}")
+            )
+        if not self.evaluated:
+            self.say(f"simpler-eval: no checkpoint came into {watched.folder}.")
 
     def stop(self) -> None:
         """Let the runs that are under way keep what they have."""
@@ -195,12 +206,28 @@ class Evaluation:
             judged = sum(record.status != "errored" for record in run.records.values())
             self.say(f"{name}: success in {good} of {judged} episodes")
 
+    def _refuse_another_plan(self) -> None:
+        """Raises UserError where runs of other episodes lie: they would stand in the same table and plot."""
+        for file in sorted(self.out.glob(f"*/{RUN_FILE}")):
+            try:
+                run = load_run(file.parent)
+            except UserError:  # whoever plays it says what is wrong with it
+                continue
+            if run.header.plan_hash != plan_hash(self.plan):
+                raise UserError(
+                    f"{file.parent} holds a run of another plan ({len(run.plan)} episodes, this one has {len(self.plan)}); "
+                    "repeat the options it was made with, or choose another --out."
+                )
+
     # ---- what was played before ----------------------------------------------------------------------------------------
 
     def _known(self, checkpoint: Checkpoint) -> RunData | None:
         """Its run, if it has begun."""
         folder = self.out / checkpoint.name
-        return load_run(folder) if (folder / RUN_FILE).exists() else None
+        try:
+            return load_run(folder) if (folder / RUN_FILE).exists() else None
+        except UserError:  # whoever plays it says what is wrong with it; the others' results are shown
+            return None
 
     def _whole(self, checkpoint: Checkpoint) -> RunData | None:
         """Its run, if that is complete and of these very files; else it is played (on), which finds out."""

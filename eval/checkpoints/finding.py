@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -18,6 +19,10 @@ PART = re.compile(r"-\d+-of-\d+\.")
 """In the name of one of several files."""
 STEP = re.compile(r"(?:checkpoint|ckpt|chkpt|step|iter|epoch)s?[-_=]?(\d+)", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
+MOST_STEPS = 2**53
+"""No training has more: a longer number in a name is a hash or a date."""
+OUTPUTS = re.compile(r"checkpoints\.(md|csv|png)", re.IGNORECASE)
+"""What lies beside the runs; see ``eval.cli.checkpoints``."""
 
 Content = tuple[tuple[str, int, int], ...]
 """(path inside the folder, bytes, time of change in ns) of every file."""
@@ -43,10 +48,9 @@ class Checkpoint:
 
 def step_of(name: str) -> int | None:
     """``checkpoint-1000``, ``step_500`` or ``run7--12000_chkpt`` -> its step; None where there is no number."""
-    if found := STEP.findall(name):
-        return int(found[-1])
-    numbers = NUMBER.findall(name)
-    return int(numbers[-1]) if numbers else None
+    numbers = STEP.findall(name) or NUMBER.findall(name)
+    step = int(numbers[-1][:100]) if numbers else None
+    return step if step is not None and step <= MOST_STEPS else None
 
 
 def is_checkpoint(folder: Path) -> bool:
@@ -60,8 +64,7 @@ def what_is_missing(folder: Path) -> str | None:
         indices = [path for pattern in INDEX for path in folder.glob(pattern)]
         weights = [path for pattern in WEIGHTS for path in folder.glob(pattern)]
         for index in indices:
-            names = set(json.loads(index.read_text())["weight_map"].values())
-            for name in sorted(names):
+            for name in sorted(_named_by(index)):
                 if not (folder / name).is_file():
                     return f"{name} of {index.name} is not there"
         if not indices and any(PART.search(path.name) for path in weights):
@@ -69,8 +72,25 @@ def what_is_missing(folder: Path) -> str | None:
         if not weights:
             return "it has no weights"
         return None if (folder / "config.json").is_file() else "config.json is not there"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"it cannot be read: {type(error).__name__}: {error}"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    except BrokenIndexError as error:
+        return f"{error} is no index, or only a part of one"
+
+
+class BrokenIndexError(Exception):
+    """A file that should say in which files weights are does not."""
+
+
+def _named_by(index: Path) -> set[str]:
+    """The files that an index names, at least one."""
+    try:
+        names = set(json.loads(index.read_text())["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BrokenIndexError(index.name) from error
+    if not names or not all(isinstance(name, str) for name in names):
+        raise BrokenIndexError(index.name)
+    return names
 
 
 def content_of(folder: Path) -> Content:
@@ -124,7 +144,11 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def named(texts: Sequence[str]) -> list[Checkpoint]:
-    """Checkpoints with names that tell them apart, sorted by step."""
+    """Checkpoints with names that tell them apart, sorted by step.
+
+    A name in which something had to be replaced has a hash of what it was: another checkpoint, which may be found only later,
+    never gets the same.
+    """
     short = [_clean(Path(text).name) for text in texts]
     counts = Counter(short)
     names = []
@@ -132,7 +156,7 @@ def named(texts: Sequence[str]) -> list[Checkpoint]:
         parent = _clean(Path(text).parent.name)
         names.append(f"{parent}-{name}" if counts[name] > 1 and parent else name)
     counts = Counter(names)
-    names = [f"{name}-{number + 1}" if counts[name] > 1 else name for number, name in enumerate(names)]
+    names = [f"{name}-{_mark(text)}" if counts[name] > 1 else name for text, name in zip(texts, names, strict=True)]
     checkpoints = [Checkpoint(text, name, step_of(Path(text).name)) for text, name in zip(texts, names, strict=True)]
     if any(checkpoint.step is None for checkpoint in checkpoints):
         return checkpoints
@@ -140,7 +164,13 @@ def named(texts: Sequence[str]) -> list[Checkpoint]:
 
 
 def _clean(name: str) -> str:
-    return re.sub(r"[^\w.=-]+", "_", name).strip("_.") or "checkpoint"
+    cleaned = re.sub(r"[^\w.=-]+", "_", name).strip("_.") or "checkpoint"
+    plain = cleaned == name.replace("@", "_") and not OUTPUTS.fullmatch(cleaned)
+    return cleaned if plain else f"{cleaned}-{_mark(name)}"
+
+
+def _mark(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=3).hexdigest()
 
 
 class Watched:
@@ -152,6 +182,7 @@ class Watched:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UserError(f"--watch {folder} is no folder; give the one in which the training writes its checkpoints.")
+        self.folder = folder
         self._folder = folder.resolve()
         self._before: dict[Path, Content] = {}
         self._given: set[Path] = set()
@@ -163,3 +194,7 @@ class Watched:
         self._before = now
         self._given.update(ready)
         return named([str(path) for path in ready])
+
+    def left(self) -> list[Checkpoint]:
+        """Those of the last look that were not given out: not complete, or not yet still."""
+        return named([str(path) for path in self._before if path not in self._given])

@@ -13,6 +13,7 @@ from eval.cli.layout import show_text
 from eval.cli.options import AllBut, AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options, policy_args_of
 from eval.cli.verbs import Verbs
 from eval.errors import UserError, did_you_mean
+from eval.options import Excludes, Needs
 from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 
@@ -26,8 +27,13 @@ PolicyName = Annotated[str, typer.Argument(help="As for run --policy.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print what a page of results needs: command, machine, a table.")]
 Repeats = Annotated[int, typer.Option(help="Measure N times; median and spread are shown.", min=1, max=1000)]
 Episodes = Annotated[int, typer.Option(help="Episodes, half of each robot, where no suite or task is named.", min=2)]
-NOT_MEASURED = ("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video")
-"""Options of a run that a measurement has no use for."""
+NOT_MEASURED = (
+    *("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video"),
+    *("gpus", "replicas", "cluster"),
+)
+"""Options of a run that a measurement has no use for: it watches one policy, in its own process."""
+WHICH = tuple(Excludes(chosen, ("episodes",), "that says which are played") for chosen in ("suites", "tasks", "limit"))
+"""``--episodes`` is for who names none."""
 RunSettings = Annotated[RunOptions, AllBut(NOT_MEASURED)]
 RtSettings = Annotated[RunOptions, AllBut((*NOT_MEASURED, "repeat", "no_actions"))]
 AloneSettings = Annotated[RunOptions, Only(("assets", "rt", "render_device", "world"))]
@@ -115,7 +121,7 @@ def bench_tracker_verb(
 
 
 @bench.command("end2end")
-@expand_options
+@expand_options(rules=(*WHICH, Needs("baseline_episodes", ("with_baseline",), "that loop is not played")))
 def bench_end2end_verb(
     policy: PolicyName,
     plan: Annotated[PlanOptions, AllBut(("shard",))],
@@ -164,8 +170,9 @@ def bench_plot_verb(
     out: Annotated[Path, typer.Option(help="The PNG that is written.")] = Path("bench.png"),
 ) -> None:
     """Draw steps a second over workers and batch, and where each millisecond of a control step goes."""
-    from eval.diagnostics.bench.plot import plot, read_report
+    from eval.diagnostics.bench.plot import check_plot_file, plot, read_report
 
+    check_plot_file(out)
     plot([read_report(file) for file in reports], out)
     typer.echo(out)
 

@@ -32,7 +32,7 @@ Checkpoints = Annotated[
 Watch = Annotated[
     Path | None, typer.Option(help="Folder in which a training writes checkpoints: each is played when complete.")
 ]
-Poll = Annotated[float | None, typer.Option(help=f"Seconds between two looks into it; default {POLL:g}.", min=0.1)]
+Poll = Annotated[float | None, typer.Option(help=f"Seconds between two looks into it; default {POLL:g}.", min=0.1, max=86_400)]
 Patience = Annotated[
     float | None, typer.Option(help=f"Minutes without a new one after which it ends; default {PATIENCE:g}.", min=0.0)
 ]
@@ -72,7 +72,7 @@ def checkpoints_verb(
     Examples:
       simpler-eval checkpoints training/ --policy openvla_phi3 --suite widowx_visual_matching
       simpler-eval checkpoints a/checkpoint-500 b/checkpoint-500 --policy mine.py:Mine --task widowx_stack_cube
-      simpler-eval checkpoints --watch training/ --policy tracevla_phi3 --suite google_visual_matching --limit 50
+      simpler-eval checkpoints --watch training/ --policy tracevla_phi3 --suite google_robot_visual_matching --limit 50
     """
     from eval.checkpoints.curve import curve_of
     from eval.checkpoints.evaluation import Evaluation
@@ -83,11 +83,14 @@ def checkpoints_verb(
     if not checkpoint and watch is None:
         raise UserError("Name checkpoints, a folder of them, or --watch FOLDER.")
     _refuse_unsaid(plan, options)
+    args = model.args()
+    if "checkpoint" in args:
+        raise UserError("--policy-arg checkpoint=... has no effect: every checkpoint is given to the policy; leave it out.")
     watched = None if watch is None else Watched(watch)
     found = find_checkpoints(checkpoint or [])
     episodes = plan.whole_plan()
     options.check_for(episodes)
-    options = options.model_copy(update={"policy_args": model.args()})
+    options = options.model_copy(update={"policy_args": args})
     folder = out or default_out(f"checkpoints-{options.policy}")
     stop_like_ctrl_c()
     evaluation = Evaluation(episodes, options, folder, _say)

@@ -42,7 +42,10 @@ class ReportOptions(StrictModel):
     @property
     def patterns(self) -> list[str]:
         """The parts of ``only``."""
-        return [pattern.strip() for pattern in self.only.split(",") if pattern.strip()]
+        patterns = [pattern.strip() for pattern in self.only.split(",")] if self.only else []
+        if not all(patterns):
+            raise UserError(f'--only "{self.only}" names nothing beside a comma; give key patterns, separated by commas.')
+        return patterns
 
 
 def _folder(content: str) -> object:

@@ -15,7 +15,7 @@ from eval.cli.tables import show_rows
 from eval.errors import UserError
 from eval.parity.ranking.rounds import EPISODES, LEVELS, Round
 from eval.plan.options import PlanOptions
-from eval.records.folder import disk_errors, write_atomically
+from eval.records.folder import RUN_FILE, disk_errors, write_atomically
 from eval.records.options import RunOptions
 from eval.rollout.run import default_out
 
@@ -91,6 +91,8 @@ def parity_policies_verb(
     chosen = any(value is not None for value in (level, episodes, world)) or "policy" in options.model_fields_set
     planned = chosen or plan.model_fields_set or model.model_fields_set
     folder = out or default_out("parity-policies")
+    if (folder / RUN_FILE).exists():
+        raise UserError(f"--out {folder} is the folder of a run; a comparison needs a folder of its own.")
     if not planned and options.model_fields_set - {"assets"} and out is not None and is_complete(out):
         raise UserError(f"All runs in {out} are complete, so nothing is played; give --out alone to compare them.")
     if planned or out is None or not is_complete(out):

@@ -60,6 +60,7 @@ class RunOptions(Options):
     batch: int | None = Field(
         default=None,
         ge=1,
+        le=65_536,
         description="Observations that the policy is asked about at a time; default: what it prefers, or whatever is ready.",
     )
     gpus: int | None = Field(

@@ -135,7 +135,8 @@ def run(
     given.check_for(episodes)
     called_with(on_start, "on_start")
     called_with(listener, "listener")
-    session = Session(None if out is None else Path(absolute(text_of(out, "out"))), shard, on_start, listener)
+    part = None if shard is None else text_of(shard, "shard")
+    session = Session(None if out is None else Path(absolute(text_of(out, "out"))), part, on_start, listener)
     data = play(episodes, given, player, session)
     if given.fail_on_error:
         data.raise_errors()

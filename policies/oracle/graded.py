@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.errors import UserError
 from policies.base import Action, Observation, PolicyDescription, RobotName
 from policies.motion import hand_of, rotation
+from policies.numbers import LARGEST, number, plain, whole
 from policies.oracle.state import privileged_of
 
 MEMORY = 0.8
@@ -22,6 +22,8 @@ MEMORY = 0.8
 noise that changes with every step would only blur its path, noise that lasts for some steps leads it astray."""
 FARTHEST = 0.5
 """m, most that ``height`` and ``side`` may be: more is no error of a hand, but centimetres taken for metres."""
+NOISIEST, LATEST = 100.0, 10_000
+"""Most that ``noise`` and ``delay`` may be: no episode is longer, and no arm is led further astray."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,19 @@ class Grade:
         seed: int | str = 0,
     ) -> Grade:
         """From the values of ``--policy-arg``, or from numbers. Raises ``UserError``."""
-        spread = _number(noise)
-        if not 0 <= spread < math.inf:
-            raise UserError(f"noise is {noise}; the oracle takes a number of 0 or more, such as noise=0.3.")
-        late, number = _whole(delay), _whole(seed)
-        if late is None or late < 0:
-            raise UserError(f"delay is {delay}; the oracle takes whole control steps, 0 or more, such as delay=2.")
-        off = {}
-        for name, value in (("height", height), ("side", side)):
-            off[name] = _number(value)
-            if not 0 <= off[name] <= FARTHEST:
-                raise UserError(f"{name} is {value}; the oracle takes metres, 0 to {FARTHEST:g}, such as {name}=0.02.")
-        chance = _number(release)
-        if not 0 <= chance <= 1:
-            raise UserError(f"release is {release}; the oracle takes a chance per control step, 0 to 1, such as release=0.02.")
-        if number is None:
-            raise UserError(f"seed is {seed}; the oracle takes a whole number, such as seed=1.")
-        return cls(spread, late, off["height"], off["side"], chance, number)
+        takes = "the oracle takes"
+        off = {
+            name: number(name, value, 0, FARTHEST, f"{takes} metres, 0 to {FARTHEST:g}, such as {name}=0.02")
+            for name, value in (("height", height), ("side", side))
+        }
+        return cls(
+            noise=number("noise", noise, 0, NOISIEST, f"{takes} a number, 0 to {NOISIEST:g}, such as noise=0.3"),
+            delay=whole("delay", delay, 0, LATEST, f"{takes} whole control steps, 0 to {LATEST}, such as delay=2"),
+            height=off["height"],
+            side=off["side"],
+            release=number("release", release, 0, 1, f"{takes} a chance per control step, 0 to 1, such as release=0.02"),
+            seed=whole("seed", seed, -LARGEST, LARGEST, f"{takes} a whole number, such as seed=1"),
+        )
 
     def describe(self) -> PolicyDescription:
         """For the run record; what is not default is a remark in the title of its tables.
@@ -87,7 +85,7 @@ class Grade:
             name="oracle",
             seed=self.seed,
             settings={"noise": self.noise, "delay": self.delay, **{k: v for k, v in changed.items() if k != "seed"}},
-            remarks=tuple(f"{key} {value:g}" for key, value in changed.items()),
+            remarks=tuple(f"{key} {plain(value)}" for key, value in changed.items()),
         )
 
 
@@ -156,18 +154,3 @@ def _steps_until(chance: float, sampled: float) -> float:
     if chance in (0.0, 1.0):
         return math.inf if chance == 0 else 0.0
     return float(math.floor(math.log(1.0 - sampled) / math.log1p(-chance)))
-
-
-def _number(value: float | str) -> float:
-    """nan for what is no number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _whole(value: float | int | str) -> int | None:
-    try:
-        return int(value) if isinstance(value, str) or int(value) == value else None
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -7,36 +7,34 @@ whether two worlds' images lead a policy to the same acts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
+from policies.numbers import number, plain
 from policies.scripted_vision.jobs import JOBS
 from policies.scripted_vision.script import Misjudgement, Script
 
 ERROR = 0.015
 """m; with it a quarter to four fifths of the WidowX episodes succeed, and nearly all cans are lifted: hands differ."""
+FARTHEST = 0.5
+"""m, most that ``error`` may be: more is centimetres taken for metres."""
 
 
 class ScriptedVisionPolicy:
     """Knows the tasks of ``JOBS``; one script an episode.
 
     ``error`` is the standard deviation of where it takes a thing to be, m in each direction; 0 nearly always succeeds. Text
-    or number; ``UserError`` for anything but 0 or more.
+    or number; ``UserError`` for anything but 0 to ``FARTHEST``.
     """
 
     needs_image = True
     needs_privileged = False
 
     def __init__(self, error: float | str = ERROR) -> None:
-        try:
-            self.error = float(error)
-        except (TypeError, ValueError):
-            self.error = math.nan
-        if not 0 <= self.error < math.inf:
-            raise UserError(f"error is {error}; scripted_vision takes a number of m, 0 or more, such as error={ERROR}.")
+        takes = f"scripted_vision takes m, 0 to {FARTHEST:g}, such as error={ERROR}"
+        self.error = number("error", error, 0, FARTHEST, takes)
         self._scripts: dict[str, Script] = {}
 
     def check_episodes(self, episodes: Sequence[EpisodeInfo]) -> None:
@@ -63,7 +61,7 @@ class ScriptedVisionPolicy:
 
     def describe(self) -> PolicyDescription:
         """How badly it judges; what is not default is a remark in the title of its tables."""
-        remarks = () if self.error == ERROR else (f"error {self.error:g} m",)
+        remarks = () if self.error == ERROR else (f"error {plain(self.error)} m",)
         return PolicyDescription(name="scripted_vision", settings={"error": self.error}, remarks=remarks)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.errors import UserError
+from policies.trace.lucas_kanade import LucasKanadeTracker
 from policies.trace.presets import POINTS, PRESETS
 from policies.trace.synthetic import synthetic_image
 from policies.trace.tracker_selection import make_tracker
@@ -31,12 +32,14 @@ def measure_tracker(
         repeats: calls of each kind.
 
     Raises:
-        UserError: there is no such tracker.
+        UserError: there is no such tracker or device.
     """
     chosen = next((name for name in TRACKERS if name == tracker), None)
     if chosen is None:
         raise UserError(f'--tracker "{tracker}" is unknown; use {", ".join(TRACKERS)}.')
     given = make_tracker(chosen, None if checkpoint is None else Path(checkpoint), _device(device))
+    if device != "auto" and isinstance(given, LucasKanadeTracker):
+        raise UserError("--device has no effect: the built-in tracker (optical flow) has no use for a GPU; leave it out.")
     images = [[synthetic_image("three", 7 + n, t) for t in range(PRESET.frames + repeats + 1)] for n in range(min(episodes, 4))]
 
     def clips(begin: int, moment: str) -> list[Clip]:
@@ -65,8 +68,8 @@ def measure_tracker(
 
 def _device(text: str) -> str:
     """``auto``: a GPU if PyTorch has one."""
-    if text != "auto" or importlib.util.find_spec("torch") is None:
+    if importlib.util.find_spec("torch") is None:
         return text
-    import torch
+    from policies.phi3v.device import choose_device
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return str(choose_device(text))

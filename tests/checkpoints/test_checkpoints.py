@@ -23,6 +23,7 @@ def written(folder, skill):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").write_text(str(skill))
+    return folder
 
 
 WHAT = ("--policy", "checkpoint_policies:Trained", "--world", "fake_world", "--workers", 1, "--max-steps", 3)
@@ -84,6 +85,28 @@ def test_a_training_is_watched_until_nothing_comes_any_more(cli, tmp_path):
     assert [point["checkpoint"] for point in json.loads(text)["points"]] == ["step-1", "step-2"]
 
 
+def test_what_a_watch_did_not_play_is_named(cli, tmp_path):
+    training, out = tmp_path / "training", tmp_path / "out"
+    (written(training / "step-1", 1) / "config.json").unlink()
+    written(training / "step-2", 2)
+    watch = ("checkpoints", "--watch", training, "--poll", 0.2, "--patience", 0, *WHAT, *TASK, "--out", out)
+    code, text, err = cli(*watch, "--json")
+    assert code == 1
+    assert [point["checkpoint"] for point in json.loads(text)["points"]] == ["step-2"]  # no patience, but a second look
+    assert "step-1: it is not complete: config.json is not there" in err
+
+    (training / "step-1" / "config.json").write_text("{}")
+    (out / "step-2" / "run.json").write_text("broken")  # costs no other
+    code, text, err = cli(*watch, "--json")
+    assert code == 1
+    assert [point["checkpoint"] for point in json.loads(text)["points"]] == ["step-1"]
+    assert "run.json" in json.loads(text)["problems"]["step-2"]
+
+    code, text, err = cli("checkpoints", training, *WHAT, *TASK[:2], "--limit", 5, "--out", out)
+    assert (code, text, err.count("\n")) == (2, "", 1)  # never two plans in one table
+    assert "step-1 holds a run of another plan (6 episodes, this one has 5)" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -93,6 +116,8 @@ def test_a_training_is_watched_until_nothing_comes_any_more(cli, tmp_path):
         (("here", "--policy", "oracle", *TASK), "Policy oracle has no checkpoints"),
         (("here", "--watch", ".", *WHAT, *TASK), "CHECKPOINT has no effect with --watch"),
         (("here", "--poll", 3, *WHAT, *TASK), "--poll has no effect without --watch"),
+        (("--watch", ".", "--poll", "inf", *WHAT, *TASK), '--poll is "inf"; it must be at most 86400'),
+        (("here", "--policy-arg", "checkpoint=x", *WHAT, *TASK), "--policy-arg checkpoint=... has no effect"),
         (("--watch", "/absent", *WHAT, *TASK), "--watch /absent is no folder"),
     ],
 )

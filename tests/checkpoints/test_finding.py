@@ -28,7 +28,7 @@ def written(folder, shards=0):
     ("name", "step"),
     [
         ("checkpoint-1000", 1000), ("step_500", 500), ("run7--12000_chkpt", 12000), ("openvla-7b-step-30", 30),
-        ("tracevla_phi3v@step_20", 20), ("epoch=3", 3), ("final", None), ("0500", 500),
+        ("tracevla_phi3v@step_20", 20), ("epoch=3", 3), ("final", None), ("step_99999999999999999999", None), ("0500", 500),
     ],
 )  # fmt: skip
 def test_the_step_is_in_the_name(name, step):
@@ -60,13 +60,28 @@ def test_what_cannot_be_found_is_one_line(tmp_path):
             find_checkpoints([str(text) for text in texts])
 
 
+def test_no_two_checkpoints_ever_share_a_run(tmp_path):
+    """Nor does one take the place of the table."""
+    names = ["a b", "a_b", "a+b", "checkpoints.md", "final"]
+    for name in names:
+        written(tmp_path / name)
+    together = {checkpoint.text: checkpoint.name for checkpoint in find_checkpoints([str(tmp_path)])}
+    assert len({*together.values(), "checkpoints.md"}) == len(names) + 1
+    assert together[str(tmp_path / "final")] == "final"
+    for text, name in together.items():  # whatever comes beside it
+        assert [checkpoint.name for checkpoint in find_checkpoints([text])] == [name]
+
+
 def test_a_checkpoint_is_complete_with_its_index_and_all_that_it_names(tmp_path):
     folder = written(tmp_path / "step-1", shards=3)
     assert what_is_missing(folder) is None
     (folder / "model-00002-of-00003.safetensors").unlink()
     assert "model-00002-of-00003.safetensors of model.safetensors.index.json is not there" in what_is_missing(folder)
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"layer')
-    assert "cannot be read" in what_is_missing(folder)
+    assert "model.safetensors.index.json is no index" in what_is_missing(folder)
+    for content in ('{"weight_map": {}}', '{"weight_map": {"a": 3, "b": "c"}}', "[" * 100_000, "\udcff"):
+        (folder / "model.safetensors.index.json").write_bytes(content.encode(errors="surrogateescape"))
+        assert "model.safetensors.index.json is no index" in what_is_missing(folder)
     (folder / "model.safetensors.index.json").unlink()
     assert "index of its files is not there" in what_is_missing(folder)
     (written(tmp_path / "step-2") / "config.json").unlink()

@@ -59,6 +59,13 @@ NONE = "has no effect"
         (("parity", "policies", "--world", "simpler-eval", "--world-python", "p"), f"--world-python {NONE}"),
         (("parity", "policies", "--setting", "visual_matching"), f"--setting {NONE} without --task"),
         (("demo", "--workers", "0"), "--workers"),
+        (("parity", "actions", "x", "--policy", "p", "--only", ","), '--only "," names nothing'),
+        (("bench", "end2end", "random", "--baseline-episodes", "3"), f"--baseline-episodes {NONE} without --with-baseline"),
+        (("bench", "end2end", "random", *CARROT, "--episodes", "3"), f"--episodes {NONE} with --task"),
+        (("bench", "end2end", "random", "--gpus", "2"), "No such option: --gpus"),
+        (("bench", "tracker", "--device", "gpu"), '--device "gpu" is unknown'),
+        (("bench", "tracker", "--device", "cpu", "--episodes", "1"), f"--device {NONE}"),
+        (("bench", "plot", "x.json", "--out", "x.pdf"), "--out x.pdf is no PNG"),
         # absurd sizes
         (("plan", *CARROT, "--setting", "prepackaged", "--limit", "1000000000"), "1,000,000,000 episodes are too many"),
         (("plan", *CARROT, "--setting", "prepackaged", "--seed", "4294967295", "--limit", "3"), "leave the range"),

@@ -227,6 +227,13 @@ def test_reports_become_a_plot(cli, thinks, tmp_path):
     code, _, err = cli("bench", "plot", tmp_path / "no.json")
     assert code == 2
     assert "no.json is no report" in err
+    for right, wrong in (('"repeats": [', '"repeats": [NaN, '), ('"workers": 2', '"workers": 0')):
+        assert right in out
+        (tmp_path / "no.json").write_text(out.replace(right, wrong, 1))
+        assert "no.json is no report" in cli("bench", "plot", tmp_path / "no.json")[2]
+    (tmp_path / "folder.png").mkdir()
+    assert "is a folder" in cli("bench", "plot", report, "--out", tmp_path / "folder.png")[2]
+    assert cli("bench", "plot", report, "--out", tmp_path / "new" / "bench.png")[0] == 0  # its folder is made
 
 
 def test_the_steady_part_leaves_out_the_ends():

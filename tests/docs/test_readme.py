@@ -13,7 +13,9 @@ import typer
 
 import simpler_eval
 from eval.cli.app import app
+from eval.plan.suites import suite_names
 from eval.records.folder import load_run
+from eval.tasks.loading import task_names
 
 REPO = Path(__file__).parents[2]
 README = (REPO / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,10 @@ def test_the_task_of_the_readme_is_planned(cli, tmp_path, monkeypatch):
     assert (spec["lighting"], spec["instruction"]) == ("slightly_darker", "move the carrot onto the plate")
 
 
+OWN_TASKS = {"carrot_on_towel"}
+"""That a page lets its reader make."""
+
+
 def options_of(words: list[str]) -> set[str]:
     """The options of the verb that a command line begins with; of the command itself if it begins with an option."""
     command = typer.main.get_command(app)
@@ -81,6 +87,15 @@ def test_the_commands_of_a_page_have_only_options_that_there_are(page):
         words = "".join(found).split("#")[0].split()
         for option in {word for word in words if word.startswith("--")}:
             assert option in options_of(words), words
+
+
+@pytest.mark.parametrize("folder", [".", "docs", "eval/cli"])
+def test_pages_and_helps_name_suites_and_tasks_that_there_are(folder):
+    known = {"suite": set(suite_names()), "task": set(task_names())}
+    for path in (*(REPO / folder).glob("*.md"), *(REPO / folder).glob("*.py")):
+        for command in re.findall(r"simpler-eval (?:[^`\n]|\\\n)*", path.read_text(encoding="utf-8")):
+            for option, name in re.findall(r"--(suite|task) ([a-z]\w+)(?= |$)", command):
+                assert name in known[option] | OWN_TASKS, (path, command)
 
 
 def test_each_way_in_is_within_one_screen_of_the_readme():

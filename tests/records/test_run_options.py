@@ -14,7 +14,9 @@ from eval.records.options import RunOptions
         ({"assets_fallback": True}, "assets_fallback has no effect without assets"),
         ({"fail_on_error": True, "stop_after": 3}, "stop_after has no effect with fail_on_error"),
         ({"watchdog": float("nan")}, "watchdog is nan; it must be a finite number."),
-        ({"policy": ""}, "policy is ; it must not be empty."),
+        ({"policy": ""}, 'policy is ""; it must not be empty.'),
+        ({"batch": 10**400}, "it must be at most 65536."),
+        ({"cluster": b"local"}, "cluster is b'local'; use plain numbers, texts and lists."),
         ({"polcy": "oracle"}, 'There is no option "polcy". Did you mean "policy"?'),
     ],
 )

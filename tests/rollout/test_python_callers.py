@@ -117,6 +117,8 @@ def test_one_name_is_one_name(lab):
         (lambda: simpler_eval.load_policy(3), "The policy is 3; give its name"),
         (lambda: simpler_eval.load_policy("random", [1]), r"The options of random are \[1\]; give names and values"),
         (lambda: simpler_eval.run([], "oracle", workers="2"), "workers: input should be a valid integer"),
+        (lambda: simpler_eval.run([], "oracle", gpus="2"), 'gpus: input should be a valid integer, got "2"'),
+        (lambda: simpler_eval.run([], "oracle", shard=3), "shard is 3; give a text"),
         (lambda: simpler_eval.load_run(3), "the folder of a run is 3; give a text or a path"),
     ],
 )

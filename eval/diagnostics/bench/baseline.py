@@ -113,7 +113,9 @@ def measure_baseline(plan: Sequence[EpisodeSpec], options: RunOptions, episodes:
         ms_per_observation=pace.ms_per_observation,
         errored=sum(record.status == "errored" for record in records),
     )
-    return BaselineReport(bench="baseline", device=device or "", drivers=drivers, measured=measured, speed=speed)
+    return BaselineReport(
+        bench="baseline", device=device or "nothing rendered", drivers=drivers, measured=measured, speed=speed
+    )
 
 
 def released_args(policy: str, args: Mapping[str, object]) -> dict[str, object]:

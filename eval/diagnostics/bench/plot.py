@@ -40,12 +40,29 @@ Point = tuple[int, float, float, float]
 def read_report(file: Path) -> Report:
     """A report as ``--json`` printed it. Raises UserError if the file is none."""
     try:
-        content = json.loads(file.read_text())
-        return REPORTS[content["bench"]].model_validate(content)
+        content = json.loads(file.read_text(), parse_constant=_no_number)
+        report = REPORTS[content["bench"]].model_validate(content)
+        _over_workers([report])
+        _over_batch([report] if isinstance(report, EndToEndReport) else [])
+        return report
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{file} is no report of `simpler-eval bench ... --json`.") from error
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} was not measured")
+
+
+def check_plot_file(file: Path) -> None:
+    """Raises UserError where no PNG can be written; makes its folder."""
+    if file.suffix.lower() != ".png":
+        raise UserError(f"--out {file} is no PNG; give a name that ends in .png, such as {file.with_suffix('.png')}.")
+    if file.is_dir():
+        raise UserError(f"--out {file} is a folder; give the name of a file, such as {file / 'bench.png'}.")
+    with disk_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def plot(reports: Sequence[Report], file: Path) -> None:
@@ -109,6 +126,8 @@ def _over_batch(runs: Sequence[EndToEndReport]) -> dict[str, list[Point]]:
 
 
 def _add(series: dict[str, list[Point]], name: str, at: int, median: float, repeats: Sequence[float]) -> None:
+    if at < 1 or not repeats:
+        raise ValueError(f"{name} was not measured")
     series.setdefault(name, []).append((at, median, min(repeats), max(repeats)))
 
 

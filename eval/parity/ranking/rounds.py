@@ -78,16 +78,19 @@ def rounds_of(
     for spec in plan:
         cells.setdefault(cell_of(spec), []).append(spec)
     rounds: list[Round] = []
-    seen: set[tuple[tuple[str, str], ...]] = set()
+    seen: dict[object, str] = {}
     for text in levels or (LEVELS if policy == ORACLE and not common else (DEFAULTS,)):
         options = {} if text == DEFAULTS else _options(text)
         if twice := sorted(options.keys() & (common or {}).keys()):
             raise UserError(f'--level "{text}" and the options of every level both give {twice[0]}; give it once.')
         identity, code = _identity(policy, {**(common or {}), **options})
-        key = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
+        key: object = tuple(sorted((name, value) for name, value in options.items() if name != "seed"))
+        if policy == ORACLE:  # noise=0, noise=0.0 and delay=0 are one
+            key = identity.model_copy(update={"seed": None}).model_dump_json()
         if key in seen:
-            raise UserError(f'--level "{text}" is there twice (seeds do not count); give each level once.')
-        seen.add(key)
+            other = "" if seen[key] == text else f', as "{seen[key]}"'
+            raise UserError(f'--level "{text}" is there twice{other} (seeds do not count); give each level once.')
+        seen[key] = text
         needed = -(-episodes // min(map(len, cells.values())))
         first = identity.seed or 0
         for number in range(needed if needed == 1 or _samples(policy, identity, {**(common or {}), **options}) else 1):
@@ -126,6 +129,8 @@ def _options(level: str) -> dict[str, str]:
         name, equals, value = text.strip().partition("=")
         if not (name.isidentifier() and equals and value and "/" not in value):
             raise UserError(f'--level "{level}" is not a comma list of NAME=VALUE, such as noise=0.3,delay=1.')
+        if name in options:
+            raise UserError(f'--level "{level}" gives {name} twice; give it once.')
         options[name] = value
     return options
 

@@ -216,9 +216,10 @@ def compare_actions(
         if not pairs and not faults:
             raise UserError(next(iter(refused), f"Nothing in {folder} is left to be compared. " + " ".join(redrawn.notes)))
         description = calls.describe(policy, policy_args)
-        calls.close()
+        closing = calls.close()
     left_out = [f"left out {', '.join(keys)}: {reason}" for reason, keys in refused.items()]
-    return ActionReport(description, tuple(pairs), tuple(faults), (*redrawn.notes, *left_out))
+    said = [] if closing is None else [f"close() of {policy} failed: {closing.text}"]
+    return ActionReport(description, tuple(pairs), tuple(faults), (*redrawn.notes, *left_out, *said))
 
 
 def _state(world: World, spec: EpisodeSpec, file: Path, folder: Path, needs: PolicyNeeds) -> RecordedState:
@@ -242,7 +243,11 @@ def ask_both(calls: PolicyCalls, key: str, kind: str, states: Sequence[RecordedS
         if isinstance(own, str) or isinstance(recorded, str):
             yield f"{key} {state.frame}: {own if isinstance(own, str) else recorded}"
             continue
-        tokens = [np.atleast_1d(np.asarray(answer.notes.get(TOKENS, ()))) for answer in (own, recorded)]
+        try:
+            tokens = [np.atleast_1d(np.asarray(answer.notes.get(TOKENS, ()))) for answer in (own, recorded)]
+        except ValueError:
+            yield f'{key} {state.frame}: policy gave notes["{TOKENS}"] that are no array of token ids'
+            continue
         same_length = tokens[0].shape == tokens[1].shape
         yield ActionPair(
             key=key,

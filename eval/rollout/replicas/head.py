@@ -74,6 +74,8 @@ class Staff:
         self._status, self._say = status, say or (lambda _: None)
         self._waits: dict[int, str] = {}
         self._refusal: str | None = None
+        self._untold: list[tuple[str, str]] = []
+        """Who was lost before any was ready, and why: where all are for the same reason, that is one line."""
         self._assets: str | None = None
 
     @property
@@ -122,8 +124,10 @@ class Staff:
         if self.alive:
             return
         if self._refusal is not None and all(not member.verdicts for member in self.members):
+            self._tell_untold(but=self._refusal)
             raise UserError(self._refusal)
         last = self.members[-1] if len(self.members) == 1 else max(self.members, key=lambda member: member.verdicts)
+        self._tell_untold(but=last.gone or "")
         raise UserError(
             f"All {len(self.members)} replicas of the policy were lost ({last.name}: {last.gone}); what is done is kept, "
             "--resume goes on."
@@ -195,6 +199,7 @@ class Staff:
         member.away = False
         if self.first is None:
             self.first = ready
+            self._tell_untold()
         problem = first_difference(self.first.description.identity, ready.description.identity) or first_difference(
             self.first.world, ready.world
         )
@@ -207,10 +212,18 @@ class Staff:
 
     def _leave(self, member: Member, why: str) -> None:
         member.gone = " ".join(why.split())
-        if self.alive:
+        if self.first is None:
+            self._untold.append((member.name, member.gone))
+        elif self.alive:
             self._say(f"{member.name} was lost, others play its episodes: {member.gone}")
         self._show(member.number, None)
         self.team.dismiss(member.number)
+
+    def _tell_untold(self, but: str = "") -> None:
+        for name, why in self._untold:
+            if why != " ".join(but.split()):
+                self._say(f"{name} was lost: {why}" if but else f"{name} was lost, others play its episodes: {why}")
+        self._untold.clear()
 
     def _show(self, number: int, text: str | None) -> None:
         if text is None:

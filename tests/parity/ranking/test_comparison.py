@@ -356,6 +356,8 @@ def verb(cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, s
         (["--level", "noise=much"], "noise is much"),
         (["--level", "noise"], "is not a comma list of NAME=VALUE"),
         (["--level", "noise=1", "--level", "noise=1,seed=2"], "there twice"),
+        (["--level", "noise=0.1,noise=0.2"], "gives noise twice"),
+        (["--level", "noise=0", "--level", "delay=0"], '"delay=0" is there twice, as "noise=0"'),
         (["--world", "simpler-en"], 'Did you mean "simpler-env"?'),
         (["--task", "widowx_stack_cub"], 'Did you mean "widowx_stack_cube"?'),
         (["--task", CUBE, "--world-python", "gone/python"], "gone/python is no executable file"),

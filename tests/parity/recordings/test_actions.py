@@ -99,6 +99,14 @@ def test_a_policy_that_fails_costs_the_key_and_says_where() -> None:
     assert asked(Brightness(), state(0, 90)) == ["key f0: policy raised ValueError: it is dark"]
 
 
+def test_tokens_that_are_no_ids_are_a_fault_of_the_policy() -> None:
+    class Ragged(Brightness):
+        def _act(self, view: Observation) -> Action:
+            return replace(super()._act(view), notes={"ids": [[1], [2, 3]]})
+
+    assert asked(Ragged(), state(120, 90)) == ['key f0: policy gave notes["ids"] that are no array of token ids']
+
+
 def test_rotations_are_compared_as_rotations() -> None:
     turned = replace(pair_of(state(1, 1)), ours=(0, 0, 0, 0, 0, np.pi, 1), original=(0, 0, 0, 0, 0, -np.pi, 1))
     assert turned.rotation == pytest.approx(0, abs=1e-6)  # half a turn to either side

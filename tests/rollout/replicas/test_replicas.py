@@ -117,6 +117,14 @@ def test_a_policy_that_cannot_be_made_is_said_once(play, plan, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_what_is_wrong_for_all_replicas_is_one_line(cli):
+    command = ("run", "--task", "widowx_carrot_on_plate", "--limit", 2, "--world", "fake_world", "--replicas", 2)
+    for policy, said in (("replica_policies:NotMade", "no such weights"), ("absent.py:Mine", "absent.py does not exist")):
+        code, out, err = cli(*command, "--policy", policy)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+
+
 def test_a_replica_with_another_policy_plays_no_part(play, plan):
     data = play(plan, "replica_policies:Another", replicas=2, workers=1)
     assert len(data.records) == 24
