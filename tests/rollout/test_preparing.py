@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -54,6 +55,39 @@ def test_episodes_end_and_actions_are_as_without(play, make_spec, tmp_path, caps
     (tmp_path / "marks").rename(tmp_path / "other marks")
     plain = play(plan, Sees(), **how, out=tmp_path / "plain")
     assert results(data) == results(plain)
+
+
+def test_workers_that_die_while_their_observations_are_prepared_or_answered(play, make_spec, tmp_path):
+    """All of them, twice: during a call about some of their episodes, and as soon as new observations have come."""
+
+    class Kills(Ahead):
+        seconds = 0.05
+        calls = 0
+
+        def prepare_observation(self, observation):
+            if observation.step == 3 and not self.calls:
+                self.calls += 1
+                kill_workers()
+            super().prepare_observation(observation)
+
+        def answer(self, observations):
+            if observations[0].step == 4 and self.calls == 1:
+                self.calls += 1
+                kill_workers()
+            return super().answer(observations)
+
+    def kill_workers():
+        for pid in {*(tmp_path / "marks/built").read_text().split()}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+    policy = Kills()
+    data = play([make_spec(2 * index, max_steps=6) for index in range(4)], policy, per_worker=2)
+    assert policy.calls == 2
+    assert policy.wrong == []
+    assert set(policy.told.values()) == {0}
+    assert all(record.status == "success" or record.attempts == 2 for record in data.records.values())
+    assert any(record.attempts == 2 for record in data.records.values())
 
 
 def test_what_is_raised_ahead_costs_no_verdict_and_is_said(play, make_spec, capsys):
@@ -111,3 +145,26 @@ def test_ctrl_c_while_it_answers_keeps_what_is_finished(play, make_spec, tmp_pat
     assert len(kept.records) >= 3
     assert kept.header.sessions[-1].outcome == "interrupted"
     assert errors(play(plan, Stopped())) == [None] * 8
+
+
+def test_a_copy_that_it_forks_in_either_call_goes_no_further(play, make_spec):
+    class Forks(Ahead):
+        def __init__(self):
+            super().__init__()
+            self.children = []
+
+        def prepare_observation(self, observation):
+            super().prepare_observation(observation)
+            self.fork(1)
+
+        def answer(self, observations):
+            self.fork(0)
+            return super().answer(observations)
+
+        def fork(self, after):
+            if len(self.children) == after:
+                self.children.append(os.fork())
+
+    policy = Forks()
+    assert errors(play([make_spec(0), make_spec(2)], policy)) == [None, None]
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in policy.children] == [1, 1]

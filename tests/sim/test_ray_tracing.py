@@ -63,7 +63,7 @@ def test_the_record_says_how_it_was_drawn():
     assert ray_tracing.record("raster") == {"rt": "raster"}
     expected = {"rt": "trace", "samples": 32, "path_depth": 8, "denoiser": "oidn", "light": "sapien-2.2.2", "early_end": False}
     assert ray_tracing.record("trace:oidn") == expected
-    assert ray_tracing.record("fast:oidn") == expected | {"rt": "fast", "samples": 8, "early_end": True}
+    assert ray_tracing.record("fast:oidn") == expected | {"rt": "fast", "samples": 16, "early_end": True}
 
 
 @pytest.mark.parametrize(("optix", "oidn", "chosen"), [(GOOD, GOOD, "oidn"), (GOOD, ZEROS, "optix")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 
 import numpy as np
@@ -31,6 +32,8 @@ class Ahead(Sees, Looks):
     """Works ahead, and checks which of its calls may be under way at once; ``wrong`` holds what may not."""
 
     needs_privileged = True
+    seconds = 0.0
+    """That it takes to work ahead on one."""
 
     def __init__(self):
         self.lock, self.found, self.seen, self.wrong = threading.Lock(), {}, Counter(), []
@@ -43,6 +46,7 @@ class Ahead(Sees, Looks):
             self.preparing.add(observation.episode)
             self.note("prepare in a call", self.called & {observation.episode})
             self.note("prepare without reset", {observation.episode} - {name for name, count in self.told.items() if count})
+        time.sleep(self.seconds)
         self.found[observation.episode] = observation.step, self.find(observation)
         with self.lock:
             self.note("an image that changed", {observation.step} - {int(observation.image.max())})
@@ -106,7 +110,7 @@ class Overlaps(Ahead):
     def answer(self, observations):
         (observation,) = observations
         with self.came:
-            if others := {*self.stepping}:
+            if (others := {*self.stepping}) and all(self.waited):
                 self.waited.append(self.came.wait_for(lambda: not others <= self.stepping, 20))
             if observation.step < self.last:
                 self.stepping.add(observation.episode)

@@ -99,7 +99,9 @@ def measure_baseline(plan: Sequence[EpisodeSpec], options: RunOptions, episodes:
         simulation.close()
         policy.close()
     if len(policy.batches) < 2:
-        raise UserError("The policy was asked fewer than two times, so there is nothing to measure; play more steps.")
+        fault = next((record.error for record in records if record.error), None)
+        why = "play more steps" if fault is None else f"the first episode errored: {fault}"
+        raise UserError(f"The policy was asked fewer than two times, so there is nothing to measure; {why}.")
     pace = pace_of(policy.batches)
     measured, drivers = measured_here()
     speed = BaselineSpeed(
