@@ -125,27 +125,20 @@ def _mode_that_works(address: str) -> str | None:
         UserError: what answers there is no Ray cluster, or not one that lets us in.
     """
     modes: list[str | None] = [None] if AUTH_MODE in os.environ else [None, "token"]
-    tries = {}
-    for mode in modes:
+    for mode in modes:  # one after the other: a driver that is killed on its way in can take the next one's actors along
         environment = {**os.environ, **({AUTH_MODE: mode} if mode is not None else {})}
-        command = [sys.executable, "-c", TRY, address]
-        tries[mode] = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-    end = time.monotonic() + TRY_SECONDS
-    try:
-        while time.monotonic() < end:
-            codes = {mode: child.poll() for mode, child in tries.items()}
-            for mode, code in codes.items():
-                if code == 0:
-                    return mode
-            if None not in codes.values():
-                break
-            time.sleep(0.05)
-    finally:
-        for child in tries.values():
-            child.kill()
-            child.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(
+                [sys.executable, "-c", TRY, address],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=TRY_SECONDS,
+                check=False,
+            )
+            if done.returncode == 0:
+                return mode
     raise UserError(
         f"--cluster {address}: what answers there is no Ray cluster that lets this process in; it must run the Ray and the "
         f"Python that run here, and ask for no other token than {TOKEN_FILE} or RAY_AUTH_TOKEN. "
