@@ -151,7 +151,7 @@ def test_a_copy_that_it_forks_in_either_call_goes_no_further(play, make_spec):
     class Forks(Ahead):
         def __init__(self):
             super().__init__()
-            self.children = []
+            self.children, self.turn = [], threading.Lock()
 
         def prepare_observation(self, observation):
             super().prepare_observation(observation)
@@ -162,8 +162,9 @@ def test_a_copy_that_it_forks_in_either_call_goes_no_further(play, make_spec):
             return super().answer(observations)
 
         def fork(self, after):
-            if len(self.children) == after:
-                self.children.append(os.fork())
+            with self.turn:  # several images are prepared at a time
+                if len(self.children) == after:
+                    self.children.append(os.fork())
 
     policy = Forks()
     assert errors(play([make_spec(0), make_spec(2)], policy)) == [None, None]
