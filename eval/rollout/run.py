@@ -39,9 +39,10 @@ from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
-from eval.rollout.replicas.head import Head, Staff, StaffCalls
+from eval.rollout.replicas.head import Head
 from eval.rollout.replicas.opening import open_team
 from eval.rollout.replicas.placement import Placement, placements
+from eval.rollout.replicas.staff import Staff, StaffCalls
 from eval.rollout.session import ActiveRun
 from eval.rollout.stopping import StopRule
 from policies.base import Policy, PolicyDescription

@@ -19,7 +19,8 @@ from eval.rollout.exits import leave
 from eval.rollout.loop import Rollout
 from eval.rollout.policy_calls import PolicyCalls
 from eval.rollout.recorder import FolderRecorder
-from eval.rollout.replicas.head import Head, StaffCalls
+from eval.rollout.replicas.head import Head
+from eval.rollout.replicas.staff import StaffCalls
 
 Outcome = Literal["finished", "interrupted", "stopped"]
 VIDEO_SECONDS = 20.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
@@ -41,9 +42,9 @@ class Rate(Measured):
 class Row(Measured):
     """One line of a report."""
 
+    @abstractmethod
     def cells(self) -> dict[str, str]:
         """Column -> text."""
-        raise NotImplementedError
 
 
 class Report(Measured):
@@ -59,9 +60,9 @@ class Report(Measured):
     """Command, commit, versions, processor, cores."""
 
     @property
+    @abstractmethod
     def table(self) -> Sequence[Row]:
         """The rows, whatever else there is."""
-        raise NotImplementedError
 
     @property
     def heading(self) -> str:

@@ -65,7 +65,7 @@ def both(vla: VLA, prompts: list[Prompt], num_crops: int = 1) -> tuple[Inputs, S
     return make_inputs(vla.tokenizer, prompts, settings), make_sequences(vla.tokenizer, prompts, settings)
 
 
-def same(fast: Generated, eager: Generated) -> None:
+def assert_same(fast: Generated, eager: Generated) -> None:
     assert fast.logits is not None
     assert eager.logits is not None
     assert torch.equal(fast.ids, eager.ids)
@@ -82,13 +82,13 @@ def test_the_tokens_are_those_of_the_reference(vla: VLA, prompts: Callable[..., 
     top = best.topk(2).values
     torch.testing.assert_close(expected.margins, top[..., 0] - top[..., 1])
     for fixed in (False, True):
-        same(FastModel(vla.model, vla.action_ids, rule, 4, fixed).generate(batch, keep_logits=True), expected)
+        assert_same(FastModel(vla.model, vla.action_ids, rule, 4, fixed).generate(batch, keep_logits=True), expected)
 
 
 def test_several_crops_an_image(vla: VLA, prompts: Callable[..., list[Prompt]]) -> None:
     padded, batch = both(vla, prompts([0, 3]), 4)
     expected = generate(vla.model, padded, vla.action_ids, "restricted")
-    same(FastModel(vla.model, vla.action_ids, "restricted").generate(batch, keep_logits=True), expected)
+    assert_same(FastModel(vla.model, vla.action_ids, "restricted").generate(batch, keep_logits=True), expected)
 
 
 def test_shared_keys_and_another_activation(vla: VLA, prompts: Callable[..., list[Prompt]], tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_shared_keys_and_another_activation(vla: VLA, prompts: Callable[..., lis
     model = load_model(tmp_path, parse_config(content), torch.device("cpu"), torch.float32)
     padded, batch = both(vla, prompts([0, 1, 3]))
     expected = generate(model, padded, vla.action_ids, "restricted")
-    same(FastModel(model, vla.action_ids, "restricted").generate(batch, keep_logits=True), expected)
+    assert_same(FastModel(model, vla.action_ids, "restricted").generate(batch, keep_logits=True), expected)
 
 
 def test_with_fixed_shapes_company_changes_no_bit(vla: VLA, prompts: Callable[..., list[Prompt]]) -> None:

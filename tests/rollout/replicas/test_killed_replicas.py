@@ -45,7 +45,7 @@ def processes_of(folder):
     return found
 
 
-def kill_and_resume(tmp_path, command, options, kills):
+def assert_killing_changes_nothing(tmp_path, command, options, kills):
     """Kill a run ``kills`` times, resume it to its end, and compare it with one that nobody disturbed."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(command(whole, {"workers": 2}), check=True)
@@ -74,12 +74,12 @@ def kill_and_resume(tmp_path, command, options, kills):
 
 
 def test_killed_and_resumed_gives_the_same_table(tmp_path, command):
-    kill_and_resume(tmp_path, command, TWO, 2)
+    assert_killing_changes_nothing(tmp_path, command, TWO, 2)
 
 
 @pytest.mark.slow
 def test_killed_at_ten_moments_gives_the_same_table(tmp_path, command):
-    kill_and_resume(tmp_path, command, {**TWO, "video": "first:1"}, 10)
+    assert_killing_changes_nothing(tmp_path, command, {**TWO, "video": "first:1"}, 10)
 
 
 @pytest.mark.slow
@@ -93,6 +93,6 @@ def test_killed_at_ten_moments_on_a_cluster_gives_the_same_table(tmp_path, comma
         try:
             for _ in range(2):
                 cluster.add_node(num_cpus=1)
-            kill_and_resume(tmp_path, command, {"cluster": cluster.address, "workers": 1}, 10)
+            assert_killing_changes_nothing(tmp_path, command, {"cluster": cluster.address, "workers": 1}, 10)
         finally:
             cluster.shutdown()
