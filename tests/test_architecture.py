@@ -30,6 +30,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.backends",),
     ("eval.rollout",),
     ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
+    ("eval.report",),
     ("eval.cli",),
 )
 """Lowest first. A module belongs to the room with the longest matching name; rooms may know their own level and those below."""

@@ -1,0 +1,50 @@
+"""Pages made of templates: everything that enters one is escaped, and a page appears only when it is whole."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from eval.records.folder import disk_errors, write_atomically
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(template: str, **values: object) -> str:
+    """A page as text, from a file in ``templates/`` that extends ``base.html``; what it uses must be given."""
+    return _environment().get_template(template).render(**values)
+
+
+def write_page(file: Path, template: str, **values: object) -> None:
+    """Render a page into ``file``, all or nothing. Raises UserError if the disk refuses."""
+    text = render(template, **values)
+    with disk_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, text)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["shipped"] = _shipped
+    environment.filters["percent"] = percent
+    return environment
+
+
+def percent(rate: float | None, digits: int = 1) -> str:
+    """``0.4567`` -> ``45.7``; an en dash where there is no rate."""
+    return "–" if rate is None else f"{100 * rate:.{digits}f}"
+
+
+def _shipped(name: str) -> Markup:
+    """A style sheet or script of ours, to stand inside a page as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # a file of the package, never a text of a user
