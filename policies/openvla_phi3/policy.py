@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from policies.phi3v.camera_transforms import ImageArray
 
 
-class OpenVLAPhi3(Phi3VPolicy):
+class OpenVLAPhi3(Phi3VPolicy["ImageArray"]):
     """Phi-3-vision trained as in OpenVLA."""
 
     name = "openvla_phi3"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, EpisodeResult, Exactness, Observation, PolicyDescription, RobotName
@@ -17,8 +17,10 @@ from policies.phi3v.checkpoint import RANDOM
 from policies.phi3v.threads import on_threads
 
 if TYPE_CHECKING:
-    from policies.phi3v.camera_transforms import ImageArray
     from policies.phi3v.processor import Prompt
+
+Prepared = TypeVar("Prepared")
+"""What a policy makes of one camera image before it knows anything else of the batch."""
 
 LONGEST_INSTRUCTION = 2000
 """Characters; the benchmark's longest has about 60."""
@@ -49,7 +51,7 @@ class Episode:
         self.gripper = Gripper(self.info.robot)
 
 
-class Phi3VPolicy(ABC):
+class Phi3VPolicy(ABC, Generic[Prepared]):
     """A policy on a Phi-3-vision checkpoint."""
 
     needs_image = True
@@ -101,7 +103,7 @@ class Phi3VPolicy(ABC):
             checkpoint, device, dtype, generation, unnorm_key, num_crops, self.images, inference, deterministic, batch
         )
         self._episodes: dict[str, Episode] = {}
-        self._prepared: dict[str, tuple[int, ImageArray]] = {}
+        self._prepared: dict[str, tuple[int, Prepared]] = {}
 
     @property
     def preferred_batch(self) -> int:
@@ -154,7 +156,9 @@ class Phi3VPolicy(ABC):
 
     def prepare_observation(self, observation: Observation) -> None:
         """Work on the camera image ahead of the ``act`` that gets this observation; from any thread, and never needed."""
-        self._prepared[observation.episode] = observation.step, self._camera_image(observation)
+        episode = self._episodes.get(observation.episode)
+        if episode is not None and episode.instruction == observation.instruction:  # else its memory begins anew in ``act``
+            self._prepared[observation.episode] = observation.step, self._camera_image(observation)
 
     def exactness(self, observations: Sequence[Observation], batch: int) -> Exactness:
         """Compare the tokens of the fast path with those of the reference, eager and one observation at a time.
@@ -186,15 +190,15 @@ class Phi3VPolicy(ABC):
         """Prompt and images for every observation."""
 
     @abstractmethod
-    def _camera_image(self, observation: Observation) -> ImageArray:
+    def _camera_image(self, observation: Observation) -> Prepared:
         """What can be done to the camera image before anything else is known."""
 
-    def _camera_images(self, observations: Sequence[Observation]) -> list[ImageArray]:
+    def _camera_images(self, observations: Sequence[Observation]) -> list[Prepared]:
         """:meth:`_camera_image` of every observation, unless ``prepare_observation`` did it."""
-        done: list[ImageArray | None] = []
+        done: list[Prepared | None] = []
         for observation in observations:
-            step, image = self._prepared.pop(observation.episode, (-1, None))
-            done.append(image if step == observation.step else None)
+            prepared = self._prepared.pop(observation.episode, None)
+            done.append(prepared[1] if prepared is not None and prepared[0] == observation.step else None)
         lacking = [observation for observation, image in zip(observations, done, strict=True) if image is None]
         made = iter(on_threads(self._camera_image, lacking))
         return [next(made) if image is None else image for image in done]
@@ -205,13 +209,13 @@ class Phi3VPolicy(ABC):
         remarks += ["full vocabulary"] if self.vla.rule == "full" else []
         return remarks + self.vla.remarks
 
-    def _begin(self, info: EpisodeInfo) -> None:  # noqa: B027  a policy may have nothing to do here
+    def _begin(self, info: EpisodeInfo) -> None:
         """An episode begins (again)."""
 
-    def _changed(self, episode: str) -> None:  # noqa: B027
+    def _changed(self, episode: str) -> None:
         """The instruction changed in mid-episode."""
 
-    def _forget(self, episode: str) -> None:  # noqa: B027
+    def _forget(self, episode: str) -> None:
         """An episode is over."""
 
     def _drop(self, names: Sequence[str]) -> None:

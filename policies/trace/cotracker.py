@@ -48,6 +48,7 @@ class CoTracker:
     """Tracks with the offline model."""
 
     name = "cotracker"
+    one_by_one = False
 
     def __init__(
         self,

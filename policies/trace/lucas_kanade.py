@@ -31,6 +31,7 @@ class LucasKanadeTracker:
     """Follows each point from image to image, and back again to check it."""
 
     name = "lucas_kanade"
+    one_by_one = True
 
     def __init__(self, why: str) -> None:
         """``why`` it was taken, for the record."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from copy import copy
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -68,6 +69,12 @@ class EpisodeTrace:
         self.rows: deque[NDArray[np.float32]] = deque(maxlen=self._window)
         """The newest of them, (5, 2) each: those drawn."""
         self._images: deque[NDArray[np.uint8]] = deque(maxlen=self._preset.frames)
+
+    def copy(self) -> EpisodeTrace:
+        """The same memory, which goes its own way from here; only the random state is shared."""
+        other = copy(self)
+        other.rows, other._images = self.rows.copy(), self._images.copy()
+        return other
 
     @property
     def frames_held(self) -> int:
@@ -148,12 +155,21 @@ class TraceProcessors:
     def step(self, images: Mapping[str, NDArray[np.uint8]]) -> dict[str, TraceResult]:
         """Process the next image, (256, 256, 3) RGB, of each episode named.
 
-        The tracker is called at most twice, however many episodes there are: once for all grids, once for all points.
+        The tracker is called at most twice, however many episodes there are: once for all grids, once for all points. What
+        fails leaves no trace: the same images may be given again.
         """
         for image in images.values():
             if image.shape != (IMAGE_SIDE, IMAGE_SIDE, 3) or image.dtype != np.uint8:
                 raise ValueError(f"a trace needs RGB images (256, 256, 3) uint8, not {image.shape} {image.dtype}")
         states = {episode: self._of(episode) for episode in images}
+        before = {episode: state.copy() for episode, state in states.items()}
+        try:
+            return self._step(states, images)
+        except BaseException:
+            self.episodes.update(before)
+            raise
+
+    def _step(self, states: Mapping[str, EpisodeTrace], images: Mapping[str, NDArray[np.uint8]]) -> dict[str, TraceResult]:
         calls = {episode: state.see(images[episode]) for episode, state in states.items()}
         dense = [episode for episode, kind in calls.items() if kind == "dense"]
         if dense:

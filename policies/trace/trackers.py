@@ -51,6 +51,8 @@ class Tracker(Protocol):
     """Follows points through clips. All clips of one call have the same number of images."""
 
     name: str
+    one_by_one: bool
+    """Whether calls about single episodes, made from several threads, are as quick as one call about all of them."""
 
     def describe(self) -> TrackerDescription:
         """The run record's part about the tracker."""

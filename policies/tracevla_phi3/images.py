@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from policies.base import Observation
 from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize
-from policies.phi3v.threads import THREADS
+from policies.phi3v.threads import on_threads
 
 CAMERA_SIDE, MODEL_SIDE = 256, 336
 """Pixels; training images were stored and traced at the first and enlarged to the second."""
@@ -33,24 +32,43 @@ class Tracer(Protocol):
         """One (256, 256, 3) image an episode -> the same with its trace."""
 
 
-def camera_image(observation: Observation) -> ImageArray:
+class Views(NamedTuple):
+    """What the model sees, (336, 336, 3) each."""
+
+    plain: ImageArray
+    traced: ImageArray
+    """The same array as ``plain`` where there is no trace."""
+    has_trace: bool
+
+
+class CameraImages(NamedTuple):
+    """What is made of one observation alone."""
+
+    small: ImageArray
     """(256, 256, 3), before a trace is drawn."""
-    return jpeg_and_resize(as_rgb(observation.image), CAMERA_SIDE)
+    plain: ImageArray
+    """The same, (336, 336, 3)."""
+    views: Views | None
+    """None: the tracker has not seen the image yet, it wants all episodes together."""
 
 
-def model_images(
-    observations: Sequence[Observation], small: Sequence[ImageArray], tracer: Tracer
-) -> list[tuple[ImageArray, ImageArray, bool]]:
-    """(plain, traced, whether there is a trace) for every observation and its camera image, each image (336, 336, 3).
+def camera_images(observation: Observation, tracer: Tracer | None) -> CameraImages:
+    """Work on one observation; with a ``tracer`` that may be asked about one episode at a time, all of it."""
+    small = jpeg_and_resize(as_rgb(observation.image), CAMERA_SIDE)
+    plain = jpeg_and_resize(small, MODEL_SIDE)
+    if tracer is None:
+        return CameraImages(small, plain, None)
+    return CameraImages(small, plain, _views(plain, tracer.step({observation.episode: small})[observation.episode]))
 
-    Without a trace the second image is the first, the same array. The plain images are enlarged while the tracker works.
-    """
-    with ThreadPoolExecutor(THREADS) as pool:
-        plain = [pool.submit(jpeg_and_resize, image, MODEL_SIDE) for image in small]
-        traced = tracer.step({observation.episode: image for observation, image in zip(observations, small, strict=True)})
-        results = [traced[observation.episode] for observation in observations]
-        second = [pool.submit(jpeg_and_resize, each.image, MODEL_SIDE) if each.has_trace else None for each in results]
-        return [
-            (first.result(), (first if other is None else other).result(), other is not None)
-            for first, other in zip(plain, second, strict=True)
-        ]
+
+def model_images(episodes: Sequence[str], cameras: Sequence[CameraImages], tracer: Tracer) -> list[Views]:
+    """What the model sees of every episode, from what was made of its observation."""
+    new = {episode: camera.small for episode, camera in zip(episodes, cameras, strict=True) if camera.views is None}
+    traced = tracer.step(new) if new else {}
+    lacking = [(camera.plain, traced[episode]) for episode, camera in zip(episodes, cameras, strict=True) if episode in new]
+    made = iter(on_threads(lambda each: _views(*each), lacking))
+    return [next(made) if camera.views is None else camera.views for camera in cameras]
+
+
+def _views(plain: ImageArray, traced: Traced) -> Views:
+    return Views(plain, jpeg_and_resize(traced.image, MODEL_SIDE) if traced.has_trace else plain, traced.has_trace)

@@ -14,13 +14,13 @@ from policies.trace.trackers import TrackerName
 from policies.tracevla_phi3.prompt import make_prompt
 
 if TYPE_CHECKING:
-    from policies.phi3v.camera_transforms import ImageArray
+    from policies.tracevla_phi3.images import CameraImages
 
 WINDOWS: Mapping[RobotName, int] = {"google_robot": 15, "widowx": 10}
 """Steps that a trace looks back."""
 
 
-class TraceVLAPhi3(Phi3VPolicy):
+class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
     """Phi-3-vision with visual traces."""
 
     name = "tracevla_phi3"
@@ -77,7 +77,8 @@ class TraceVLAPhi3(Phi3VPolicy):
         from policies.phi3v.processor import Prompt
         from policies.tracevla_phi3.images import model_images
 
-        images = model_images(observations, self._camera_images(observations), self.traces)
+        episodes = [observation.episode for observation in observations]
+        images = model_images(episodes, self._camera_images(observations), self.traces)
         return [
             PolicyInput(
                 Prompt(make_prompt(observation.instruction, trace), [plain, traced]),
@@ -87,10 +88,10 @@ class TraceVLAPhi3(Phi3VPolicy):
             for observation, (plain, traced, trace) in zip(observations, images, strict=True)
         ]
 
-    def _camera_image(self, observation: Observation) -> ImageArray:
-        from policies.tracevla_phi3.images import camera_image
+    def _camera_image(self, observation: Observation) -> CameraImages:
+        from policies.tracevla_phi3.images import camera_images
 
-        return camera_image(observation)
+        return camera_images(observation, self.traces if self.tracker.one_by_one else None)
 
     def _begin(self, info: EpisodeInfo) -> None:
         mixed = hashlib.blake2b(f"{info.seed}:{info.episode}".encode(), digest_size=6)

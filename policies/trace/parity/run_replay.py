@@ -44,6 +44,7 @@ class RecordedTracker:
     """Returns recorded tracks in call order, and keeps the calls' arguments."""
 
     name = "recorded"
+    one_by_one = False
 
     def __init__(self, run: Recorded) -> None:
         self._kinds = run.arrays["call_kind"].tolist()

@@ -80,14 +80,20 @@ def test_a_mixed_batch_is_the_same_as_one_by_one(tiny: Path, name: str, make_inf
     np.testing.assert_array_equal(again.command, together[0][0].command)
 
 
-def test_a_changed_instruction_begins_anew(policy: Policy, make_info, make_seen) -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_changed_instruction_begins_anew(policy: Policy, make_info, make_seen, ahead: bool) -> None:
     policy.reset([make_info(robot="google_robot")])
     for step in range(12):
         policy.act([make_seen(step, robot="google_robot")])
     gripper = policy._episodes["e"].gripper
     assert gripper.previous is not None
-    action = policy.act([make_seen(12, robot="google_robot", instruction="something else")])[0]
+    seen = make_seen(12, robot="google_robot", instruction="something else")
+    if ahead:
+        policy.prepare_observation(seen)
+    action = policy.act([seen])[0]
     assert policy._episodes["e"].gripper is not gripper
+    if isinstance(policy, TraceVLAPhi3):
+        assert policy.traces.episodes["e"].step == 1
     assert action.command[6] == 0.0
     assert action.notes["prompt"].endswith("robot take to something else?")
     assert not action.notes["trace"]

@@ -19,6 +19,7 @@ class Drift:
     """Every point drifts 2 px an image to the right; notes all calls."""
 
     name = "drift"
+    one_by_one = True
 
     def __init__(self, usable: bool = True) -> None:
         self.calls: list[tuple[str, int, int]] = []
@@ -164,3 +165,22 @@ def test_only_rgb_images_of_the_right_size_are_taken(image: NDArray[Any]) -> Non
 def test_an_episode_that_never_began_is_an_error() -> None:
     with pytest.raises(KeyError, match="has not begun"):
         TraceProcessors(Drift(), PRESETS["released"]).step({"a": BLANK})
+
+
+def test_an_image_on_which_the_tracker_fails_may_be_given_again() -> None:
+    class Failing(Drift):
+        def points(self, clips: Sequence[Clip], queries: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+            if len(self.calls) == 3:
+                self.calls.append(("points", 0, 0))
+                raise RuntimeError("a point is lost")
+            return super().points(clips, queries)
+
+    undisturbed, disturbed = (TraceProcessors(tracker, PRESETS["released"]) for tracker in (Drift(), Failing()))
+    for processors in (undisturbed, disturbed):
+        processors.begin("a", 0, 15)
+        play(processors, 12)
+    with pytest.raises(RuntimeError, match="lost"):
+        disturbed.step({"a": BLANK})
+    for expected, given in zip(play(undisturbed, 5), play(disturbed, 5), strict=True):
+        assert np.array_equal(expected.image, given.image)
+    assert disturbed.episodes["a"].step == 17

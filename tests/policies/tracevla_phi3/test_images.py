@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from policies.base import Observation, Proprio
-from policies.trace import TraceResult
+from policies.trace import PRESETS, TraceProcessors, TraceResult
+from policies.trace.lucas_kanade import LucasKanadeTracker
 from policies.trace.synthetic import synthetic_image
 
 pytest.importorskip("simplejpeg", reason="the extra vla is not installed")
@@ -27,18 +28,43 @@ class DarkTrace:
         }
 
 
-def test_every_observation_gets_its_own_images_in_order() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_every_observation_gets_its_own_images_in_order(ahead: bool) -> None:
     from policies.phi3v.camera_transforms import jpeg_and_resize
-    from policies.tracevla_phi3.images import model_images
+    from policies.tracevla_phi3.images import camera_images, model_images
 
     small = [synthetic_image("three", seed, 4) for seed in range(7)]
     observations = [Observation(str(i), 0, "widowx", "do it", image, FEELING) for i, image in enumerate(small)]
-    results = model_images(observations, small, DarkTrace())
+    cameras = [camera_images(seen, DarkTrace() if ahead and int(seen.episode) % 3 else None) for seen in observations]
+    results = model_images([str(i) for i in range(7)], cameras, DarkTrace())
     assert len(results) == 7
-    for i, (image, (plain, second, traced)) in enumerate(zip(small, results, strict=True)):
+    for i, (camera, (plain, second, traced)) in enumerate(zip(cameras, results, strict=True)):
+        image = camera.small
         assert traced == bool(i % 2)
         assert np.array_equal(plain, jpeg_and_resize(image, 336))
         if traced:
             assert np.array_equal(second, jpeg_and_resize(image // 2, 336))
         else:
             assert second is plain
+
+
+def test_traces_drawn_ahead_one_episode_at_a_time_are_those_of_the_batch() -> None:
+    from policies.tracevla_phi3.images import camera_images, model_images
+
+    together, ahead = (TraceProcessors(LucasKanadeTracker("test"), PRESETS["released"]) for _ in range(2))
+    names = ["a", "b", "c"]
+    for traces in (together, ahead):
+        for number, name in enumerate(names):
+            traces.begin(name, number, 15)
+    drawn = 0
+    for step in range(14):
+        seen = [
+            Observation(n, step, "widowx", "do it", synthetic_image("three", i, step), FEELING) for i, n in enumerate(names)
+        ]
+        expected = model_images(names, [camera_images(each, None) for each in seen], together)
+        given = model_images(names, [camera_images(each, ahead) for each in reversed(seen)][::-1], ahead)
+        for one, other in zip(expected, given, strict=True):
+            assert one.has_trace == other.has_trace
+            assert np.array_equal(one.traced, other.traced)
+            drawn += one.has_trace
+    assert drawn > 6
