@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar, cast
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from eval.errors import UserError
 
@@ -17,6 +18,15 @@ DTYPES = {
     "bfloat16": torch.bfloat16, "bf16": torch.bfloat16,
     "float16": torch.float16, "fp16": torch.float16,
 }  # fmt: skip
+
+
+ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+
+
+def attention_kernels(device: torch.device) -> AbstractContextManager[None]:
+    """Which kernels compute attention on a GPU: not cuDNN's, which are built anew for every length, and fail in a process in
+    which SAPIEN renders, too (cuDNN 9 of torch 2.11 on an H200: ``mha_graph.execute`` is not good)."""
+    return nullcontext() if device.type != "cuda" else cast(AbstractContextManager[None], sdpa_kernel(list(ATTENTION)))
 
 
 def choose_device(text: str) -> torch.device:

@@ -18,6 +18,7 @@ from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.clock import Clock
 from policies.phi3v.config import read_config
 from policies.phi3v.device import (
+    attention_kernels,
     check_memory,
     choose_device,
     choose_dtype,
@@ -154,7 +155,8 @@ class VLA:
     def generate_eagerly(self, prompts: Sequence[Prompt]) -> Generated:
         """By the reference path, all at once."""
         inputs = make_inputs(self.tokenizer, prompts, self.image_settings, self.limit)
-        return generate(self.model, inputs, self.action_ids, self.rule)
+        with attention_kernels(self.device):
+            return generate(self.model, inputs, self.action_ids, self.rule)
 
     def _smaller_batch(self) -> bool:
         """Halve the batch after an out of memory; False if that is not possible."""

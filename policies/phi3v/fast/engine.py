@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from policies.phi3v.clock import Clock
+from policies.phi3v.device import attention_kernels
 from policies.phi3v.fast.decoder import Cache, Decoder
 from policies.phi3v.fast.graphs import Function, Graphs
 from policies.phi3v.fast.memory import CHUNK_TOKENS, CROPS_AT_ONCE, bucket, places
@@ -34,8 +34,6 @@ Prompts = tuple[Sequence[Ints], Sequence[Ints]]
 STEP, GRAPH_STEP, FIXED_STEP = 8, 32, 64
 """Prompts are filled up to a multiple of so many tokens: where they are read as they come; where a graph is replayed; and, for
 their text alone, where shapes are fixed."""
-ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""Not cuDNN's, which is built anew for every length."""
 GRAPHED_TOKENS = 4096
 """A batch of no more tokens is read by a graph: launching its kernels one by one would take longer than they do."""
 
@@ -105,7 +103,7 @@ class FastModel:
         with torch.inference_mode(), ExitStack() as stack:
             if device.type == "cuda":
                 stack.enter_context(torch.cuda.device(device))
-                stack.enter_context(sdpa_kernel(ATTENTION))
+            stack.enter_context(attention_kernels(device))
             return self._generate(sequences, keep_logits)
 
     def _generate(self, sequences: Sequences, keep_logits: bool) -> Generated:
