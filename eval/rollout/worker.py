@@ -13,6 +13,9 @@ from eval.errors import UserError
 from eval.rollout.frames import Frames
 from eval.rollout.play import EpisodePlayer
 
+BEHIND_THE_POLICY = 5
+"""Niceness. Where all cores simulate, the one process that keeps the GPU at work must not wait for its turn among them."""
+
 
 def worker_main(connection: Connection, worker: OwnWorker, render_threads: int, parent: int) -> None:
     """Serve episodes until asked to stop or until the process ``parent`` is gone.
@@ -24,6 +27,7 @@ def worker_main(connection: Connection, worker: OwnWorker, render_threads: int, 
         parent: its process id.
     """
     protocol.live_with_parent(parent)
+    os.nice(BEHIND_THE_POLICY)
     os.environ.setdefault("LP_NUM_THREADS", str(render_threads))  # lavapipe would start one a core in every worker
     kind: type[Simulation] | None = None
     try:

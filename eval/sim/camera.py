@@ -64,9 +64,10 @@ class PolicyCamera:
         foreground: list[sapien.Entity],
         photo: NDArray[np.uint8] | None,
         turn: AbstractContextManager[object] | None = None,
+        id_in_color: bool = False,
     ) -> None:
         """foreground: what stays visible over the photo; photo: (H, W, 3) RGB, None where the render is all; turn: what is held
-        while the device draws (:mod:`eval.sim.drawing_turn`).
+        while the device draws (:mod:`eval.sim.drawing_turn`); id_in_color: see :class:`eval.sim.shaders.Shaders`.
         """
         self.scene, self.component, self._photo = scene, component, photo
         self.turn = turn or contextlib.nullcontext()
@@ -77,6 +78,7 @@ class PolicyCamera:
         self._mask = np.empty((component.height, component.width), dtype=np.uint8)
         everything = max((int(entity.per_scene_id) for entity in scene.entities), default=0)
         self._low_byte = np.empty_like(self._mask) if everything < 256 else None
+        self._id_in_color = id_in_color and self._low_byte is not None
 
     def take(self, out: NDArray[np.uint8]) -> None:
         """Render the present state into ``out`` (H, W, 3)."""
@@ -86,19 +88,27 @@ class PolicyCamera:
             self.scene.update_render()
             self.component.take_picture()
             color = self.component.get_picture("Color")
-            if self._photo is not None:
+            if self._photo is not None and not self._id_in_color:
                 ids = self.component.get_picture("Segmentation")
         # All four channels: contiguous memory is several times faster than every fourth number left out.
         # Truncated, not rounded (docs/simpler.md Q52).
         np.multiply(color, 255.0, out=self._quantised, casting="unsafe")
         cv2.cvtColor(self._quantised, cv2.COLOR_RGBA2RGB, dst=out)
-        if self._photo is not None and ids is not None:
-            if self._low_byte is None:
-                np.take(self._behind, ids[..., 1], out=self._mask, mode="clip")
-            else:  # the same in half the time: all that counts of an id is its first byte
-                cv2.extractChannel(ids.view(np.uint8), ID_BYTE, self._low_byte)
-                cv2.LUT(self._low_byte, self._behind, self._mask)
+        if self._photo is not None:
+            self._find_what_lies_behind(ids)
             cv2.copyTo(self._photo, self._mask, out)
+
+    def _find_what_lies_behind(self, ids: NDArray[np.int32] | None) -> None:
+        """Fill the mask, from ids (H, W, 4) or, where colours hold them, from the quantised image."""
+        if self._low_byte is None:
+            assert ids is not None, "bodies beyond 255 are in no colour"
+            np.take(self._behind, ids[..., 1], out=self._mask, mode="clip")
+            return
+        if ids is None:
+            cv2.extractChannel(self._quantised, 3, self._low_byte)
+        else:  # all that counts of an id is its first byte, which is found in half the time
+            cv2.extractChannel(ids.view(np.uint8), ID_BYTE, self._low_byte)
+        cv2.LUT(self._low_byte, self._behind, self._mask)
 
     def raw(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Render before the overlay (H, W, 3) and entity ids per pixel (H, W), for comparisons."""

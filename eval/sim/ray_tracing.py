@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from eval.errors import UserError, did_you_mean
 from eval.sim.probe import last_json, render_box, run_module
-from eval.sim.shaders import quick_raster_shaders, ray_tracing_shaders
+from eval.sim.shaders import Shaders, raster_shaders, ray_tracing_shaders
 
 RASTER, TRACE, FAST = "raster", "trace", "fast"
 NONE = "none"
@@ -82,18 +82,21 @@ def is_software(device: str) -> bool:
     return any(name in device for name in SOFTWARE)
 
 
-def apply(choice: Choice, device: str = "") -> None:
-    """Configure SAPIEN, before a camera is made; ``device``: name of what renders."""
+def apply(choice: Choice, depth: bool = False) -> Shaders:
+    """Configure SAPIEN, before a camera is made. ``depth``: whether it needs images of depths. Returns what it renders with."""
     import sapien
 
     if choice == RASTER:
-        sapien.render.set_camera_shader_dir(quick_raster_shaders() if is_software(device) else "default")
-        return
+        shaders = raster_shaders(depth)
+        sapien.render.set_camera_shader_dir(shaders.folder)
+        return shaders
     way, _, denoiser = choice.partition(":")
-    sapien.render.set_camera_shader_dir(ray_tracing_shaders(TRACINGS[way].early_end).folder)
+    shaders = ray_tracing_shaders(TRACINGS[way].early_end)
+    sapien.render.set_camera_shader_dir(shaders.folder)
     sapien.render.set_ray_tracing_samples_per_pixel(TRACINGS[way].samples)
     sapien.render.set_ray_tracing_path_depth(PATH_DEPTH)
     sapien.render.set_ray_tracing_denoiser(denoiser)
+    return shaders
 
 
 def record(choice: Choice) -> Mapping[str, str | int]:

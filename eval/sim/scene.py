@@ -25,7 +25,7 @@ from eval.sim.robots.google_robot import GoogleRobotController
 from eval.sim.robots.kinematics import kinematic_model
 from eval.sim.robots.widowx import WidowXController
 from eval.sim.settling import LOCK_ALL, Settled
-from eval.sim.shaders import cover
+from eval.sim.shaders import Shaders, cover
 from eval.sim.stage import build_lights, build_stage
 from task_configs import robots, scenes
 from task_configs.schema.world import Robot as RobotConfig
@@ -149,6 +149,7 @@ def build_scene(
     render: bool,
     rendering: ray_tracing.Choice = ray_tracing.RASTER,
     device: str | None = None,
+    depth: bool = False,
 ) -> EpisodeScene:
     """Build the scene of an episode.
 
@@ -158,6 +159,7 @@ def build_scene(
         render: whether there is a camera.
         rendering: how episodes are rendered for which the original traces rays.
         device: what renders, in SAPIEN's words; None: the best there is.
+        depth: whether cameras can also be asked for depths.
 
     Returns:
         The scene before :meth:`EpisodeScene.start`.
@@ -168,8 +170,7 @@ def build_scene(
     engine = new_scene(system, render, device)
     if spec.shader != "rt":
         rendering = ray_tracing.RASTER
-    if render:
-        ray_tracing.apply(rendering, kept_renderer(device).device.name)
+    shaders = ray_tracing.apply(rendering, depth) if render else None
     geometry = robot_geometry(config.family)
     urdf = assets.robot_urdf(config.family, spec.urdf_version)
     robot = load_robot(engine, urdf, geometry, link_materials(config), render)
@@ -188,8 +189,8 @@ def build_scene(
     scene = EpisodeScene(
         engine, system, config, robot, controller, bodies.stage, objects, bodies.cabinet, spec.hidden, substeps
     )
-    if render:
-        _add_camera(scene, spec, assets, rendering, device)
+    if shaders is not None:
+        _add_camera(scene, spec, assets, rendering, device, shaders)
     return scene
 
 
@@ -217,7 +218,12 @@ def _gpu(device: str | None) -> str | None:
 
 
 def _add_camera(
-    scene: EpisodeScene, spec: EpisodeSpec, assets: Assets, rendering: ray_tracing.Choice, device: str | None
+    scene: EpisodeScene,
+    spec: EpisodeSpec,
+    assets: Assets,
+    rendering: ray_tracing.Choice,
+    device: str | None,
+    shaders: Shaders,
 ) -> None:
     config = scene.config.camera
     if not spec.disable_bad_material:
@@ -230,4 +236,4 @@ def _add_camera(
     if spec.overlay is not None:
         photo = load_photo(assets.path(f"data/{spec.overlay}"), config.height, config.width)
     turn = drawing_turn(None if rendering == ray_tracing.RASTER else _gpu(device))
-    scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo, turn)
+    scene.camera = PolicyCamera(scene.engine, component, scene.foreground(), photo, turn, shaders.id_in_color)

@@ -94,6 +94,24 @@ NO_REFLECTION_TABLE = (
     _Change("default/gbuffer1.frag", "texture(samplerBRDFLUT, vec2(roughness, dotNV)).xy", "vec2(0.0)"),
 )
 
+COLOUR_AND_ID = (
+    # A policy's image needs a colour and, where a photo is laid under it, the body of every pixel. The number of the body goes
+    # where the colour's opacity would be, so that one image is fetched instead of two; it is there again once opacity is
+    # quantised as colours are. Depth, positions and coloured bodies are not drawn.
+    _Change("default/composite0.frag", "layout(location = 1) out vec4 outDepthLinear;", ""),
+    _Change("default/composite0.frag", "layout(location = 2) out vec4 outSegmentationView0;", ""),
+    _Change("default/composite0.frag", "layout(location = 3) out vec4 outSegmentationView1;", ""),
+    _Change("default/composite0.frag", "layout(location = 4) out vec4 outPosition;", ""),
+    _Change("default/composite0.frag", "outDepthLinear.x = position.z;", ""),
+    _Change("default/composite0.frag", "outSegmentationView0 = mix(vec4(0,0,0,1), colors[seg.x % 60], sign(seg.x));", ""),
+    _Change("default/composite0.frag", "outSegmentationView1 = mix(vec4(0,0,0,1), colors[seg.y % 60], sign(seg.y));", ""),
+    _Change(
+        "default/composite0.frag",
+        "outPosition = vec4(position, texture(samplerGbufferDepth, inUV).x);",
+        "outColor.a = (float(seg.y) + 0.5) / 255.0;",
+    ),
+)
+
 
 class Shaders(NamedTuple):
     """A folder to render with."""
@@ -103,6 +121,8 @@ class Shaders(NamedTuple):
     light: Light
     early_end: bool = False
     """Whether dim paths end early, and what a photo covers (:func:`cover`)."""
+    id_in_color: bool = False
+    """Whether the fourth channel of a colour, times 255, holds the number of the pixel's body; there is no image of depths."""
 
 
 @functools.cache
@@ -123,17 +143,18 @@ def ray_tracing_shaders(early_end: bool = False) -> Shaders:
 
 
 @functools.cache
-def quick_raster_shaders() -> str:
-    """As ``sapien.render.set_camera_shader_dir`` takes it: shaders that draw the same images without six seconds of preparation
-    on a CPU; the installed ones where the copy cannot be made."""
+def raster_shaders(depth: bool = False) -> Shaders:
+    """Shaders that draw the same images as the installed ones without six seconds of preparation on a CPU; the installed ones
+    where the copy cannot be made. ``depth``: with an image of depths, else with bodies among the colours."""
     folders = [(name, _installed(name)) for name in (RASTER, COMMON)]
     texts = {f"{name}/{file}": content for name, files in folders for file, content in (files or {}).items()}
     if folder_checksum(texts) != KNOWN_RASTER:
-        return RASTER
+        return Shaders(RASTER, "installed")
+    changes = NO_REFLECTION_TABLE if depth else (*NO_REFLECTION_TABLE, *COLOUR_AND_ID)
     try:
-        return str(_copy(changed(texts, NO_REFLECTION_TABLE)))
+        return Shaders(str(_copy(changed(texts, changes))), "installed", id_in_color=not depth)
     except OSError:
-        return RASTER
+        return Shaders(RASTER, "installed")
 
 
 def cover(camera: sapien.render.RenderCameraComponent, body: int | None) -> None:

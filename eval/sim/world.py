@@ -63,6 +63,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         rendering: Choice = RASTER,
         spec: EpisodeSpec | None = None,
         device: str | None = None,
+        depth: bool = False,
     ) -> None:
         """Open a world; nothing is built before the first episode.
 
@@ -74,9 +75,11 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
                 Gymnasium's wrappers do: they depend on the robot.
             device: what renders, in SAPIEN's words (:mod:`eval.backends.render_devices` finds them); None: the best there
                 is. All worlds of a process render on one device.
+            depth: whether cameras can also be asked for depths (SAPIEN's ``Position``).
         """
         self.render_mode = "rgb_array" if render else None
         self._assets, self._render, self._rendering, self._device = assets, render, rendering, device
+        self._depth = depth
         self._scene: EpisodeScene | None = None
         self._robot: str | None = None
         self._episode = spec
@@ -124,7 +127,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         self._scene = None  # free the old scene first
         # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
         # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
-        self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering, self._device)
+        self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering, self._device, self._depth)
         scene.start(spec, settled)
         self._boxes = {name: collision_box(entity) for name, entity in scene.objects.items()}
         self._roles = {item.role: item.model for item in spec.objects if item.role != "distractor"}

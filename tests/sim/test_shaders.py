@@ -57,7 +57,7 @@ def test_a_copy_that_was_edited_or_half_written_is_made_again(at):
 
 def test_another_sapien_keeps_its_own_shaders_which_the_record_says(at, monkeypatch):
     monkeypatch.setattr(shaders, "KNOWN", "0" * 40)
-    assert at() == at(early_end=True) == ("rt", "installed", False)
+    assert at() == at(early_end=True) == ("rt", "installed", False, False)
     monkeypatch.setattr(ray_tracing, "ray_tracing_shaders", at)
     for choice in ("trace:none", "fast:oidn"):
         record = RenderingRecord.model_validate(ray_tracing.record(choice))
@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_written_means_the_installed_shaders(at, monkeypa
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(cache, "write_whole", refuse)
-    assert at() == at(early_end=True) == ("rt", "installed", False)
+    assert at() == at(early_end=True) == ("rt", "installed", False, False)
 
 
 ROOM = """
@@ -153,13 +153,13 @@ def test_images_on_a_cpu_need_no_table_of_reflections(monkeypatch, tmp_path):
     """The copy lacks what makes SAPIEN compute it, finds the files that it includes, and falls back to the installed one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     cache.cache_folder.cache_clear()
-    folder = Path(shaders.quick_raster_shaders.__wrapped__())
+    folder = Path(shaders.raster_shaders.__wrapped__().folder)
     texts = {file.name: file.read_text() for file in folder.iterdir()}
     assert set(texts) == set(shaders._installed("default"))
     assert not any("samplerBRDFLUT" in text for text in texts.values())
     assert (folder / "../common/lights.glsl").is_file()
     monkeypatch.setattr(shaders, "KNOWN_RASTER", "0" * 40)
-    assert shaders.quick_raster_shaders.__wrapped__() == "default"
+    assert shaders.raster_shaders.__wrapped__() == ("default", "installed", False, False)
     cache.cache_folder.cache_clear()
 
 
@@ -172,13 +172,17 @@ def test_they_draw_the_same_images_to_the_bit(tmp_path):
         "from eval.assets.resolver import Assets\n"
         "from eval.plan.suites import make_plan\n"
         "from eval.sim import ray_tracing\n"
+        "from eval.sim.shaders import Shaders\n"
         "from eval.sim.world import World\n"
-        "if sys.argv[1] == 'installed': ray_tracing.quick_raster_shaders = lambda: 'default'\n"
+        "if sys.argv[1] == 'installed': ray_tracing.raster_shaders = lambda depth: Shaders('default', 'installed')\n"
         "world = World(Assets.from_option(None))\n"
         "images = []\n"
         "for task in ('google_robot_pick_coke_can', 'widowx_carrot_on_plate'):\n"
         "    world.begin(make_plan(tasks=[task], limit=1)[0])\n"
-        "    images.append(world.scene.camera.raw()[0])\n"
+        "    images.extend(world.scene.camera.raw())\n"
+        "    seen = np.empty_like(images[-2])\n"
+        "    world.take_image(seen)\n"
+        "    images.append(seen)\n"
         "np.savez(sys.argv[2], *images)\n"
     )
     drawn = {}

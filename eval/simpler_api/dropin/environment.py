@@ -104,7 +104,7 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
                 device = self._handle(self.render_device)
             if rendered and spec.shader == "rt":
                 rendering = ray_tracing.choose(self._rt, device)
-            self._world = World(self._assets, rendered, rendering, device=device)
+            self._world = World(self._assets, rendered, rendering, device=device, depth=True)
         self._spec = spec
         try:
             seen, info = self._world.reset(options={"spec": spec})

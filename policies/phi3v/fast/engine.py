@@ -21,7 +21,7 @@ from policies.phi3v.fast.decoder import Cache, Decoder
 from policies.phi3v.fast.graphs import Function, Graphs
 from policies.phi3v.fast.memory import CHUNK_TOKENS, CROPS_AT_ONCE, bucket, places
 from policies.phi3v.fast.operations import Operations
-from policies.phi3v.fast.tower import Tower, image_layout
+from policies.phi3v.fast.tower import CELLS_A_CROP, Tower, image_layout
 from policies.phi3v.generation import ACTION_TOKENS, Generated, Rule, margin_of
 from policies.phi3v.image_processor import ImageBatch, normalised
 from policies.phi3v.model import Phi3V
@@ -36,6 +36,9 @@ STEP, GRAPH_STEP, FIXED_STEP = 8, 32, 64
 their text alone, where shapes are fixed."""
 GRAPHED_TOKENS = 4096
 """A batch of no more tokens is read by a graph: launching its kernels one by one would take longer than they do."""
+
+GRAPHED_CROPS = 16
+"""No more crops than these are seen by a graph, for the same reason."""
 
 
 class FastModel:
@@ -222,11 +225,19 @@ class FastModel:
         for begin in range(0, len(images.views), size):
             views = images.views[begin : begin + size]
             some = len(views)
-            if self.fixed and some < size:
-                views = torch.cat([views, views[:1].expand(size - some, *views.shape[1:])])
-            made = self.tower.cells(normalised(self._put(views), images.settings))
-            parts.append(made.unflatten(0, (len(views), -1))[:some].flatten(0, 1))
+            graphed = self.graphs is not None and some <= GRAPHED_CROPS
+            filled = size if self.fixed else bucket(some) if graphed else some
+            if some < filled:
+                views = torch.cat([views, views[:1].expand(filled - some, *views.shape[1:])])
+            crops = normalised(self._put(views), images.settings)
+            made = self._run(("see", filled) if graphed else None, self._see, crops)[0]
+            parts.append(
+                made.unflatten(0, (filled, -1))[:some].flatten(0, 1).clone() if graphed else made[: some * CELLS_A_CROP]
+            )
         return torch.cat([*parts, self._marks])
+
+    def _see(self, crops: Tensor) -> tuple[Tensor, ...]:
+        return (self.tower.cells(crops),)
 
     def _embed(self, prompts: Prompts, rows: Sequence[int], padded: int, cells: Tensor | None) -> Tensor:
         """(B, T, H) embeddings of these prompts, padding behind them."""
