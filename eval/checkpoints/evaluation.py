@@ -159,11 +159,11 @@ class Evaluation:
         return self.options.model_copy(update={"policy_args": args, "gpus": None, "replicas": None})
 
     def _start(self, checkpoint: Checkpoint, place: Placement) -> None:
-        self._remember(checkpoint)
+        content = None if checkpoint.folder is None else _plain(content_of(checkpoint.folder))
         out = self.out.absolute() / checkpoint.name
         work = playing.Work(tuple(self.plan), self._options(checkpoint), out, place.environment)
         process, connection = start_own(playing.play_checkpoint, work, os.getpid())
-        self._running[connection] = _Running(checkpoint, place, process)
+        self._running[connection] = _Running(checkpoint, place, process, content)
         where = f" on {place.card}" if place.card is not None else ""
         self.say(f"{checkpoint.name}: begins{where}")
 
@@ -191,7 +191,9 @@ class Evaluation:
         problem = (
             running.over.problem if running.over is not None else f"its process ended with code {running.process.exitcode}"
         )
-        run = self._known(running.checkpoint)
+        run = self._known(running.checkpoint) if problem is None or running.course is not None else None
+        if run is not None:  # it went on, so it is of these weights
+            self._remember(running)
         if problem is None and run is not None and (missing := _missing(run)):
             problem = f"{missing} of its episodes have no result"
         self._end(Evaluated(running.checkpoint, run, problem))
@@ -253,11 +255,10 @@ class Evaluation:
             return {}
         return known if isinstance(known, dict) else {}
 
-    def _remember(self, checkpoint: Checkpoint) -> None:
-        folder = checkpoint.folder
-        content = None if folder is None else _plain(content_of(folder))
+    def _remember(self, running: _Running) -> None:
         with disk_errors(self.out):
-            write_atomically(self.out / SEEN_FILE, json.dumps({**self._seen(), checkpoint.name: content}, indent=1))
+            seen = {**self._seen(), running.checkpoint.name: running.content}
+            write_atomically(self.out / SEEN_FILE, json.dumps(seen, indent=1))
 
 
 @dataclass
@@ -265,6 +266,8 @@ class _Running:
     checkpoint: Checkpoint
     place: Placement
     process: Process
+    content: list[list[object]] | None
+    """Of the checkpoint's folder when it began."""
     course: playing.Course | None = None
     over: playing.Over | None = None
     told: float = field(default_factory=time.monotonic)
