@@ -28,6 +28,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.sim",),
     ("eval.records",),
     ("eval.backends",),
+    ("eval.datasets", "eval.sinks"),
     ("eval.rollout",),
     ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
     ("eval.report",),

@@ -36,6 +36,10 @@ VERBS = {
     "list": Verb("list", "Show the tasks with their settings, the suites and the policies that are installed."),
     "plan": Verb("plan", "Show what `run` with the same options would play, without playing it: episodes, steps and disk."),
     "report": Verb("report", "Make the tables of a run anew and print them; works while it is running."),
+    "export": Verb(
+        "export",
+        "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",
+    ),
     "parity": Verb("parity", "Compare with recordings of the original."),
     "bench": Verb("bench", "Measure speed on this machine."),
     "doctor": Verb(

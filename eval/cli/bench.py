@@ -28,7 +28,7 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Print what a page of
 Repeats = Annotated[int, typer.Option(help="Measure N times; median and spread are shown.", min=1, max=1000)]
 Episodes = Annotated[int, typer.Option(help="Episodes, half of each robot, where no suite or task is named.", min=2)]
 NOT_MEASURED = (
-    *("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video"),
+    *("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video", "record", "report_to"),
     *("gpus", "replicas", "cluster"),
 )
 """Options of a run that a measurement has no use for: it watches one policy, in its own process."""

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from eval.cli.estimate import Estimate, duration, size
+from eval.records.escaping import visible
 from eval.records.header import Course
 from eval.records.results import EpisodeRecord, RecordKey, Status
 from eval.rollout.course import course_text
@@ -79,6 +80,10 @@ class RunProgress:
         """Several policies play."""
         self._say(line)
 
+    def remark(self, line: str) -> None:
+        """Something costs no result."""
+        self._say(line)
+
     def waits(self, text: str | None) -> None:
         """What the run waits for; None: it goes on."""
         self._waiting = text
@@ -109,7 +114,7 @@ class RunProgress:
 
     def _state(self) -> str:
         if self._waiting is not None:
-            return self._waiting
+            return visible(self._waiting)
         if not self._new:
             return self._first
         counts = Counter(self._states.values())
@@ -154,7 +159,7 @@ class RunProgress:
 
     def _say(self, text: str) -> None:
         with _whatever_becomes_of_stderr():
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(visible(text), highlight=False, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -112,7 +112,8 @@ def _shortened(word: str) -> str:
 
 
 def _complain(text: str, code: int) -> int:
-    line = "simpler-eval: " + " ".join(map(_shortened, text.split()))
+    words = " ".join(map(_shortened, text.split()))
+    line = "simpler-eval: " + "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in words)
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError, TypeError, AttributeError):  # somebody's code closed it, or took `print` away

@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.records.escaping import visible
+
 PIPED_WIDTH = 120
 """Columns of a table that goes into a file or a pipe; a file has no edge, so it may be wider if it must."""
 NARROW = 60
@@ -76,7 +78,8 @@ def show_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         said: columns of numbers, or of yes and no, that also go into the heading where all rows have the same.
     """
     console, strict = _console()
-    grid = _Grid(heading, tuple(columns), tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows))
+    shown = tuple(tuple("" if cell is None else visible(str(cell)) for cell in row) for row in rows)
+    grid = _Grid(visible(heading), tuple(map(visible, columns)), shown)
     grid = _constants_to_heading(grid, said)
     if strict and console.width < NARROW:
         _stack(console, grid)
@@ -87,7 +90,7 @@ def show_rows(heading: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 def show_text(text: str, indent: str = "") -> None:
     """Print a paragraph, wrapped between words on a terminal; further lines are indented."""
     console, strict = _console()
-    _line(console, text, indent, strict)
+    _line(console, visible(text), indent, strict)
 
 
 def _console() -> tuple[Console, bool]:

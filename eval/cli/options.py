@@ -35,7 +35,7 @@ HEADINGS = {
     "ModelOptions": "Policy",
     "policy": "Policy",
     **dict.fromkeys(("assets", "assets_fallback", "rt", "render_device", "world", "world_python"), "World"),
-    **dict.fromkeys(("video", "no_actions"), "What is kept"),
+    **dict.fromkeys(("video", "no_actions", "record", "report_to"), "What is kept"),
     **dict.fromkeys(("success", "partial"), "Tables"),
     **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
     "RunOptions": "Course of the run",

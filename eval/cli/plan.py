@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 @expand_options
 def plan_verb(
     plan: PlanOptions,
-    options: Annotated[RunOptions, Only(("repeat", "video", "no_actions"))],
+    options: Annotated[RunOptions, Only(("repeat", "video", "record", "no_actions"))],
     as_json: Json = False,
 ) -> None:
     """Show what `run` with the same options would play, without playing it: episodes, steps and disk."""

@@ -19,6 +19,7 @@ from eval.cli.policy_output import stdout_to_stderr
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.episode import EpisodeSpec
 from eval.plan.shards import take_shard
+from eval.records.escaping import visible
 from eval.records.folder import RunData, load_run
 from eval.records.options import RunOptions
 from eval.records.turns import turns_of
@@ -49,8 +50,9 @@ def play_with_progress(
     try:
         with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, len(turns), estimate) as progress:
             session = Session(
-                path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course, progress.replicas
-            )
+                path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course,
+                on_replicas=progress.replicas, on_remark=progress.remark,
+            )  # fmt: skip
             data = play(plan, options, session=session)
         if show is not None:
             show(data)
@@ -93,7 +95,7 @@ def wrapped(line: str) -> str:
 def _say(line: str) -> None:
     """On stderr, or where that is gone for good, nowhere."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
     except (OSError, ValueError):  # somebody's code closed it
         with contextlib.suppress(OSError):
             os.write(2, f"{line}\n".encode(errors="backslashreplace"))

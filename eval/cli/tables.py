@@ -13,6 +13,7 @@ from eval.cli.layout import show_text
 from eval.errors import UserError
 from eval.records.cell_tables import conventions, shown_cells
 from eval.records.errors import error_lines
+from eval.records.escaping import visible
 from eval.records.folder import RunData
 from eval.records.side_by_side import SideBySide
 from eval.records.tables import RunTables, shown_rows, tables_of
@@ -56,6 +57,8 @@ def print_table(
             typer.echo(f"{folder}/summary.md")
         if any(record.video for record in data.records.values()):
             typer.echo(f"{data.path}/videos")
+        if (data.path / "dataset").is_dir():
+            typer.echo(f"{data.path}/dataset")
     if problem:
         warn(f"the tables are not kept: {problem}")
 
@@ -107,4 +110,4 @@ def print_rows(heading: str, table: pd.DataFrame) -> None:
 
 def warn(text: str) -> None:
     """One line on stderr."""
-    typer.echo("simpler-eval: " + " ".join(text.split()), err=True)
+    typer.echo("simpler-eval: " + visible(" ".join(text.split())), err=True)

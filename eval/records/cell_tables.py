@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eval.episode import EpisodeSpec
 from eval.records.aggregation import aggregate
 from eval.records.cells import cells
+from eval.records.escaping import plain_markdown
 from eval.records.results import Records
 from eval.records.tallies import JUDGES, SuccessRule
 
@@ -66,16 +67,19 @@ def conventions(table: pd.DataFrame) -> list[str]:
 
 def cells_markdown(table: pd.DataFrame, heading: str) -> str:
     """The table as a GitHub table under its title, with what each average is the mean of."""
-    columns, rows = shown_cells(table)
-    rows = [[cell.replace("  ", "&nbsp;&nbsp;", 1) if cell.startswith("  ") else cell for cell in row] for row in rows]
-    lines = [f"# {heading}", "", *markdown_table(columns, rows), "", *(f"- {line}" for line in conventions(table))]
+    lines = [f"# {plain_markdown(heading)}", "", *markdown_table(*shown_cells(table)), ""]
+    lines += (f"- {plain_markdown(line)}" for line in conventions(table))
     return "\n".join(lines).rstrip() + "\n"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a GitHub table."""
-    lines = [list(columns), ["---"] * len(columns), *rows]
-    return ["| " + " | ".join(cell.strip().replace("|", r"\|") for cell in line) + " |" for line in lines]
+    """Lines of a GitHub table, in which every text stands as it is; two spaces before one indent it."""
+    lines = [[_markdown_cell(cell) for cell in line] for line in (columns, *rows)]
+    return ["| " + " | ".join(line) + " |" for line in (lines[0], ["---"] * len(columns), *lines[1:])]
+
+
+def _markdown_cell(text: str) -> str:
+    return ("&nbsp;&nbsp;" if text.startswith("  ") else "") + plain_markdown(text)
 
 
 def number(row: dict[str, Any]) -> str:

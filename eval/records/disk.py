@@ -12,6 +12,8 @@ EPISODE = 2_500
 """Bytes of an episode's lines in the plan and among the records."""
 ACTION = 7 * 8
 """Bytes a step."""
+RECORDED = {"none": 0, "lerobot": 22_000, "lerobot-lossless": 117_000}
+"""Bytes that ``--record`` keeps a step, as measured on stand-ins."""
 FRAME = 4_000
 """Bytes of a video a step, as measured on the original's scenes; what the policy saw is as much again."""
 
@@ -42,6 +44,7 @@ def expected_bytes(episodes: Iterable[Limited], options: RunOptions) -> int:
     total = 0
     for episode in episodes:
         total += EPISODE + (0 if options.no_actions else ACTION * episode.max_steps)
+        total += RECORDED[options.record] * episode.max_steps
         if rule.kind != "none" and (rule.kind != "first" or filmed[episode.task] < rule.first):
             filmed[episode.task] += 1
             total += frame * (episode.max_steps + 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.records.cell_tables import percent, rows_of
 from eval.records.cells import cells
+from eval.records.escaping import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,15 +35,37 @@ def cells_latex(table: pd.DataFrame, heading: str, policy: str = "") -> str:
     """
     rows = [{"run": policy, **row} for row in rows_of(table)]
     parts = [
-        *(f"% {line}" for line in heading.splitlines()),
+        *(f"% {printable(line)}" for line in heading.splitlines()),
         *(_tabular(rows, prefix) for prefix in ("google_robot", "widowx") if any(_of(row, prefix) for row in rows)),
     ]
     return "\n".join(parts) + "\n"
 
 
+def summary_latex(table: pd.DataFrame, heading: str, policy: str = "") -> str:
+    """A ``booktabs`` table with a row a task and setting: the totals of the variants.
+
+    Args:
+        table: as of :func:`eval.records.tables.summary`; of several runs, with a column ``run`` that names them.
+        heading: what must be said of the numbers; a comment.
+        policy: who played, where the table does not say.
+    """
+    rows = [{"run": policy, **row} for row in rows_of(table) if row["variant"] == "all"]
+    lines = [
+        *(f"% {printable(line)}" for line in heading.splitlines()),
+        r"\begin{tabular}{lllcr}",
+        r"\toprule",
+        " & ".join(["Policy", "Task", "Setting", _measure(rows), "Episodes"]) + r" \\",
+        r"\midrule",
+    ]
+    for row in rows:
+        setting = SETTING_TITLES.get(row["setting"], row["setting"])
+        lines.append(" & ".join([*map(escaped, (row["run"], row["task"], setting)), _rate(row), str(row["n"])]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
 def escaped(text: str) -> str:
     """Text as LaTeX prints it."""
-    return " ".join(text.split()).translate(ESCAPES)
+    return printable(text).translate(ESCAPES)
 
 
 def _of(row: Mapping[str, Any], robot: str) -> bool:

@@ -87,6 +87,16 @@ class RunOptions(Options):
         description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of "
         "them and a comma, also shows what the policy saw and meant.",
     )
+    record: Literal["none", "lerobot", "lerobot-lossless"] = Field(
+        default="none",
+        description="lerobot keeps what the policy saw and did as a LeRobot dataset (dataset/ of the run), lerobot-lossless "
+        "with images to the bit, or none (default). Needs the extra datasets.",
+    )
+    report_to: Literal["none", "wandb", "trackio"] = Field(
+        default="none",
+        description="Also log the run's rates, its table and some videos to wandb or trackio, or none (default). Needs the "
+        "extra of that name.",
+    )
     rt: Literal["auto", "trace", "fast", "raster"] = Field(
         default="auto",
         description="How drawer episodes are rendered, for which the original traces rays: trace, fast (fewer rays and a "

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from eval.records.cell_tables import conventions, markdown_table, number, rows_of
 from eval.records.cells import cells
+from eval.records.escaping import csv_of, plain_markdown
 from eval.records.folder import RunData
 from eval.records.labels import labels
-from eval.records.latex import SETTING_TITLES, cells_latex
+from eval.records.latex import SETTING_TITLES, cells_latex, summary_latex
 from eval.records.tables import TOTAL, RunTables, tables_of, write_files
 from eval.records.tallies import lacks
 
@@ -80,9 +81,9 @@ class SideBySide:
 
     def csv(self) -> dict[str, str]:
         """File name -> the tables of all runs one under the other, with a first column ``run`` that says whose row it is."""
-        files = {"summary.csv": self._together([run.summary for run in self.runs]).to_csv(index=False)}
+        files = {"summary.csv": csv_of(self._together([run.summary for run in self.runs]))}
         if any(len(run.cells) for run in self.runs):
-            files["cells.csv"] = self._together([run.cells for run in self.runs]).to_csv(index=False)
+            files["cells.csv"] = csv_of(self._together([run.cells for run in self.runs]))
         return files
 
     def _together(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -92,17 +93,23 @@ class SideBySide:
         together = pd.concat(named, ignore_index=True)
         return together[["run", *(name for name in together.columns if name != "run")]]
 
-    def write(self, folder: Path) -> None:
-        """Write the common tables; the files are called as those of one run. Raises UserError if the disk refuses."""
+    def files(self) -> dict[str, str]:
+        """File name -> content of the common tables; the files are called as those of one run."""
         columns, rows = self.table()
-        notes = [f"- {line}" for line in (*self.titles, *self.conventions)]
+        notes = [f"- {plain_markdown(line)}" for line in (*self.titles, *self.conventions)]
         files = self.csv()
         files["cells.md"] = "\n".join([f"# {self.heading}", "", *markdown_table(columns, rows), "", *notes]) + "\n"
         parts = [run.summary_markdown("##") for run in self.runs]
         files["summary.md"] = "\n".join([f"# {len(self.runs)} runs", "", *parts])
         if "cells.csv" in files:
             files["cells.tex"] = cells_latex(self._together([run.cells for run in self.runs]), "\n".join(self.titles))
-        write_files(folder, files)
+        summary = self._together([run.summary for run in self.runs])
+        files["summary.tex"] = summary_latex(summary, "\n".join(self.titles))
+        return files
+
+    def write(self, folder: Path) -> None:
+        """Write the common tables. Raises UserError if the disk refuses."""
+        write_files(folder, self.files())
 
 
 def side_by_side(runs: Sequence[RunData], partial: bool = False) -> SideBySide:

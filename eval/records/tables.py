@@ -14,8 +14,9 @@ from eval.given import Text, text_of
 from eval.records.aggregation import counts
 from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdown_table, number, percent, rows_of
 from eval.records.errors import ErrorCount, error_counts, error_lines
+from eval.records.escaping import csv_of, plain_markdown
 from eval.records.folder import RunData, disk_errors, write_atomically
-from eval.records.latex import cells_latex
+from eval.records.latex import cells_latex, summary_latex
 from eval.records.results import Records
 from eval.records.tallies import (
     JUDGES,
@@ -137,7 +138,7 @@ def shown_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def markdown(table: pd.DataFrame, heading: str) -> str:
     """The table as a GitHub table under its title."""
-    return "\n".join([f"# {heading}", "", *markdown_table(*shown_rows(table))]) + "\n"
+    return "\n".join([f"# {plain_markdown(heading)}", "", *markdown_table(*shown_rows(table))]) + "\n"
 
 
 @dataclass(frozen=True)
@@ -159,21 +160,26 @@ class RunTables:
 
     def summary_markdown(self, level: str = "#") -> str:
         """``summary.md``: the table and the errors under the title."""
-        lines = [f"{level} {self.title}", "", *markdown_table(*shown_rows(self.summary))]
+        lines = [f"{level} {plain_markdown(self.title)}", "", *markdown_table(*shown_rows(self.summary))]
         if self.errors:
-            lines += ["", f"{level}# Errors", "", *(f"- {line}" for line in error_lines(self.errors))]
+            lines += ["", f"{level}# Errors", "", *(f"- {plain_markdown(line)}" for line in error_lines(self.errors))]
         return "\n".join(lines) + "\n"
 
-    def write(self, folder: Path) -> None:
-        """Write all tables. Raises UserError if the disk refuses."""
-        files = {"summary.csv": self.summary.to_csv(index=False), "summary.md": self.summary_markdown()}
+    def files(self) -> dict[str, str]:
+        """File name -> content of every table; ``cells.*`` if there are any."""
+        files = {"summary.csv": csv_of(self.summary), "summary.md": self.summary_markdown()}
+        files["summary.tex"] = summary_latex(self.summary, self.title, self.policy)
         if len(self.cells):
             files |= {
-                "cells.csv": self.cells.to_csv(index=False),
+                "cells.csv": csv_of(self.cells),
                 "cells.md": cells_markdown(self.cells, self.title),
                 "cells.tex": cells_latex(self.cells, self.title, self.policy),
             }
-        write_files(folder, files)
+        return files
+
+    def write(self, folder: Path) -> None:
+        """Write all tables. Raises UserError if the disk refuses."""
+        write_files(folder, self.files())
 
 
 def tables_of(run: RunData, partial: bool = False) -> RunTables:
@@ -188,8 +194,9 @@ def tables_of(run: RunData, partial: bool = False) -> RunTables:
 def write_tables(run: RunData, partial: bool = False, folder: Text | None = None) -> pd.DataFrame:
     """Write the tables of a run and return the one by variant.
 
-    ``summary.csv`` and ``.md`` have a row a variant; ``cells.csv``, ``.md`` and ``.tex`` the cells of published tables,
-    if the run has episodes of one. They go into ``folder``, by default ``tables/`` of the run.
+    ``summary.csv`` and ``.md`` have a row a variant, ``summary.tex`` one a task and setting. ``cells.csv``, ``.md`` and
+    ``.tex`` hold the cells of published tables, if the run has episodes of one. All go into ``folder``, by default ``tables/``
+    of the run.
     """
     tables = tables_of(run, partial)
     tables.write(run.path / "tables" if folder is None else Path(text_of(folder, "folder")))

@@ -54,7 +54,7 @@ def new_header(
         policy=description,
         options=options,
         sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code, "code": record}),),
-        rendered=_rendered(needs, VideoRule.parse(options.video)),
+        rendered=_rendered(needs, VideoRule.parse(options.video), options.record != "none"),
         plan_hash=plan_hash(plan),
         episodes=len(plan),
         repeats=options.repeat,
@@ -83,8 +83,8 @@ def _assets_identity(plan: Sequence[EpisodeSpec], options: RunOptions) -> str | 
     return assets_identity(plan, options.packs)
 
 
-def _rendered(needs: PolicyNeeds, videos: VideoRule) -> Rendered:
+def _rendered(needs: PolicyNeeds, videos: VideoRule, recorded: bool) -> Rendered:
     """Of which episodes images are rendered: a policy that needs none is played without."""
-    if needs.image:
+    if needs.image or recorded:
         return "all episodes"
     return "nothing" if videos.kind == "none" else "filmed episodes"

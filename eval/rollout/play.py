@@ -98,6 +98,8 @@ class Finished:
     """At which steps the policy said done."""
     fault: Fault | None = None
     """Why there is no verdict."""
+    states: tuple[protocol.State, ...] = ()
+    """After the reset and after each step, if the images were kept."""
 
 
 @dataclass
@@ -114,6 +116,8 @@ class Progress:
     commands: list[tuple[float, ...]] = field(default_factory=list)
     """What the policy answered so far."""
     terminates: list[bool] = field(default_factory=list)
+    states: list[protocol.State] = field(default_factory=list)
+    """Those that are kept, if any are."""
 
     def __post_init__(self) -> None:
         self.spec, self.name = self.turn.spec, self.turn.key.name
@@ -169,6 +173,7 @@ class Progress:
             commands=tuple(self.commands[played]),
             terminates=tuple(self.terminates[played]),
             fault=fault,
+            states=tuple(self.states),
         )
 
     @property

@@ -15,6 +15,7 @@ from eval.rollout.fault_log import FaultLog
 from eval.rollout.faults import Fault
 from eval.rollout.kept_actions import KeptActions
 from eval.rollout.play import Finished
+from eval.rollout.recordings import CODECS, Recorded, Recordings
 
 Listener = Callable[[EpisodeRecord], None]
 """Called with every record as it becomes durable."""
@@ -23,11 +24,19 @@ Listener = Callable[[EpisodeRecord], None]
 class FolderRecorder:
     """The recorder of a run that has a folder."""
 
-    def __init__(self, folder: RunFolder, videos: VideoRule, listener: Listener | None, keep_actions: bool = True) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        videos: VideoRule,
+        listener: Listener | None,
+        keep_actions: bool = True,
+        record: str = "none",
+    ) -> None:
         self.folder, self.rule, self.listener = folder, videos, listener
         self.filmed = videos.film(turns_of(folder.plan, folder.header.repeats))
         self.videos = VideoQueue(folder.path)
         self.actions = KeptActions(folder.path, keep_actions)
+        self.recordings = Recordings(folder.path, CODECS[record]) if record != "none" else None
         self.faults = FaultLog(folder.path)
         self.appended = 0
         """Records written so far."""
@@ -36,7 +45,7 @@ class FolderRecorder:
 
     def wants_film(self, turn: Turn) -> bool:
         """Whether the images of this episode may be needed when it ends."""
-        return turn.key in self.filmed
+        return self.recordings is not None or turn.key in self.filmed
 
     def wants_policy_view(self) -> bool:
         """Whether a film shows what the policy noted, too."""
@@ -55,6 +64,8 @@ class FolderRecorder:
         if episode.fault is not None:
             self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
         self.actions.write(record.key, episode.commands, episode.terminates)
+        if self.recordings is not None:
+            self.recordings.take(episode)
         if record.key not in self.filmed or not self.rule.keep(record):
             self._append(record)
         elif episode.frames is None:
@@ -66,12 +77,14 @@ class FolderRecorder:
         """Something failed that took no verdict."""
         self.faults.notice(fault, turn, where)
 
-    def ended_elsewhere(self, episode: Finished, video: Video | None) -> None:
+    def ended_elsewhere(self, episode: Finished, video: Video | None, recorded: Recorded | None = None) -> None:
         """Make an episode durable that ended in a replica: its record names the video that was encoded there."""
         record = episode.record
         if episode.fault is not None:
             self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
         self.actions.write(record.key, episode.commands, episode.terminates)
+        if self.recordings is not None and recorded is not None:
+            self.recordings.take_over(record.key, recorded)
         if video is not None and record.video is not None:
             self.videos.incomplete.update(video.lacks)
             try:
@@ -81,17 +94,32 @@ class FolderRecorder:
         self._append(record)
 
     def tick(self) -> None:
-        """Take in the videos that are done."""
+        """Take in the videos and the frames that are done."""
         for record in self.videos.collect():
             self._append(record)
+        for record in self.recordings.settled() if self.recordings is not None else ():
+            self._write(record)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until all videos and frames are on disk, at most ``seconds`` for each kind."""
+        self.videos.wait(seconds)
+        if self.recordings is not None:
+            self.recordings.wait(seconds)
 
     def keep_filmed(self) -> None:
         """Keep the results that wait for their videos, with those that are done, and encode no more."""
         for record in self.videos.abandon():
             self._append(record)
         self.videos.close(wait=False)
+        for record in self.recordings.abandon() if self.recordings is not None else ():
+            self._write(record)
 
     def _append(self, record: EpisodeRecord) -> None:
+        """An episode is over, and its video is made; if its frames are recorded, it waits for them."""
+        if self.recordings is None or not self.recordings.hold(record):
+            self._write(record)
+
+    def _write(self, record: EpisodeRecord) -> None:
         before = self.folder.records.get(record.key)
         self.folder.append(record)
         self.appended += 1

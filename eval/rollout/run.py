@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypedDict, Unpack
@@ -21,6 +21,7 @@ from eval.errors import UserError
 from eval.given import Text, Texts, absolute, text_of, working_folder
 from eval.plan.shards import take_shard
 from eval.records.code import shipped_code_hash
+from eval.records.escaping import visible
 from eval.records.folder import RunData, RunFolder, load_run
 from eval.records.header import Course, WorldIdentity
 from eval.records.options import PolicyArgument, RunOptions
@@ -39,12 +40,15 @@ from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
+from eval.rollout.recordings import check_recording
 from eval.rollout.replicas.head import Head
 from eval.rollout.replicas.opening import open_team
 from eval.rollout.replicas.placement import Placement, placements
 from eval.rollout.replicas.staff import Staff, StaffCalls
 from eval.rollout.session import ActiveRun
 from eval.rollout.stopping import StopRule
+from eval.sinks.base import check_sink
+from eval.sinks.evaluation import EvaluationReport
 from policies.base import Policy, PolicyDescription
 
 OnStart = Callable[[Path, list[EpisodeRecord]], None]
@@ -64,6 +68,8 @@ class RunKeywords(TypedDict, total=False):
     per_worker: int | None
     batch: int | None
     video: str
+    record: Literal["none", "lerobot", "lerobot-lossless"]
+    report_to: Literal["none", "wandb", "trackio"]
     watchdog: float
     render_device: str | None
     repeat: int
@@ -160,6 +166,8 @@ class Session:
     """Told how it is played, and how the session before was, before the workers start."""
     on_replicas: Callable[[str], None] | None = None
     """Told a line about the replicas of the policy, if there are any: which there are, and which was lost."""
+    on_remark: Callable[[str], None] | None = None
+    """Told a line about what costs no result; None: it is printed on stderr."""
 
 
 def play(
@@ -180,10 +188,35 @@ def play(
         UserError: as of :func:`run`.
     """
     session = session or Session()
+    if options.report_to == "none":
+        return _play(plan, options, player, session)
+    check_sink(options.report_to)
+    with EvaluationReport(options.report_to, session.on_remark or _print) as report:
+        return _play(plan, options, player, _reported(session, report))
+
+
+def _reported(session: Session, report: EvaluationReport) -> Session:
+    """The same, with a tracker that is told, too."""
+
+    def started(path: Path, before: list[EpisodeRecord]) -> None:
+        report.begun(path, before)
+        if session.on_start is not None:
+            session.on_start(path, before)
+
+    def ended(record: EpisodeRecord) -> None:
+        report.episode(record)
+        if session.listener is not None:
+            session.listener(record)
+
+    return replace(session, on_start=started, listener=ended)
+
+
+def _play(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | None, session: Session) -> RunData:
     here = working_folder()
     if not plan:
         raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
     VideoRule.parse(options.video)  # a wrong one is an error before anything is made
+    check_recording(options, plan)
     if options.world == OWN:
         options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
     elif options.assets:
@@ -245,7 +278,8 @@ class _Work:
         """Who keeps what is played, and what is still to be played."""
         folder.keep_tasks(user_tasks_of(self.part))
         rule = VideoRule.parse(self.options.video)
-        recorder = FolderRecorder(folder, rule, self.session.listener, not self.options.no_actions)
+        options, listener = self.options, self.session.listener
+        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record)
         left = folder.open_episodes(self.options.retry_errored)
         if self.session.on_start is not None:
             replayed = {turn.key for turn in left}
@@ -298,7 +332,7 @@ def _print_closing(closing: Closing) -> None:
 
 def _print(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-        print(line, file=sys.stderr)
+        print(visible(line), file=sys.stderr)
 
 
 def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:

@@ -68,6 +68,8 @@ class ActiveRun:
             remarks = (*self._describe_again(recorder.folder), *(self._staff.remarks() if self._staff else ()))
             self._end_session(recorder, outcome)
             _write_tables(recorder.folder)
+            if recorder.recordings is not None and (problem := recorder.recordings.finish(_data(recorder.folder))):
+                remarks = (*remarks, f"simpler-eval: {problem}")
         finally:
             recorder.faults.close()
             command = continuing_command(recorder.folder, self._shown, self._by_name)
@@ -78,7 +80,7 @@ class ActiveRun:
         """Wait for the videos that are on their way; a second Ctrl-C gives them up, never the results."""
         interrupts = self._calls.interrupts
         try:
-            recorder.videos.wait()
+            recorder.wait()
         finally:
             interrupts.hold()
             try:
@@ -131,7 +133,7 @@ class ActiveRun:
 
     def _keep_all(self, recorder: FolderRecorder, text: str) -> None:
         recorder.faults.stacks(text)
-        recorder.videos.wait(VIDEO_SECONDS)
+        recorder.wait(VIDEO_SECONDS)
         recorder.keep_filmed()
         recorder.faults.close()
         self._end_session(recorder, "stopped")
@@ -139,4 +141,8 @@ class ActiveRun:
 
 
 def _write_tables(folder: RunFolder) -> None:
-    write_tables(RunData(folder.path, folder.header, folder.plan, dict(folder.records)), folder.header.options.partial)
+    write_tables(_data(folder), folder.header.options.partial)
+
+
+def _data(folder: RunFolder) -> RunData:
+    return RunData(folder.path, folder.header, folder.plan, dict(folder.records))

@@ -169,7 +169,7 @@ def test_the_files_of_a_run(tmp_path, specs):
     plan = specs()
     scripted_run(tmp_path, plan, "".join("s" if spec.index == 0 else "f" for spec in plan))
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
-        "summary.csv", "summary.md", "cells.csv", "cells.md", "cells.tex",
+        "summary.csv", "summary.md", "summary.tex", "cells.csv", "cells.md", "cells.tex",
     }  # fmt: skip
     text = (tmp_path / "tables/cells.md").read_text()
     assert "| visual_matching | Average of four tasks | 50.0 |" in text
@@ -184,7 +184,7 @@ def test_the_files_of_a_run(tmp_path, specs):
 def test_a_run_without_published_cells_has_no_such_files(tmp_path, make_spec):
     plan = [make_spec(0)]
     scripted_run(tmp_path, plan)
-    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"summary.csv", "summary.md"}
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"summary.csv", "summary.md", "summary.tex"}
     assert cells_markdown(cell_table(plan, {}), "x").startswith("# x")
     assert "tabular" not in cells_latex(cell_table(plan, {}), "x")
 

@@ -196,7 +196,7 @@ class Head:
             episode = replace(episode, record=episode.record.model_copy(update={"attempts": attempts}))
         self._left -= 1
         self.stopping.ended(episode.record, episode.fault)
-        self._held_back(lambda: self.recorder.ended_elsewhere(episode, message.video))
+        self._held_back(lambda: self.recorder.ended_elsewhere(episode, message.video, message.recorded))
 
     def _tick(self) -> None:
         self._held_back(self.recorder.tick)

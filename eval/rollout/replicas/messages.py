@@ -13,6 +13,7 @@ from eval.records.videos import Video
 from eval.rollout.faults import Fault
 from eval.rollout.play import Finished
 from eval.rollout.policy_calls import PolicyNeeds
+from eval.rollout.recordings import Recorded
 from policies.base import PolicyDescription
 
 # ---- from the head ---------------------------------------------------------------------------------------------------
@@ -101,6 +102,8 @@ class Ended:
     episode: Finished
     """Without images and notes."""
     video: Video | None = None
+    recorded: Recorded | None = None
+    """Its frames, with ``--record``; of an episode without a verdict None."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import threading
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +34,7 @@ from eval.rollout.play import Finished, info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch
 from eval.rollout.pool import WorkerSettings
+from eval.rollout.recordings import CODECS, Recordings
 from eval.rollout.replicas import messages
 from eval.rollout.replicas.messages import Setup
 from eval.rollout.stopping import StopRule
@@ -169,10 +171,13 @@ class LinkRecorder:
         self._films: set[RecordKey] = set()
         self._filmed: dict[RecordKey, Finished] = {}
         self._videos = VideoQueue(folder)
+        record = setup.options.record
+        self._recordings = Recordings(folder, CODECS[record]) if record != "none" else None
+        self._unrecorded: dict[RecordKey, messages.Ended] = {}
 
     def wants_film(self, turn: Turn) -> bool:
-        """Whether the head asked for it."""
-        return turn.key in self._films
+        """Whether the head asked for it, or all are recorded."""
+        return self._recordings is not None or turn.key in self._films
 
     def wants_policy_view(self) -> bool:
         """Whether a film shows what the policy noted, too."""
@@ -189,9 +194,11 @@ class LinkRecorder:
     def finished(self, episode: Finished) -> None:
         """Tell the head, after the video if the episode gets one."""
         record, frames = episode.record, episode.frames
-        plain = replace(episode, frames=None, notes=(), flags=())
+        plain = replace(episode, frames=None, notes=(), flags=(), states=())
+        if self._recordings is not None:
+            self._recordings.take(episode)
         if record.key not in self._films or not self._rule.keep(record):
-            self._link.send(messages.Ended(plain))
+            self._say(plain, record)
         elif frames is None:
             self._say(plain, record.model_copy(update={"video_error": "there was no image yet"}))
         else:
@@ -199,9 +206,10 @@ class LinkRecorder:
             self._videos.submit(Film(episode.spec, record, frames, episode.flags, episode.notes))
 
     def tick(self) -> None:
-        """Hear the head, and send the videos that are done."""
+        """Hear the head, and send the videos and frames that are done."""
         for record in self._videos.collect():
             self._send_filmed(record)
+        self._send_recorded(self._recordings.settled() if self._recordings is not None else ())
         while self._link.connection.poll():
             self._hear(self._link.receive())
 
@@ -211,6 +219,9 @@ class LinkRecorder:
         for record in self._videos.abandon():
             self._send_filmed(record)
         self._videos.close(wait=False)
+        if self._recordings is not None:
+            self._recordings.wait(VIDEO_SECONDS)
+            self._send_recorded(self._recordings.abandon())
 
     def _hear(self, message: messages.ToReplica) -> None:
         assert self.rollout is not None
@@ -235,4 +246,14 @@ class LinkRecorder:
         self._say(episode, record, None if content is None else Video(content, lacks))
 
     def _say(self, episode: Finished, record: EpisodeRecord, video: Video | None = None) -> None:
-        self._link.send(messages.Ended(replace(episode, record=record), video))
+        ended = messages.Ended(replace(episode, record=record), video)
+        if self._recordings is not None and self._recordings.hold(record):
+            self._unrecorded[record.key] = ended
+        else:
+            self._link.send(ended)
+
+    def _send_recorded(self, records: Sequence[EpisodeRecord]) -> None:
+        assert self._recordings is not None or not records
+        for record in records:
+            recorded = self._recordings.hand_over(record.key) if self._recordings is not None else None
+            self._link.send(replace(self._unrecorded.pop(record.key), recorded=recorded))

@@ -1,0 +1,98 @@
+"""The images of an episode as a video that any frame can be taken from: encoded by the ffmpeg that makes the films."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.errors import UserError
+
+Codec = Literal["lossy", "lossless"]
+KEYFRAMES = 2
+"""Every second frame can be decoded without the one before it, as LeRobot's own writer has it."""
+QUALITY = {
+    "lossy": ("-crf", "18", "-sws_flags", "lanczos+accurate_rnd+full_chroma_int"),
+    "lossless": ("-qp", "0"),
+}  # fmt: skip
+
+
+def pixel_format(codec: Codec, height: int, width: int) -> str:
+    """Of the encoded images; halved colour needs even sizes."""
+    if codec == "lossless":
+        return "gbrp"
+    return "yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p"
+
+
+def video_info(codec: Codec, height: int, width: int, fps: int) -> dict[str, object]:
+    """What ``meta/info.json`` says of the videos."""
+    return {
+        "video.height": height,
+        "video.width": width,
+        "video.codec": "h264",
+        "video.pix_fmt": pixel_format(codec, height, width),
+        "is_depth_map": False,
+        "video.fps": fps,
+        "video.channels": 3,
+        "has_audio": False,
+    }
+
+
+def encode(path: Path, frames: NDArray[np.uint8], fps: int, codec: Codec) -> None:
+    """Write (T, H, W, 3) images as a video of ``fps`` frames a second; the file appears only when it is whole."""
+    import imageio_ffmpeg  # here, because every worker process imports what the command imports
+
+    _, height, width, _ = frames.shape
+    pixels = "rgb24" if codec == "lossless" else pixel_format(codec, height, width)
+    part = path.with_name(f".{path.stem}.part.mp4")
+    options = (*QUALITY[codec], "-preset", "veryfast", "-g", str(KEYFRAMES), "-bf", "0")
+    writer = imageio_ffmpeg.write_frames(
+        str(part), (width, height), fps=fps, pix_fmt_out=pixels, macro_block_size=1, quality=None, bitrate=None,
+        codec="libx264rgb" if codec == "lossless" else "libx264", output_params=list(options), ffmpeg_log_level="error",
+    )  # fmt: skip
+    try:
+        writer.send(None)
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+        writer.close()
+        part.replace(path)
+    finally:
+        writer.close()
+        part.unlink(missing_ok=True)
+
+
+class VideoReader:
+    """Single frames of video files; the file that was read last stays open.
+
+    Args:
+        path_of: where a file lies.
+    """
+
+    def __init__(self, path_of: Callable[[str], Path] = Path) -> None:
+        self._path_of = path_of
+        self._name: str | None = None
+        self._capture: object = None
+        self._next = -1
+
+    def frame(self, name: str, number: int) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB. Raises UserError if it cannot be decoded."""
+        import cv2
+
+        if name != self._name:
+            self._capture, self._name, self._next = cv2.VideoCapture(str(self._path_of(name))), name, 0
+        capture = self._capture
+        assert isinstance(capture, cv2.VideoCapture)
+        if number != self._next:
+            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        good, image = capture.read()
+        self._next = number + 1
+        if not good:
+            self._name = None
+            raise UserError(
+                f"{self._path_of(name)}: image {number} cannot be decoded; the file is missing, damaged or too short."
+            )
+        rgb: NDArray[np.uint8] = np.ascontiguousarray(image[..., ::-1])
+        return rgb

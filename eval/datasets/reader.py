@@ -1,0 +1,220 @@
+"""Reads datasets of the LeRobot layout v3.0, ours and others': any frame at any time, without the ``lerobot`` package."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval.datasets.extra import need_pyarrow
+from eval.datasets.features import Feature
+from eval.datasets.images import VideoReader
+from eval.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERSION = "v3.0"
+PICTURES = ("video", "image")
+INFO_FILE = "meta/info.json"
+
+
+class DatasetInfo(BaseModel):
+    """``meta/info.json``; what is not read here is kept as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    codebase_version: str
+    fps: int
+    features: dict[str, Feature]
+    total_episodes: int
+    total_frames: int
+    data_path: str
+    video_path: str | None = None
+    robot_type: str | None = None
+
+
+class _Version(BaseModel):
+    codebase_version: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment of an episode."""
+
+    episode: int
+    step: int
+    task: str
+    images: Mapping[str, NDArray[np.uint8]]
+    """(H, W, 3) RGB by feature."""
+    values: Mapping[str, NDArray[np.generic]]
+    """(n,) by feature, in its own type."""
+
+
+@dataclass(frozen=True)
+class EpisodeFrames:
+    """Where the frames of an episode are."""
+
+    number: int
+    begin: int
+    end: int
+    tasks: tuple[str, ...]
+    row: Mapping[str, Any]
+    """All that ``meta/episodes`` says of it, but its statistics."""
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+
+class LeRobotReader:
+    """A dataset on this machine. Not for several threads at once: every process or thread opens its own.
+
+    Args:
+        root: folder of the dataset.
+
+    Raises:
+        UserError: it is none, of another version, or incomplete.
+    """
+
+    def __init__(self, root: Path) -> None:
+        need_pyarrow("Reading a LeRobot dataset")
+        self.root = root
+        self.info = _info(root)
+        self.cameras = tuple(name for name, feature in self.info.features.items() if feature.dtype in PICTURES)
+        """Features that are images."""
+        self.episodes = tuple(self._episodes())
+        self._tasks = self._task_texts()
+        self._videos = VideoReader()
+        self._table: tuple[str, int, pa.Table] | None = None
+        if len(self) != self.info.total_frames:
+            said = self.info.total_frames
+            raise UserError(f"{root} holds {len(self)} frames where {INFO_FILE} says {said}; fetch or write it anew.")
+
+    def __len__(self) -> int:
+        return self.episodes[-1].end if self.episodes else 0
+
+    def __getitem__(self, index: int) -> Frame:
+        """A frame by its number in the dataset. Raises IndexError beyond the last one, UserError if it cannot be decoded."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        index %= len(self)
+        ends = [episode.end for episode in self.episodes]
+        return self._frame(self.episodes[int(np.searchsorted(ends, index, side="right"))], index)
+
+    def frames(self, number: int) -> Iterator[Frame]:
+        """Those of an episode, in order."""
+        episode = self.episodes[number]
+        return (self._frame(episode, index) for index in range(episode.begin, episode.end))
+
+    def values(self, number: int, feature: str) -> NDArray[np.generic]:
+        """(T, n) a feature of an episode that is not an image, in its own type; (T,) where it is one number."""
+        column = self._rows(self.episodes[number])[feature]
+        array: NDArray[np.generic] = np.array(column.to_pylist(), self.info.features[feature].dtype)
+        return array
+
+    # ---- frames ------------------------------------------------------------------------------------------------------
+
+    def _frame(self, episode: EpisodeFrames, index: int) -> Frame:
+        rows, step = self._rows(episode), index - episode.begin
+        row = rows.slice(step, 1).to_pylist()[0]
+        images, values = {}, {}
+        for name, feature in self.info.features.items():
+            if feature.dtype == "video":
+                images[name] = self._video_frame(episode, name, float(row["timestamp"]))
+            elif feature.dtype == "image":
+                images[name] = _decoded(row[name], self.root, index)
+            elif feature.dtype != "string" and name in row:
+                values[name] = np.atleast_1d(np.array(row[name], feature.dtype))
+        return Frame(episode.number, step, self._tasks[row["task_index"]], images, values)
+
+    def _video_frame(self, episode: EpisodeFrames, name: str, timestamp: float) -> NDArray[np.uint8]:
+        assert self.info.video_path is not None
+        at = f"videos/{name}/"
+        place = {key: episode.row[at + key] for key in ("chunk_index", "file_index")}
+        path = self.root / self.info.video_path.format(video_key=name, **place)
+        return self._videos.frame(str(path), round((episode.row[f"{at}from_timestamp"] + timestamp) * self.info.fps))
+
+    def _rows(self, episode: EpisodeFrames) -> pa.Table:
+        """The rows of an episode; those of the last one stay in memory."""
+        import pyarrow.parquet as pq
+
+        place = {key: episode.row[f"data/{key}"] for key in ("chunk_index", "file_index")}
+        path = str(self.root / self.info.data_path.format(**place))
+        if self._table is None or self._table[:2] != (path, episode.number):
+            with _damage(path):
+                table = pq.read_table(path, filters=[("episode_index", "=", episode.number)])
+            if len(table) != len(episode):
+                raise UserError(f"{path} holds {len(table)} of the {len(episode)} frames of episode {episode.number}.")
+            self._table = path, episode.number, table
+        return self._table[2]
+
+    # ---- meta --------------------------------------------------------------------------------------------------------
+
+    def _episodes(self) -> Iterator[EpisodeFrames]:
+        import pyarrow.parquet as pq
+
+        for path in sorted((self.root / "meta/episodes").glob("*/*.parquet")):
+            with _damage(path):
+                names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
+                rows = pq.read_table(path, columns=names).to_pylist()
+            for row in rows:
+                begin, end = row["dataset_from_index"], row["dataset_to_index"]
+                yield EpisodeFrames(row["episode_index"], begin, end, tuple(row["tasks"]), row)
+
+    def _task_texts(self) -> dict[int, str]:
+        import pandas as pd
+
+        path = self.root / "meta/tasks.parquet"
+        with _damage(path):
+            table = pd.read_parquet(path)
+        texts = table.get("task", table.index)
+        return {int(number): str(text) for text, number in zip(texts, table["task_index"], strict=True)}
+
+
+@contextlib.contextmanager
+def _damage(path: Path | str) -> Iterator[None]:
+    """Turns what is wrong with a file into one line."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException, KeyError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).") from error
+
+
+def _info(root: Path) -> DatasetInfo:
+    path = root / INFO_FILE
+    if not path.is_file():
+        raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.")
+    with _damage(path):
+        content = path.read_bytes()
+    try:
+        version = _Version.model_validate_json(content).codebase_version
+        if version == VERSION:
+            return DatasetInfo.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise UserError(f"{path} is damaged, {where}: {first['msg']}.") from error
+    raise UserError(
+        f"{root} is a dataset of layout {version}, and {VERSION} is read; lerobot's own converter brings older ones up to it."
+    )
+
+
+def _decoded(content: Mapping[str, Any], root: Path, index: int) -> NDArray[np.uint8]:
+    """An image that is stored by itself, as PNG or JPEG."""
+    import cv2
+
+    data = content.get("bytes")
+    image = None if not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f"{root}: the image of frame {index} cannot be decoded.")
+    rgb: NDArray[np.uint8] = np.ascontiguousarray(image[..., ::-1])
+    return rgb
