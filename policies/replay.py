@@ -59,14 +59,18 @@ class ReplayPolicy:
     - an ``.npz``: an array (T, 7) per episode id, or one named ``actions`` for every other episode; after the last action
       the robot stands still: no motion, the gripper held (a Google Robot's change is 0, a WidowX keeps its last command);
     - an ``.npy``: (T, 7), for every episode; ends in the same way.
+
+    ``episode`` names one of a run folder (``<id>``, ``<id>-r<k>``): its actions are played in every episode.
     """
 
     needs_image = False
     needs_privileged = False
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, episode: str | None = None) -> None:
         self.path = Path(path).expanduser().absolute()  # the working folder may change
-        self._source = _RunFolder(self.path) if self.path.is_dir() else _File(Path(path).expanduser())
+        if episode is not None and not self.path.is_dir():
+            raise ReplayFileError(f"episode={episode} names one of a run folder, which {self.path} is not; leave it out.")
+        self._source = _RunFolder(self.path, episode) if self.path.is_dir() else _File(Path(path).expanduser())
         self._playing: dict[str, Recorded] = {}
 
     def check_episodes(self, episodes: Sequence[EpisodeInfo]) -> None:
@@ -158,13 +162,15 @@ def _errored(path: Path) -> set[str]:
 class _RunFolder:
     """Actions that a run kept."""
 
-    def __init__(self, path: Path) -> None:
-        self._folder = path / ACTIONS_FOLDER
+    def __init__(self, path: Path, only: str | None = None) -> None:
+        self._folder, self._only = path / ACTIONS_FOLDER, only
         files = sorted(self._folder.glob("*.npy"))
         if not files:
             raise ReplayFileError(
                 f"{path} holds no {ACTIONS_FOLDER}/*.npy; give the folder of a run that was not played with --no-actions."
             )
+        if only is not None:
+            files = [file for file in files if file.stem in (only, f"{only}{TERMINATE}")]
         whole = hashlib.blake2b(digest_size=16)
         for file in files:
             whole.update(f"{file.name} ".encode() + hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
@@ -173,21 +179,22 @@ class _RunFolder:
         self._episodes = {file.stem for file in files if not file.stem.endswith(TERMINATE)}
 
     def holds(self, episode: str) -> bool:
-        return episode in self._episodes
+        return (self._only or episode) in self._episodes
 
     def recorded(self, info: EpisodeInfo) -> Recorded:
+        name = self._only or info.episode
         if not self.holds(info.episode):
             raise ReplayFileError(
-                f"{self._folder} has no actions for episode {info.episode}, only those of {len(self._episodes)} others."
+                f"{self._folder} has no actions for episode {name}, only those of {len(self._episodes)} others."
             )
-        place = self._folder / f"{info.episode}.npy"
+        place = self._folder / f"{name}.npy"
         with _reading(place):
             commands = _commands(np.load(place, allow_pickle=False), str(place))
-            sidecar = self._folder / f"{info.episode}{TERMINATE}.npy"
+            sidecar = self._folder / f"{name}{TERMINATE}.npy"
             given = np.load(sidecar, allow_pickle=False) if sidecar.exists() else np.zeros(len(commands), bool)
         if given.shape != (len(commands),) or given.dtype != np.bool_:
             raise ReplayFileError(f"{sidecar} holds {given.dtype} {given.shape}; it must be bool ({len(commands)},).")
-        lost = info.episode in self._errored
+        lost = name in self._errored
         if len(commands) < info.max_steps and not lost:
             given[-1] = True
         return Recorded(commands, given, lost)

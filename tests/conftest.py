@@ -57,6 +57,6 @@ def pack(bulk: Path) -> str:
     return subprocess.run([str(bulk / "assets" / "unpack")], check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_spec() -> Callable[..., EpisodeSpec]:
     return tiny_spec

@@ -96,6 +96,9 @@ class SimulationState(NamedTuple):
     """JSON scalars; NumPy's own count as such."""
     is_final_subtask: bool = True
     """Whether the policy's "done" may end the episode."""
+    surroundings: NDArray[np.floating] | None = None
+    """(k,) of what moves beside the robot (poses of objects, openings of drawers), in an order that stays the same through an
+    episode; kept, so that ``simpler-eval replay`` sees whether it moves as before. None: the world does not say."""
 
 
 class Simulation(ABC):

@@ -117,6 +117,8 @@ class State(NamedTuple):
     """JSON text."""
     privileged: PrivilegedState | None
     seat: int = 0
+    surroundings: tuple[float, ...] = ()
+    """(k,) of what moves beside the robot; empty: the world does not say."""
 
 
 class EpisodeFailed(NamedTuple):

@@ -69,6 +69,7 @@ class Sapien3(Simulation):
             success=bool(result.success),
             episode_stats=result.episode_stats,
             is_final_subtask=world.is_final_subtask,
+            surroundings=world.surroundings,
         )
 
     def advance_to_next_subtask(self) -> None:

@@ -40,6 +40,9 @@ VERBS = {
         "export",
         "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",
     ),
+    "replay": Verb(
+        "replay", "Play one episode again from the actions that its run kept, and say whether the world did the same."
+    ),
     "parity": Verb("parity", "Compare with recordings of the original."),
     "bench": Verb("bench", "Measure speed on this machine."),
     "doctor": Verb(
@@ -96,9 +99,9 @@ def command(arguments: Sequence[str]) -> object:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        import importlib.metadata
+        from eval.version import VERSION
 
-        typer.echo(importlib.metadata.version("simpler-eval"))
+        typer.echo(VERSION)
         raise typer.Exit
 
 

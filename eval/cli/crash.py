@@ -6,12 +6,13 @@ import errno
 import os
 import platform
 import shlex
-import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+
+from eval.version import VERSION
 
 EXIT_CODE = 70
 """What ``sysexits.h`` has for an internal fault."""
@@ -46,7 +47,7 @@ def _written(error: BaseException, arguments: Sequence[str]) -> Path | None:
     """The file, in the temporary folder or else in the working folder."""
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-RECURSION)
     about = (
-        f"simpler-eval {_version()}, Python {platform.python_version()}, {platform.platform()}",
+        f"simpler-eval {VERSION}, Python {platform.python_version()}, {platform.platform()}",
         shlex.join(["simpler-eval", *arguments]),
     )
     text = "\n".join([*about, "", *lines])
@@ -64,12 +65,3 @@ def _written(error: BaseException, arguments: Sequence[str]) -> Path | None:
 
 def _temporary_folder() -> Path:
     return Path(tempfile.gettempdir())
-
-
-def _version() -> str:
-    import importlib.metadata
-
-    try:
-        return importlib.metadata.version("simpler-eval")
-    except importlib.metadata.PackageNotFoundError:
-        return f"at {Path(sys.argv[0]).parent}"

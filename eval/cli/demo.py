@@ -19,6 +19,7 @@ from eval.diagnostics.demo import Demo, DemoRow, demo_rows, run_demo
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
 from eval.records.tables import title
+from eval.records.turns import turns_of
 from eval.rollout.closing import Closing
 
 
@@ -84,7 +85,7 @@ class _Bars:
         """A row begins."""
         self.close()
         self.path = path.parent
-        self._bar = RunProgress(Console(stderr=True), row.policy, len(plan)).__enter__()
+        self._bar = RunProgress(Console(stderr=True), row.policy, list(turns_of(plan, 1))).__enter__()
         self._bar.begin(path, [])
 
     def episode(self, record: EpisodeRecord) -> None:

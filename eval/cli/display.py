@@ -1,22 +1,25 @@
-"""How a run is watched: a bar on a terminal, one line every half minute in a log file."""
+"""How a run is watched: on a terminal a line for each task and a bar, in a log file one line every half minute and one for
+each task that is done.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from eval.cli.estimate import Estimate, duration, size
+from eval.cli.live_view import LiveView
+from eval.cli.task_tallies import TaskTallies, success_text
 from eval.records.escaping import visible
 from eval.records.header import Course
-from eval.records.results import EpisodeRecord, RecordKey, Status
+from eval.records.results import EpisodeRecord
+from eval.records.turns import Turn
 from eval.rollout.course import course_text
 
 LINE_SECONDS = 30.0
@@ -26,32 +29,28 @@ ESTIMATE_SECONDS = 60.0
 
 
 class RunProgress:
-    """What is done, successes so far, episodes per second and the time left. Never stops a run, whatever becomes of stderr.
+    """What is done, successes so far in all and in each task, speed and the time left. Never stops a run, whatever becomes of
+    stderr.
 
     Args:
         console: of stderr.
         policy: its name.
-        total: episodes of the run, repeats included.
+        turns: the whole run, repeats included.
         estimate: what its length and size are estimated with; None: they are not.
     """
 
-    def __init__(self, console: Console, policy: str, total: int, estimate: Estimate | None = None) -> None:
-        self._console, self._policy, self._total, self._estimate = console, policy, total, estimate
-        self._states: dict[RecordKey, Status] = {}
-        self._new, self._start = 0, time.monotonic()
+    def __init__(self, console: Console, policy: str, turns: Sequence[Turn], estimate: Estimate | None = None) -> None:
+        self._console, self._policy, self._total, self._estimate = console, policy, len(turns), estimate
+        self._tasks = TaskTallies(turns)
+        self._new, self._steps, self._start = 0, 0, time.monotonic()
         self._path: Path | None = None
         self._waiting: str | None = None
         self._first = "starting workers"
         self._estimated = estimate is None
         self._done = threading.Event()
-        self._bar: Progress | None = None
+        self._view: LiveView | None = None
         if console.is_terminal and console.file.isatty():  # the first alone may be forced by a variable
-            columns = (
-                BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
-                TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(elapsed_when_finished=False),
-            )  # fmt: skip
-            self._bar = Progress(*columns, console=console, speed_estimate_period=600)
-            self._bar.add_task("", total=total, state="starting", visible=False)
+            self._view = LiveView(console, self._total, self._tasks)
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
     # ---- what happens ------------------------------------------------------------------------------------------------
@@ -59,7 +58,8 @@ class RunProgress:
     def begin(self, path: Path, before: list[EpisodeRecord]) -> None:
         """The input is usable and the workers are about to start."""
         self._path, self._start = path.absolute(), time.monotonic()
-        self._states = {record.key: record.status for record in before}
+        for record in before:
+            self._tasks.take(record)
         steps = ""
         if self._estimate is not None:
             self._estimate.begin(before)
@@ -84,6 +84,13 @@ class RunProgress:
         """Something costs no result."""
         self._say(line)
 
+    def page(self, path: Path) -> None:
+        """There is a page about the run to look at."""
+        if self._view is not None:
+            self._view.page = str(path)
+        else:
+            self._say(f"page: {path}")
+
     def waits(self, text: str | None) -> None:
         """What the run waits for; None: it goes on."""
         self._waiting = text
@@ -93,10 +100,12 @@ class RunProgress:
 
     def episode(self, record: EpisodeRecord) -> None:
         """One more is done."""
-        self._states[record.key] = record.status
-        self._new += 1
+        done = self._tasks.take(record)
+        self._new, self._steps = self._new + 1, self._steps + record.steps
         if self._estimate is not None:
             self._estimate.episode(record)
+        if done is not None and self._view is None and len(self._tasks) > 1:
+            self._say(f"{done.name} is done: {done.success}")
         self._show()
 
     def __enter__(self) -> RunProgress:
@@ -106,9 +115,9 @@ class RunProgress:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._done.set()
         self._thread.join()
-        if self._bar is not None:
+        if self._view is not None:
             with _whatever_becomes_of_stderr():
-                self._bar.stop()
+                self._view.stop()
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
@@ -117,24 +126,19 @@ class RunProgress:
             return visible(self._waiting)
         if not self._new:
             return self._first
-        counts = Counter(self._states.values())
-        state = f"success {counts['success']}/{counts['success'] + counts['failure']}"
-        if counts["errored"]:
-            state += f", errored {counts['errored']}"
-        return state + f", {self._new / (time.monotonic() - self._start):.2f} episodes/s"
+        passed = max(time.monotonic() - self._start, 1e-3)
+        speed = f"{self._new / passed:.2f} episodes/s, {self._steps / passed:.1f} steps/s"
+        return ", ".join(filter(None, (success_text(self._tasks.counts), speed)))
 
     def _show(self) -> None:
-        if self._bar is None:
-            return
-        with _whatever_becomes_of_stderr():
-            task = self._bar.task_ids[0]
-            self._bar.update(task, completed=len(self._states), state=self._state(), visible=True)
-            self._bar.start()
+        if self._view is not None:
+            with _whatever_becomes_of_stderr():
+                self._view.show(self._tasks.done, self._state())
 
     def _tick(self) -> None:
         last = time.monotonic()
         while not self._done.wait(min(1.0, LINE_SECONDS)):
-            if self._bar is None and time.monotonic() - last >= LINE_SECONDS:
+            if self._view is None and time.monotonic() - last >= LINE_SECONDS:
                 last = time.monotonic()
                 self._say(self._line())
             if not self._estimated and self._new and time.monotonic() - self._start > ESTIMATE_SECONDS:
@@ -142,7 +146,7 @@ class RunProgress:
                 self._say_estimate()
 
     def _line(self) -> str:
-        parts = [f"{len(self._states)} of {self._total} episodes", self._state()]
+        parts = [f"{self._tasks.done} of {self._total} episodes", self._state()]
         left = self._estimate.seconds_left(time.monotonic() - self._start) if self._estimate is not None else None
         if left and self._waiting is None:
             parts.append(f"{duration(left)} left")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from eval.records.moments import FOLDER as STATES
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.turns import Turn
 from eval.records.videos import VideoRule
@@ -54,7 +55,7 @@ class Estimate:
         videos = sum(_size(run / record.video) for record in filmed if record.video)
         waiting = sum(key in self._filmed for key in self._left)
         videos = round(videos * (1 + waiting / len(filmed))) if filmed else 0
-        actions = sum(_size(run / ACTIONS / f"{record.key.name}.npy") for record in self._seen)
+        actions = sum(_size(run / kept / f"{record.key.name}.npy") for record in self._seen for kept in (ACTIONS, STATES))
         others = (actions / max(1, len(self._seen)) + RECORD_BYTES) * (len(self._seen) + len(self._left))
         return videos + round(others), videos
 

@@ -48,7 +48,7 @@ def play_with_progress(
     estimate = Estimate(turns, VideoRule.parse(options.video))
     ends: list[Closing] = []
     try:
-        with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, len(turns), estimate) as progress:
+        with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, turns, estimate) as progress:
             session = Session(
                 path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course,
                 on_replicas=progress.replicas, on_remark=progress.remark,

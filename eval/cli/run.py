@@ -105,11 +105,11 @@ def _continue(path: Path, given: RunOptions, show: Show) -> RunData:
     options = before.header.options.continued(given)
     if options.world == OWN and options.assets is None:
         options = options.model_copy(update={"assets": ""})  # none, whatever the environment variable says now
-    _go_to_folder_of(before)
+    go_to_folder_of(before)
     return play_with_progress(before.plan, options, path, show=show)
 
 
-def _go_to_folder_of(run: RunData) -> None:
+def go_to_folder_of(run: RunData) -> None:
     """Change to the folder that the run was started in: the policy's file and its arguments may be relative to it."""
     from eval.tasks.user_tasks import user_tasks
 

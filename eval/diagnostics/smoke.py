@@ -8,13 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from eval.backends.selection import OWN
 from eval.diagnostics.demo import demo_rows
 from eval.given import Text, Texts
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData, refuse_folder_of_run
-from eval.records.videos import BAR
+from eval.records.video_frames import picture_size
+from eval.records.videos import scene_path
 from eval.rollout.run import run
 
 MAX_STEPS = 20
@@ -85,7 +87,9 @@ def check_run(data: RunData) -> list[SmokeCheck]:
         whole = len(frames) == record.steps + 1
         checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} images of {record.steps} steps"))
         if whole:
-            images = frames[:, :-BAR].astype(np.float64)
+            with Image.open(data.path / scene_path(record.video)) as scene:
+                height, width = picture_size(scene.height, scene.width)
+            images = frames[:, :height, :width].astype(np.float64)
             shown = float(images.std(axis=(1, 2, 3)).min())
             moved = float(np.abs(images[-1] - images[0]).mean())
             detail = f"spread {shown:.1f}, change {moved:.2f} of 255"

@@ -10,12 +10,14 @@ from eval.records.options import RunOptions
 
 EPISODE = 2_500
 """Bytes of an episode's lines in the plan and among the records."""
-ACTION = 7 * 8
-"""Bytes a step."""
+ACTION = 7 * 8 + 170
+"""Bytes a step: the action, and the state that it led to."""
 RECORDED = {"none": 0, "lerobot": 22_000, "lerobot-lossless": 117_000}
 """Bytes that ``--record`` keeps a step, as measured on stand-ins."""
 FRAME = 4_000
 """Bytes of a video a step, as measured on the original's scenes; what the policy saw is as much again."""
+POSTER = 60_000
+"""Bytes of the picture that comes with a video."""
 
 UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -47,7 +49,7 @@ def expected_bytes(episodes: Iterable[Limited], options: RunOptions) -> int:
         total += RECORDED[options.record] * episode.max_steps
         if rule.kind != "none" and (rule.kind != "first" or filmed[episode.task] < rule.first):
             filmed[episode.task] += 1
-            total += frame * (episode.max_steps + 1)
+            total += frame * (episode.max_steps + 1) + POSTER
     return total * options.repeat
 
 

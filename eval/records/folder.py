@@ -32,7 +32,7 @@ from task_configs.schema.files import is_file, is_folder, is_missing
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = ("tables", "videos", "actions", "tasks", "dataset")
+PARTS = ("tables", "videos", "actions", "states", "tasks", "replays", "dataset")
 """Subfolders of a run."""
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
 TASKS_FOLDER = "tasks"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from eval.records.folder import RunData
 from eval.records.identity import place_of
+from eval.records.options import RunOptions
+from policies.base import PolicyDescription
 
 HASH_DIGITS = 8
 """That are shown of a hash."""
@@ -80,8 +82,19 @@ def _weight_names(runs: Sequence[RunData]) -> list[str]:
 
 
 def _checkpoint(run: RunData) -> str:
-    place = run.header.policy.details.get("checkpoint") or run.header.options.policy_args.get("checkpoint") or ""
+    return checkpoint_name(run.header.options, run.header.policy)
+
+
+def checkpoint_name(options: RunOptions, policy: PolicyDescription) -> str:
+    """What the checkpoint of a run is called, without the folders in which it lies; may be empty."""
+    place = policy.details.get("checkpoint") or options.policy_args.get("checkpoint") or ""
     return Path(str(place)).name
+
+
+def player_name(options: RunOptions, policy: PolicyDescription) -> str:
+    """Who plays, for one line beside an episode: ``tracevla_phi3, step_2000 (remarks of the policy)``."""
+    name = ", ".join(filter(None, (options.policy.rsplit("/", 1)[-1], checkpoint_name(options, policy))))
+    return f"{name} ({', '.join(policy.remarks)})" if policy.remarks else name
 
 
 def _of_policy(run: RunData, weights: str) -> Iterator[tuple[str, _Aspect]]:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from eval.records.header import GitRecord, MachineRecord, Provenance, SessionRecord
 from eval.records.options import RunOptions
+from eval.version import VERSION
 
-PACKAGES = ("simpler-eval", "sapien", "ruckig", "gymnasium", "numpy", "scipy", "opencv-python-headless", "torch",
+PACKAGES = ("sapien", "ruckig", "gymnasium", "numpy", "scipy", "opencv-python-headless", "torch",
             "transformers")  # fmt: skip
 PARTS = ("eval", "policies", "task_configs")
 """Our own packages."""
@@ -33,7 +34,7 @@ def provenance() -> Provenance:
         started=now(),
         git=_git(),
         python=platform.python_version(),
-        packages={name: version for name in PACKAGES if (version := _version(name))},
+        packages={"simpler-eval": VERSION} | {name: version for name in PACKAGES if (version := _version(name))},
         machine=MachineRecord(system=platform.platform(), cpu=_cpu(), cores=_cores()),
     )
 
@@ -41,11 +42,6 @@ def provenance() -> Provenance:
 def new_session(options: RunOptions, folder: str | None = None) -> SessionRecord:
     """The session that this process begins now; ``folder``: what relative paths in the options are relative to."""
     return SessionRecord(**dict(provenance()), options=options, folder=folder)
-
-
-def version_of() -> str:
-    """Of this package; ``unknown`` where it is not installed but only found."""
-    return _version("simpler-eval") or "unknown"
 
 
 def sources_hash() -> str:

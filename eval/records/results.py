@@ -56,6 +56,8 @@ class EpisodeRecord(BaseModel):
     """The task's own statistics at the end (JSON scalars)."""
     video: str | None = None
     """Path inside the run folder."""
+    poster: str | None = None
+    """Path inside the run folder of a JPEG: the last image of the video, which shows the outcome. None in older runs."""
     video_error: str | None = None
     """Why there is no video although one was asked for."""
     error: str | None = None

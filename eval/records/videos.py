@@ -1,33 +1,34 @@
-"""Rollout videos with a caption bar, encoded in the background."""
+"""Rollout videos, encoded in the background; ``video_frames.py`` draws them."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.records.policy_view import IMAGES, panel_width, policy_panel, shows_anything, too_many_images
+from eval.records.action_bars import full_scales
+from eval.records.policy_view import policy_view
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.turns import Turn
+from eval.records.video_frames import FrameLayout
 
 FPS = 5.0
 QUICKLY = ("-preset", "veryfast")
 """Half of the encoder's time for a file of the same size, 1 dB further from the images (44.7 instead of 45.7)."""
-BAR = 56
-"""Height of the caption bar, pixels."""
+JPEG_QUALITY = 85
 BACKLOG = 3
 """Videos that may wait for the encoder; then the run waits, so that memory stays bounded."""
-GREEN, RED, WHITE, GREY = (90, 220, 110), (255, 110, 90), (240, 240, 240), (170, 170, 170)
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,11 @@ def video_path(spec: EpisodeSpec, record: EpisodeRecord) -> str:
     return f"videos/{spec.task}/{variant}/{spec.index:03d}_{record.status}_{record.key.name}.mp4"
 
 
-def caption(frame: NDArray[np.uint8], instruction: str, step: str, outcome: str, color: tuple[int, int, int],
-            ) -> NDArray[np.uint8]:  # fmt: skip
-    """An image (H, W, 3) with a bar of ``BAR`` rows under it; H and W are trimmed to even numbers for the codec."""
-    height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
-    canvas = np.zeros((height + BAR, width, 3), np.uint8)
-    canvas[:height] = frame[:height, :width]
-    scale = min(0.6, width / 900)
-    for row, text, tint in ((22, instruction, WHITE), (46, step, GREY)):
-        cv2.putText(canvas, text, (8, height + row), cv2.FONT_HERSHEY_SIMPLEX, scale, tint, 1, cv2.LINE_AA)
-    x = width // 2
-    cv2.putText(canvas, outcome, (x, height + 46), cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
-    return canvas
+def scene_path(video: str) -> str:
+    """Where, beside a video, the picture of its scene lies: what the camera saw after the reset of one of the episodes that
+    were filmed there, as the policies get it. One for each task, setting and variant of a run, for drawing results onto it.
+    """
+    return str(PurePosixPath(video).with_name("scene.jpg"))
 
 
 @dataclass(frozen=True)
@@ -109,22 +103,32 @@ class Film:
     """Success flag after the reset and after each step."""
     notes: Sequence[Mapping[str, Any]] = ()
     """``Action.notes`` of the last steps; empty without policy view."""
+    commands: Sequence[Sequence[float]] = ()
+    """(7,) of each step that was played."""
+    policy: str = ""
+    """What it is called."""
 
 
 @dataclass(frozen=True)
 class Video:
     """A video that was encoded in another process."""
 
-    content: bytes
-    """Of the file, whose path is in the episode's record."""
+    files: Mapping[str, bytes]
+    """Path inside the run folder -> content: of the video and its poster, which the episode's record names, and maybe of the
+    scene's picture."""
     lacks: tuple[str, ...] = ()
     """What of it could not be shown."""
 
 
-def keep_video(path: Path, content: bytes) -> None:
-    """Write an encoded video; the file appears only when it is whole."""
+def keep_video(folder: Path, video: Video) -> None:
+    """Write the files of an encoded video into a run folder; each appears only when it is whole."""
+    for name, content in video.files.items():
+        _keep_file(folder / name, content)
+
+
+def _keep_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.part.mp4")
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         part.write_bytes(content)
         part.replace(path)
@@ -132,8 +136,21 @@ def keep_video(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
+def _jpeg(image: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "jpeg", quality=JPEG_QUALITY)
+    return file.getvalue()
+
+
+def _actions(film: Film) -> list[tuple[float, ...]]:
+    """What was played after each image, and after the last one once more what was played last."""
+    played = [tuple(command) for command in film.commands[: len(film.flags) - 1]]
+    return [*played, *[played[-1] if played else ()] * (len(film.flags) - len(played))]
+
+
 def write_video(path: Path, film: Film) -> list[str]:
-    """Encode one episode at ``FPS`` into ``path``; the file appears only when it is whole.
+    """Encode one episode at ``FPS`` into ``path``, and its last image, which shows the outcome, as a poster beside it
+    (``.jpg``); the files appear only when they are whole.
 
     Returns:
         What of it could not be shown, as short texts.
@@ -144,53 +161,25 @@ def write_video(path: Path, film: Film) -> list[str]:
     mediapy.set_ffmpeg(imageio_ffmpeg.get_ffmpeg_exe())
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.part.mp4")
-    last = len(film.flags) - 1
-    width = film.frames.shape[2] + (panel_width(film.frames.shape[1]) if film.notes else 0)
-    shape = (film.frames.shape[1] // 2 * 2 + BAR, width // 2 * 2)
-    success = film.record.status == "success"
-    panels = _Panels(film.notes, film.frames.shape[1])
+    last, view, actions = len(film.flags) - 1, policy_view(film.notes), _actions(film)
+    first_noted = last - len(film.notes)
+    seen = [view.at(min(step, last - 1) - first_noted) for step in range(last + 1)]  # at the end, what was last
+    meant = [each.values or action for each, action in zip(seen, actions, strict=True)]
+    layout = FrameLayout(
+        film.frames.shape[1:3], film.record.instruction, film.policy, last, view.images, full_scales(meant), meant == actions
+    )
     try:
-        with mediapy.VideoWriter(part, shape=shape, fps=FPS, codec="h264", crf=23, ffmpeg_args=QUICKLY) as writer:
-            for place, frame in enumerate(film.frames):
-                step = last + 1 - len(film.frames) + place
-                outcome, color = ("success so far", GREEN) if film.flags[step] else ("", GREY)
-                if step == last:
-                    outcome, color = film.record.status.upper(), GREEN if success else RED
-                if film.notes:
-                    noted = step - (last - len(film.notes))  # the notes of step k belong to the image before it
-                    frame = np.hstack([frame, panels.at(noted)])
-                writer.add_image(caption(frame, film.record.instruction, f"step {step}/{last}", outcome, color))
+        with mediapy.VideoWriter(part, shape=layout.size, fps=FPS, codec="h264", crf=23, ffmpeg_args=QUICKLY) as writer:
+            for step, image in enumerate(film.frames, last + 1 - len(film.frames)):
+                verdict = film.record.status if step == last else None
+                frame = layout.frame(image, step, film.flags[: step + 1], verdict, meant[step], seen[step])
+                writer.add_image(frame)
+        _keep_file(path.with_suffix(".jpg"), _jpeg(frame))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     lost = [f"only the last {len(film.frames)} images were kept"] if len(film.frames) <= last else []
-    return [*lost, *panels.problems()]
-
-
-class _Panels:
-    """The policy view, one panel a step; notes that cannot be shown cost their panel and no more."""
-
-    def __init__(self, notes: Sequence[Any], height: int) -> None:
-        self._notes, self._height = notes, height
-        self._failed: str | None = None
-
-    def at(self, number: int) -> NDArray[np.uint8]:
-        """The panel of one of the notes, or an empty one."""
-        note = self._notes[number] if 0 <= number < len(self._notes) else {}
-        try:
-            return policy_panel(note, self._height)
-        except Exception as error:  # code of others made them
-            self._failed = self._failed or f"Action.notes: {' '.join(str(error)[:1000].split())[:200]}"
-            return np.zeros((self._height, panel_width(self._height), 3), np.uint8)
-
-    def problems(self) -> list[str]:
-        """What of the notes was not shown."""
-        if self._failed is not None:
-            return [self._failed]
-        if self._notes and not any(map(shows_anything, self._notes)):
-            return ["policy-view: Action.notes holds neither images nor values"]
-        most = max(map(too_many_images, self._notes), default=0)
-        return [f"policy-view: {IMAGES} of {most} images were shown"] if most else []
+    return [*lost, *view.problems]
 
 
 class VideoQueue:
@@ -211,8 +200,11 @@ class VideoQueue:
 
     def _encode(self, film: Film) -> EpisodeRecord:
         name = video_path(film.spec, film.record)
+        poster, scene = str(PurePosixPath(name).with_suffix(".jpg")), self.folder / scene_path(name)
         for attempt in (1, 2):  # Ctrl-C in a terminal reaches the encoder, too
             try:
+                if len(film.frames) == len(film.flags) and not scene.exists():  # the first of them belongs to the reset
+                    _keep_file(scene, _jpeg(film.frames[0]))
                 self.incomplete.update(write_video(self.folder / name, film))
             except Exception as error:  # a result is worth more than its video
                 text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
@@ -220,7 +212,7 @@ class VideoQueue:
                     return film.record.model_copy(update={"video_error": text})
             else:
                 break
-        return film.record.model_copy(update={"video": name})
+        return film.record.model_copy(update={"video": name, "poster": poster})
 
     def wait(self, seconds: float | None = None) -> None:
         """Until all videos are done, at most ``seconds``."""

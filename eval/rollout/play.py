@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from eval.backends import privileged, protocol
 from eval.backends.base import Image, Simulation, SimulationState
 from eval.episode import EpisodeSpec
+from eval.records.moments import Moment
 from eval.records.results import EpisodeRecord
 from eval.records.turns import Turn
 from eval.rollout.actions import CheckedAction, Notes
@@ -67,6 +68,7 @@ class EpisodePlayer:
             episode_stats=json.dumps(dict(state.episode_stats), default=_plain),
             privileged=privileged.to_message(self.simulation.privileged()) if self._with_privileged else None,
             seat=self.seat,
+            surroundings=() if state.surroundings is None else tuple(map(float, state.surroundings)),
         )
 
 
@@ -96,6 +98,8 @@ class Finished:
     """What was played: (7,) a step."""
     terminates: tuple[bool, ...] = ()
     """At which steps the policy said done."""
+    moments: tuple[Moment, ...] = ()
+    """The world after the reset and after each step."""
     fault: Fault | None = None
     """Why there is no verdict."""
     states: tuple[protocol.State, ...] = ()
@@ -115,6 +119,8 @@ class Progress:
     stats: dict[str, bool | int | float | str] = field(default_factory=dict)
     commands: list[tuple[float, ...]] = field(default_factory=list)
     """What the policy answered so far."""
+    moments: list[Moment] = field(default_factory=list)
+    """The world after the reset and after each control step."""
     terminates: list[bool] = field(default_factory=list)
     states: list[protocol.State] = field(default_factory=list)
     """Those that are kept, if any are."""
@@ -125,6 +131,7 @@ class Progress:
     def note(self, state: protocol.State) -> None:
         """Take in the next state."""
         self.flags.append(state.success)
+        self.moments.append(Moment(state.success, state.gripper_opening, state.tcp_pose, state.qpos, state.surroundings))
         self.instruction, self.stats = state.instruction, json.loads(state.episode_stats)
 
     def answered(self, action: CheckedAction) -> None:
@@ -172,6 +179,7 @@ class Progress:
             notes=notes,
             commands=tuple(self.commands[played]),
             terminates=tuple(self.terminates[played]),
+            moments=tuple(self.moments),
             fault=fault,
             states=tuple(self.states),
         )

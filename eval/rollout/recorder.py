@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eval.records.folder import RunFolder
 from eval.records.header import WorldRecord
+from eval.records.labels import player_name
 from eval.records.results import EpisodeRecord
 from eval.records.turns import Turn, turns_of
 from eval.records.videos import Film, Video, VideoQueue, VideoRule, keep_video
@@ -19,6 +23,11 @@ from eval.rollout.recordings import CODECS, Recorded, Recordings
 
 Listener = Callable[[EpisodeRecord], None]
 """Called with every record as it becomes durable."""
+
+
+def film_of(episode: Finished, frames: NDArray[np.uint8], policy: str) -> Film:
+    """What the video of an episode shows; ``policy``: its name."""
+    return Film(episode.spec, episode.record, frames, episode.flags, episode.notes, episode.commands, policy)
 
 
 class FolderRecorder:
@@ -35,6 +44,7 @@ class FolderRecorder:
         self.folder, self.rule, self.listener = folder, videos, listener
         self.filmed = videos.film(turns_of(folder.plan, folder.header.repeats))
         self.videos = VideoQueue(folder.path)
+        self.policy = player_name(folder.header.options, folder.header.policy)
         self.actions = KeptActions(folder.path, keep_actions)
         self.recordings = Recordings(folder.path, CODECS[record]) if record != "none" else None
         self.faults = FaultLog(folder.path)
@@ -63,7 +73,7 @@ class FolderRecorder:
         record = episode.record
         if episode.fault is not None:
             self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
-        self.actions.write(record.key, episode.commands, episode.terminates)
+        self.actions.write(record.key, episode.commands, episode.terminates, episode.moments)
         if self.recordings is not None:
             self.recordings.take(episode)
         if record.key not in self.filmed or not self.rule.keep(record):
@@ -71,7 +81,7 @@ class FolderRecorder:
         elif episode.frames is None:
             self._append(record.model_copy(update={"video_error": "there was no image yet"}))
         else:
-            self.videos.submit(Film(episode.spec, record, episode.frames, episode.flags, episode.notes))
+            self.videos.submit(film_of(episode, episode.frames, self.policy))
 
     def noticed(self, fault: Fault, turn: Turn, where: str) -> None:
         """Something failed that took no verdict."""
@@ -82,15 +92,16 @@ class FolderRecorder:
         record = episode.record
         if episode.fault is not None:
             self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
-        self.actions.write(record.key, episode.commands, episode.terminates)
+        self.actions.write(record.key, episode.commands, episode.terminates, episode.moments)
         if self.recordings is not None and recorded is not None:
             self.recordings.take_over(record.key, recorded)
         if video is not None and record.video is not None:
             self.videos.incomplete.update(video.lacks)
             try:
-                keep_video(self.folder.path / record.video, video.content)
+                keep_video(self.folder.path, video)
             except OSError as error:  # a result is worth more than its video
-                record = record.model_copy(update={"video": None, "video_error": f"{type(error).__name__}: {error}"[:500]})
+                lost = {"video": None, "poster": None, "video_error": f"{type(error).__name__}: {error}"[:500]}
+                record = record.model_copy(update=lost)
         self._append(record)
 
     def tick(self) -> None:
@@ -125,8 +136,10 @@ class FolderRecorder:
         self.appended += 1
         if record.video_error is not None:
             self.unfilmed.append(record)
-        if before is not None and before.video is not None and before.video != record.video:
-            with contextlib.suppress(OSError):
-                (self.folder.path / before.video).unlink()  # of the try that this one replaces
+        replaced = () if before is None else (before.video, before.poster)
+        for name in replaced:
+            if name is not None and name not in (record.video, record.poster):
+                with contextlib.suppress(OSError):
+                    (self.folder.path / name).unlink()  # of the try that this one replaces
         if self.listener is not None:
             self.listener(record)

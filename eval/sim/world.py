@@ -218,6 +218,13 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         """0 closed .. 1 open."""
         return min(self.scene.controller.gripper_opening(), 1.0)
 
+    @property
+    def surroundings(self) -> NDArray[np.float32]:
+        """(7 n + drawers,) poses x y z qw qx qy qz of the n objects, then the openings of the drawers; m."""
+        poses = [entity.pose for entity in self.scene.objects.values()]
+        drawers = [] if self.scene.cabinet is None else [self.scene.cabinet.qpos]
+        return np.concatenate([*(part for pose in poses for part in (pose.p, pose.q)), *drawers], dtype=np.float32)
+
     def privileged(self) -> Privileged:
         """State for scripted policies."""
         scene, spec = self.scene, self.episode

@@ -82,7 +82,7 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         return [
             PolicyInput(
                 Prompt(make_prompt(observation.instruction, trace), [plain, traced]),
-                ("model input 1", "model input 2: trace" if trace else "model input 2: no trace"),
+                ("input 1", "input 2: trace" if trace else "input 2: no trace"),
                 trace,
             )
             for observation, (plain, traced, trace) in zip(observations, images, strict=True)

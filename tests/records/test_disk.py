@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from eval.records.disk import FRAME, expected_bytes, readable
+from eval.records.disk import FRAME, POSTER, expected_bytes, readable
 from eval.records.options import RunOptions
 
 
 def test_videos_of_the_episodes_that_are_filmed_count(make_spec):
     plan = [make_spec(i, task=task) for task in ("a", "b") for i in range(3)]
     without = expected_bytes(plan, RunOptions())
-    film = FRAME * (plan[0].max_steps + 1)
+    images = FRAME * (plan[0].max_steps + 1)
+    film = images + POSTER
     assert expected_bytes(plan, RunOptions(video="all")) - without == 6 * film
     assert expected_bytes(plan, RunOptions(video="first:1")) - without == 2 * film
-    assert expected_bytes(plan, RunOptions(video="first:1,policy-view")) - without == 4 * film
+    assert expected_bytes(plan, RunOptions(video="first:1,policy-view")) - without == 2 * (film + images)
     assert expected_bytes(plan, RunOptions(repeat=3)) == 3 * without
     assert expected_bytes(plan, RunOptions(no_actions=True)) < without
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.results import EpisodeRecord
 from eval.records.turns import turns_of
-from eval.records.videos import BAR, Film, VideoQueue, VideoRule, caption, video_path, write_video
+from eval.records.video_frames import picture_size
+from eval.records.videos import Film, VideoQueue, VideoRule, scene_path, video_path, write_video
 
 MakeSpec = Callable[..., EpisodeSpec]
 HEIGHT, WIDTH = 96, 128
@@ -84,36 +87,31 @@ def test_a_path_names_task_variant_index_and_outcome(make_spec: MakeSpec) -> Non
     assert video_path(spec, repeated) == path.replace(".mp4", "-r2.mp4")
 
 
-def test_the_caption_stands_below_the_image_and_leaves_it_alone() -> None:
-    frame = np.random.default_rng(0).integers(0, 256, (HEIGHT + 1, WIDTH + 1, 3), np.uint8)
-    made = caption(frame, "pick the can", "step 1/4", "SUCCESS", (90, 220, 110))
-    assert made.shape == (HEIGHT + BAR, WIDTH, 3), "even numbers, which the codec needs"
-    np.testing.assert_array_equal(made[:HEIGHT], frame[:HEIGHT, :WIDTH])
-    assert made[HEIGHT:].any()
-    other = caption(frame, "pick the can", "step 2/4", "SUCCESS", (90, 220, 110))
-    assert (made[HEIGHT:] != other[HEIGHT:]).any()
-
-
-def test_a_video_has_every_frame_and_a_bar(make_spec: MakeSpec, tmp_path: Path) -> None:
+def test_a_video_has_every_image_large_and_below_it_how_it_ends(make_spec: MakeSpec, tmp_path: Path) -> None:
     write_video(tmp_path / "deep" / "a.mp4", film_of(make_spec(0)))
     frames = decoded(tmp_path / "deep" / "a.mp4")
     assert len(frames) == 5
-    assert {frame.shape for frame in frames} == {(HEIGHT + BAR, WIDTH, 3)}
-    assert abs(float(frames[0][:HEIGHT].mean()) - 200) < 5
-    assert float(frames[0][HEIGHT:].mean()) < 100
-    last, before = frames[-1][HEIGHT:], frames[-2][HEIGHT:]
-    green = [float((bar[..., 1].astype(int) - bar[..., 0]).max()) for bar in (last, before)]
-    assert green[0] > green[1] + 20, "the outcome is shown in green on the last frame"
+    height, width = picture_size(HEIGHT, WIDTH)
+    assert width >= 400, "text could not be read on it"
+    assert {frame.shape[1] for frame in frames} == {width}, "nothing stands beside it where the policy noted nothing"
+    assert abs(float(frames[0][:height].mean()) - 200) < 5
+    assert float(frames[0][height:].mean()) < 100
+    last, before = frames[-1][height:], frames[-2][height:]
+    green = [int((bar[..., 1].astype(int) - bar[..., 0] > 60).sum()) for bar in (last, before)]
+    assert green[0] > 1000 > 10 * green[1], "the verdict is a green field on the last frame"
 
 
 def test_what_a_policy_saw_stands_beside_the_image(make_spec: MakeSpec, tmp_path: Path) -> None:
-    film = film_of(make_spec(0))
-    notes = [{"image": np.full((32, 32, 3), 250, np.uint8)}] * 4
-    write_video(tmp_path / "a.mp4", Film(film.spec, film.record, film.frames, film.flags, notes))
+    seen = np.zeros((32, 32, 3), np.uint8)
+    seen[..., 2] = 250
+    film = dataclasses.replace(film_of(make_spec(0)), notes=[{"images": [seen]}] * 4)
+    write_video(tmp_path / "a.mp4", film)
     frames = decoded(tmp_path / "a.mp4")
-    assert len(frames) == 5
-    assert frames[0].shape[1] > WIDTH
-    assert abs(float(frames[0][:HEIGHT, :WIDTH].mean()) - 200) < 5
+    height, width = picture_size(HEIGHT, WIDTH)
+    for frame in (frames[0], frames[-1]):  # the last one still shows what was seen last
+        assert abs(float(frame[:height, :width].mean()) - 200) < 5
+        blue = frame[:height, width:, 2].astype(int) - frame[:height, width:, 0] > 150
+        assert blue.mean() > 0.3, "most of the panel"
 
 
 RED = np.zeros((40, 40, 3), np.uint8)
@@ -162,3 +160,24 @@ def test_a_video_that_cannot_be_written_costs_no_result(make_spec: MakeSpec, tmp
     assert record.video_error
     assert "\n" not in record.video_error
     assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_a_video_has_a_poster_and_its_scene_a_picture(make_spec: MakeSpec, tmp_path: Path) -> None:
+    queue = VideoQueue(tmp_path)
+    film = film_of(make_spec(0))
+    film.frames[0] = 40
+    late = dataclasses.replace(film_of(make_spec(1, variant="late")), flags=[False] * 9)  # its first images are not kept
+    for one in (film, film_of(make_spec(2)), late):
+        queue.submit(one)
+    queue.wait()
+    first, _, last = queue.collect()
+    queue.close()
+    assert first.video is not None
+    assert first.poster == first.video.replace(".mp4", ".jpg")
+    poster, video = cv2.imread(str(tmp_path / first.poster))[..., ::-1], decoded(tmp_path / first.video)
+    assert np.abs(poster.astype(int) - video[-1]).mean() < 4, "it shows the end"
+    scene = cv2.imread(str(tmp_path / scene_path(first.video)))
+    assert scene.shape == (HEIGHT, WIDTH, 3), "no caption"
+    assert abs(float(scene.mean()) - 40) < 2, "what the camera saw first, of the episode that ended first"
+    assert last.poster is not None
+    assert not (tmp_path / scene_path(last.poster)).exists(), "nothing is known of how it began"

@@ -26,6 +26,7 @@ def test_an_episode_that_the_policy_lost_is_filmed_until_then_and_its_film_goes_
     data = play(plan, again, workers=1, video="all", retry_errored=True)
     (film,) = data.path.rglob("*.mp4")
     assert "success" in film.name
+    assert {path.name for path in data.path.rglob("*.jpg")} == {"scene.jpg", f"{film.stem}.jpg"}, "nothing of the first try"
 
 
 def test_an_episode_without_any_image_is_said_to_have_no_film(play, make_spec, capsys):

@@ -23,12 +23,13 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.given import absolute
 from eval.records.options import RunOptions
-from eval.records.provenance import sources_hash, version_of
+from eval.records.provenance import sources_hash
 from eval.rollout.interrupts import SIGNALS
 from eval.rollout.replicas import messages, node
 from eval.rollout.replicas.messages import Setup
 from eval.rollout.replicas.placement import uses_card
 from eval.rollout.replicas.team import Team
+from eval.version import VERSION
 
 LOCAL = "local"
 RESTARTS = 3
@@ -212,7 +213,7 @@ class ClusterTeam(Team):
     def __init__(self, ray: Any, share: Share, setup: Setup) -> None:  # noqa: ANN401
         super().__init__([f"replica {number + 1}" for number in range(share.replicas)])
         self._ray, self._setup = ray, ray.put(pickle.dumps(setup))
-        self._version = version_of(), sources_hash()
+        self._version = VERSION, sources_hash()
         ray.cloudpickle.register_pickle_by_value(node)
         kind = ray.remote(node.Node).options(
             num_cpus=share.cpus,

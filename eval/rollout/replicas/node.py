@@ -38,11 +38,12 @@ class Node:
     def _problem(self, version: str, sources: str) -> str | None:
         try:
             import simpler_eval  # noqa: F401  the front door: from here on `eval` is ours
-            from eval.records.provenance import sources_hash, version_of
+            from eval.records.provenance import sources_hash
+            from eval.version import VERSION
         except ImportError as error:
             return f"simpler-eval is not installed for its Python ({sys.executable}): {error}"
-        if version_of() != version or sources_hash() != sources:
-            ours = "other sources of the same version" if version_of() == version else f"version {version_of()}"
+        if version != VERSION or sources_hash() != sources:
+            ours = "other sources of the same version" if version == VERSION else f"version {VERSION}"
             return f"it has {ours} of simpler-eval than this host ({version}); install the same on every node"
         return None
 

@@ -21,10 +21,11 @@ from eval.backends.selection import OWN, find_backend
 from eval.errors import UserError
 from eval.records.code import shipped_code_hash
 from eval.records.header import WorldRecord
+from eval.records.labels import player_name
 from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.turns import Turn, turns_of
-from eval.records.videos import Film, Video, VideoQueue, VideoRule
+from eval.records.videos import Video, VideoQueue, VideoRule, scene_path
 from eval.rollout.course import course_of
 from eval.rollout.exits import leave
 from eval.rollout.faults import Fault
@@ -34,6 +35,7 @@ from eval.rollout.play import Finished, info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_watch import PolicyWatch
 from eval.rollout.pool import WorkerSettings
+from eval.rollout.recorder import film_of
 from eval.rollout.recordings import CODECS, Recordings
 from eval.rollout.replicas import messages
 from eval.rollout.replicas.messages import Setup
@@ -108,7 +110,7 @@ def _serve(link: Link, setup: Setup) -> None:
                 )
                 message = link.receive()
                 if isinstance(message, messages.Open):
-                    _play(link, setup, options, backend, calls, message)
+                    _play(link, setup, options, backend, calls, message, player_name(options, description))
                 link.send(messages.Closed(_description_again(calls, options)))
             finally:
                 calls.close()
@@ -134,7 +136,9 @@ def _description_again(calls: PolicyCalls, options: RunOptions) -> PolicyDescrip
         return None
 
 
-def _play(link: Link, setup: Setup, options: RunOptions, backend: Backend, calls: PolicyCalls, begin: messages.Open) -> None:
+def _play(
+    link: Link, setup: Setup, options: RunOptions, backend: Backend, calls: PolicyCalls, begin: messages.Open, policy: str
+) -> None:
     cores = max(1, len(os.sched_getaffinity(0)) // setup.beside)
     options = options.model_copy(update={"workers": options.workers or cores})
     needs, preferred = PolicyNeeds.of(calls.policy), preferred_batch(calls.policy)
@@ -142,7 +146,7 @@ def _play(link: Link, setup: Setup, options: RunOptions, backend: Backend, calls
     threads, seats = max(1, cores // course.workers), course.workers * course.per_worker
     os.environ.setdefault("LP_NUM_THREADS", str(threads))  # a worker alone would count all cores as its own
     with tempfile.TemporaryDirectory(prefix="simpler-eval-") as folder:
-        recorder = LinkRecorder(link, setup, VideoRule.parse(options.video), Path(folder))
+        recorder = LinkRecorder(link, setup, VideoRule.parse(options.video), Path(folder), policy)
         settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
         rollout = Rollout((), calls, settings, recorder, StopRule(), course.batch)
         rollout.expects_more = True
@@ -162,15 +166,17 @@ class LinkRecorder:
         setup: of the replica.
         rule: which films become videos.
         folder: where videos are encoded before they are sent.
+        policy: what it is called in them.
     """
 
-    def __init__(self, link: Link, setup: Setup, rule: VideoRule, folder: Path) -> None:
+    def __init__(self, link: Link, setup: Setup, rule: VideoRule, folder: Path, policy: str) -> None:
         self.rollout: Rollout | None = None
-        self._link, self._rule, self._folder = link, rule, folder
+        self._link, self._rule, self._folder, self._policy = link, rule, folder, policy
         self._specs = {spec.id: spec for spec in setup.plan}
         self._films: set[RecordKey] = set()
         self._filmed: dict[RecordKey, Finished] = {}
         self._videos = VideoQueue(folder)
+        self._scenes: set[str] = set()
         record = setup.options.record
         self._recordings = Recordings(folder, CODECS[record]) if record != "none" else None
         self._unrecorded: dict[RecordKey, messages.Ended] = {}
@@ -203,7 +209,7 @@ class LinkRecorder:
             self._say(plain, record.model_copy(update={"video_error": "there was no image yet"}))
         else:
             self._filmed[record.key] = plain
-            self._videos.submit(Film(episode.spec, record, frames, episode.flags, episode.notes))
+            self._videos.submit(film_of(episode, frames, self._policy))
 
     def tick(self) -> None:
         """Hear the head, and send the videos and frames that are done."""
@@ -236,14 +242,19 @@ class LinkRecorder:
 
     def _send_filmed(self, record: EpisodeRecord) -> None:
         episode = self._filmed.pop(record.key)
-        content = None
-        if record.video is not None:
-            file = self._folder / record.video
-            content = file.read_bytes()
-            file.unlink()
+        files = {name: self._taken(name) for name in (record.video, record.poster) if name is not None}
+        scene = scene_path(record.video) if record.video is not None else None
+        if scene is not None and scene not in self._scenes and (self._folder / scene).exists():
+            self._scenes.add(scene)  # its file stays, so that it is not made again
+            files[scene] = (self._folder / scene).read_bytes()
         lacks = tuple(self._videos.incomplete.elements())
         self._videos.incomplete.clear()
-        self._say(episode, record, None if content is None else Video(content, lacks))
+        self._say(episode, record, Video(files, lacks) if files else None)
+
+    def _taken(self, name: str) -> bytes:
+        content = (self._folder / name).read_bytes()
+        (self._folder / name).unlink()
+        return content
 
     def _say(self, episode: Finished, record: EpisodeRecord, video: Video | None = None) -> None:
         ended = messages.Ended(replace(episode, record=record), video)

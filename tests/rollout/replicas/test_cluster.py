@@ -78,10 +78,11 @@ def test_a_cluster_without_ray_is_one_line(cli, monkeypatch):
 
 
 def test_a_node_says_what_it_lacks():
-    from eval.records.provenance import sources_hash, version_of
+    from eval.records.provenance import sources_hash
+    from eval.version import VERSION
 
-    assert Node().hello(version_of(), sources_hash()) == (socket.gethostname(), None)
-    assert "it has other sources of the same version" in Node().hello(version_of(), "0" * 16)[1]
+    assert Node().hello(VERSION, sources_hash()) == (socket.gethostname(), None)
+    assert "it has other sources of the same version" in Node().hello(VERSION, "0" * 16)[1]
     assert "version" in Node().hello("9.9", "0" * 16)[1]
 
 

@@ -12,6 +12,7 @@ from eval.errors import UserError
 from eval.records.folder import RunData, load_run
 from eval.records.options import RunOptions
 from eval.records.results import RecordKey
+from eval.records.videos import scene_path
 from eval.rollout.replicas.placement import placements
 from eval.rollout.run import run
 
@@ -60,6 +61,9 @@ def test_replicas_play_what_one_policy_plays(play, plan, alone):
     videos = [record.video for record in both.records.values() if record.video]
     assert videos == [record.video for record in alone.records.values() if record.video]
     assert [(both.path / video).stat().st_size > 1000 for video in videos] == [True]
+    pictures = {str(path.relative_to(both.path)) for path in both.path.rglob("*.jpg")}
+    assert pictures == {*(record.poster for record in both.records.values() if record.poster), scene_path(videos[0])}
+    assert len(pictures) == 2
     session = both.header.sessions[-1]
     assert session.outcome == "finished"
     assert [replica.lost for replica in session.replicas] == [None, None]
