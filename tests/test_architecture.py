@@ -18,7 +18,7 @@ REPO = Path(__file__).parents[1]
 PACKAGES = ("eval", "policies", "task_configs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("eval.errors", "eval.given", "eval.version"),
+    ("eval.errors", "eval.given", "eval.version", "eval.statistics"),
     ("task_configs",),
     ("eval.episode", "eval.options"),
     ("eval.tasks",),
@@ -31,6 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.datasets", "eval.sinks"),
     ("eval.rollout",),
     ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
+    ("eval.comparison",),
     ("eval.report",),
     ("eval.cli",),
 )

@@ -172,8 +172,26 @@ ensure_vulkan() {
     say "$(tail -n 1 "$log")"
 }
 
+# ---- the browser that the tests look at pages with ---------------------------------------------------------------------
+# Without one their tests are skipped, so nothing here fails. Ubuntu's package of this name is a snap, which sees no files in /tmp.
+ensure_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    if ! may_install || ! (. /etc/os-release && [ "${ID:-}" = debian ]); then
+        say "no Chromium or Chrome here: the tests that look at pages in a browser will be skipped"
+        return
+    fi
+    say "installing Chromium, for the tests that look at pages: about 90 MB to download, 300 MB of disk"
+    run_quietly as_root apt-get update -q \
+        && run_quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium \
+        || say "apt-get could not install it: the tests that look at pages in a browser will be skipped"
+}
+
 make_venv
 install_packages
 ensure_vulkan
+if [ "$extra" = test ]; then ensure_browser; fi
 fingerprint >".venv/.setup-$extra"
 say "done"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from eval.checkpoints.evaluation import Evaluated
 from eval.records.cell_tables import number, rows_of
 from eval.records.folder import RunData
-from eval.records.stats import wilson
 from eval.records.tables import TOTAL, tables_of
 from eval.records.tallies import lacks
+from eval.statistics.intervals import wilson
 
 if TYPE_CHECKING:
     import pandas as pd

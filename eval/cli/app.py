@@ -35,7 +35,11 @@ VERBS = {
     ),
     "list": Verb("list", "Show the tasks with their settings, the suites and the policies that are installed."),
     "plan": Verb("plan", "Show what `run` with the same options would play, without playing it: episodes, steps and disk."),
-    "report": Verb("report", "Make the tables of a run anew and print them; works while it is running."),
+    "report": Verb("report", "Make the tables and the page of a run anew; works while it is running."),
+    "compare": Verb(
+        "compare", "Compare policies on the same initial states, episode by episode; the first run is the reference."
+    ),
+    "gate": Verb("gate", "Pass or stop a change of a policy: one line, and an exit code for a CI job."),
     "export": Verb(
         "export",
         "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from eval.cli.layout import show_text
+from eval.cli.live_page import write_page
 from eval.cli.options import AssetsOption, Json, Out, RenderDevice, Workers
 from eval.cli.progress import RunProgress, wrapped
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
@@ -50,18 +51,27 @@ def demo_verb(
         raise typer.Exit(exit_code_of(stop)) from None
     finally:
         bars.close()
-    _show(demo, as_json)
+    page = write_page(lambda: _page(demo)) if demo.runs else None
+    _show(demo, page, as_json)
     for line in (line for closing in ends for line in closing.lines):
         typer.echo(wrapped(line), err=True)
     if any(record.status == "errored" for data in demo.runs for record in data.records.values()):
         raise typer.Exit(1)
 
 
-def _show(demo: Demo, as_json: bool) -> None:
+def _page(demo: Demo) -> Path:
+    """One page of all rows."""
+    from eval.report.page import FOLDER, write_report
+
+    return write_report(demo.runs, demo.path / FOLDER)
+
+
+def _show(demo: Demo, page: Path | None, as_json: bool) -> None:
     if as_json:
         rows = json.loads(demo.table.to_json(orient="records"))
         titles = [title(data.header, data.plan) for data in demo.runs]
-        typer.echo(json.dumps({"out": str(demo.path), "titles": titles, "rows": rows, "left_out": demo.left_out}, indent=2))
+        shown = {"out": str(demo.path), "page": None if page is None else str(page), "titles": titles, "rows": rows}
+        typer.echo(json.dumps({**shown, "left_out": demo.left_out}, indent=2))
         return
     for data in demo.runs:
         show_text(title(data.header, data.plan), "  ")
@@ -72,6 +82,8 @@ def _show(demo: Demo, as_json: bool) -> None:
     typer.echo(f"{demo.path}/summary.md")
     for data in demo.runs:
         typer.echo(f"{data.path}/videos")
+    if page is not None:
+        typer.echo(str(page))
 
 
 class _Bars:

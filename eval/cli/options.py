@@ -73,6 +73,16 @@ RunPaths = Annotated[
     typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several."),
 ]
 
+Real = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--real",
+        metavar="NAME=ROW",
+        help="A run is this row of the real-robot table, such as mine=RT-1-X; may be repeated. Policies that are called like a "
+        "row need none.",
+    ),
+]
+
 
 class ModelOptions(Options):
     """What goes to the policy's constructor; the named ones are those of a policy that is a neural network."""

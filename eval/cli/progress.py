@@ -15,6 +15,7 @@ from rich.console import Console
 
 from eval.cli.display import RunProgress as RunProgress
 from eval.cli.estimate import Estimate
+from eval.cli.live_page import RunPage
 from eval.cli.policy_output import stdout_to_stderr
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.episode import EpisodeSpec
@@ -27,11 +28,17 @@ from eval.records.videos import VideoRule
 from eval.rollout.closing import Closing
 from eval.rollout.run import Session, play
 
-Show = Callable[[RunData], None]
+Show = Callable[[RunData, Path | None], None]
+"""Shows the tables of a finished run, and where its page is if it has one."""
 
 
 def play_with_progress(
-    plan: Sequence[EpisodeSpec], options: RunOptions, path: Path, shard: str | None = None, show: Show | None = None
+    plan: Sequence[EpisodeSpec],
+    options: RunOptions,
+    path: Path,
+    shard: str | None = None,
+    show: Show | None = None,
+    page: bool = True,
 ) -> RunData:
     """:func:`eval.rollout.run.play`, watched on stderr; Ctrl-C and ``kill`` say how to go on.
 
@@ -41,21 +48,24 @@ def play_with_progress(
         path: folder of the run.
         shard: the part of the plan to be played.
         show: shows the tables; what went wrong is said below them.
+        page: keep a page of the run in its ``report/``, also while it goes on.
     """
     stop_like_ctrl_c()
     folder = path.absolute()  # a policy may change the working folder
     turns = list(turns_of(take_shard(plan, shard) if shard else plan, max(1, options.repeat)))
     estimate = Estimate(turns, VideoRule.parse(options.video))
     ends: list[Closing] = []
+    live = RunPage(len(turns), estimate) if page else None
     try:
         with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, turns, estimate) as progress:
             session = Session(
                 path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course,
                 on_replicas=progress.replicas, on_remark=progress.remark,
             )  # fmt: skip
-            data = play(plan, options, session=session)
+            data = play(plan, options, session=session if live is None else live.listening(session))
+        written = None if live is None else live.final(data)
         if show is not None:
-            show(data)
+            show(data, written)
     except KeyboardInterrupt as stop:
         _say_all(ends)
         _say(_how_to_go_on(folder, path, len(turns)))
@@ -63,6 +73,9 @@ def play_with_progress(
     except Exception:
         _say_all(ends)
         raise
+    finally:
+        if live is not None:
+            live.leave()
     _say_all(ends)
     return data
 

@@ -141,7 +141,7 @@ def _options_in(world: str, given: RunOptions) -> RunOptions:
 
 def _run(path: Path, step: Round, options: RunOptions) -> None:
     """One round in one world."""
-    play_with_progress(step.plan, options.model_copy(update={"policy_args": step.options}), path)
+    play_with_progress(step.plan, options.model_copy(update={"policy_args": step.options}), path, page=False)
 
 
 def _write(folder: Path, comparison: PolicyParity) -> None:

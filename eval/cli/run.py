@@ -119,7 +119,7 @@ def go_to_folder_of(run: RunData) -> None:
         os.chdir(folder)
 
 
-def _show(data: RunData, as_json: bool, partial: bool) -> None:
+def _show(data: RunData, page: Path | None, as_json: bool, partial: bool) -> None:
     from eval.cli.tables import print_table
 
-    print_table(data, as_json, partial, data.path / "tables")
+    print_table(data, as_json, partial, data.path / "tables", page=page)

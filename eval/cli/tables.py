@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,31 @@ from eval.records.tables import RunTables, shown_rows, tables_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from eval.comparison.real_robot import RealRobot
+
 SAID = ("setting", "errored", "missing", "counted", "of")
 """Columns that go into the heading where they are the same in all rows."""
 
 
+def kept(write: Callable[[], Path], asked: bool) -> Path | None:
+    """The page of a run that was written; None with a warning where the disk refuses one that nobody asked for."""
+    try:
+        return write()
+    except UserError as error:
+        if asked:
+            raise
+        warn(f"the page is not kept: {error}")
+        return None
+
+
 def print_table(
-    data: RunData, as_json: bool, partial: bool, folder: Path | None, errors: bool = False, asked: bool = False
+    data: RunData,
+    as_json: bool,
+    partial: bool,
+    folder: Path | None,
+    errors: bool = False,
+    asked: bool = False,
+    page: Path | None = None,
 ) -> None:
     """Show the tables of a run, and write them into a folder if there is one.
 
@@ -39,6 +59,7 @@ def print_table(
         folder: where the tables are written.
         errors: also list what went wrong in episodes without a verdict.
         asked: the user named the folder: what cannot be written there is an error.
+        page: of the run, which is named last.
     """
     tables = tables_of(data, partial)
     problem = ""
@@ -50,7 +71,7 @@ def print_table(
                 raise
             problem = str(error)
     if as_json:
-        typer.echo(json.dumps({"out": str(data.path), **_as_data(tables)}, indent=2))
+        typer.echo(json.dumps({"out": str(data.path), "page": _path(page), **_as_data(tables)}, indent=2))
     else:
         _print_run(tables, errors)
         if folder is not None and not problem:
@@ -59,6 +80,8 @@ def print_table(
             typer.echo(f"{data.path}/videos")
         if (data.path / "dataset").is_dir():
             typer.echo(f"{data.path}/dataset")
+        if page is not None:
+            typer.echo(str(page))
     if problem:
         warn(f"the tables are not kept: {problem}")
 
@@ -77,8 +100,13 @@ def _print_run(tables: RunTables, errors: bool) -> None:
             show_text(f"- {line}", "  ")
 
 
-def print_side_by_side(runs: SideBySide, as_json: bool, folder: Path | None) -> None:
-    """Show several runs in one table, and write the common tables into a folder if there is one."""
+def print_side_by_side(
+    runs: SideBySide, as_json: bool, folder: Path | None, page: Path | None = None, ranking: RealRobot | None = None
+) -> None:
+    """Show several runs in one table, and write the common tables into a folder if there is one.
+
+    ``ranking``: the same policies beside the real-robot table, if it has any of them.
+    """
     if folder is not None:
         runs.write(folder)
     if as_json:
@@ -86,13 +114,29 @@ def print_side_by_side(runs: SideBySide, as_json: bool, folder: Path | None) -> 
             {"run": label, "out": str(tables.run.path), **_as_data(tables)}
             for label, tables in zip(runs.labels, runs.runs, strict=True)
         ]
-        typer.echo(json.dumps({"out": None if folder is None else str(folder), "runs": content}, indent=2))
+        real = {} if ranking is None else {"real_robot": ranking.to_json()}
+        typer.echo(json.dumps({"out": _path(folder), "page": _path(page), "runs": content, **real}, indent=2))
         return
     show_rows(runs.heading, *runs.table())
     for line in (*runs.titles, *runs.conventions):
         show_text(line, "  ")
+    print_ranking(ranking)
     if folder is not None:
         typer.echo(f"{folder}/cells.md")
+    if page is not None:
+        typer.echo(str(page))
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def print_ranking(ranking: RealRobot | None) -> None:
+    """Show how policies rank in simulation and on real robots, if that is known."""
+    if ranking is not None:
+        show_rows("Against real robots", ranking.columns, ranking.rows())
+        for line in ranking.notes:
+            show_text(line, "  ")
 
 
 def _as_data(tables: RunTables) -> dict[str, Any]:

@@ -7,7 +7,7 @@ published average (other cameras) are left out. What the layout is made of stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,7 +17,8 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.records.cells import Average, Source, cells
-from eval.records.results import Records
+from eval.records.results import Records, by_episode
+from eval.records.states import state_of
 from eval.records.tallies import (
     NOTHING,
     Judge,
@@ -32,6 +33,8 @@ from eval.records.tallies import (
     succeeded,
     tally_variants,
 )
+from eval.statistics.bootstrap import macro_interval
+from eval.statistics.intervals import Interval
 from eval.tasks.loading import load_task, task_names
 
 PARTIAL = ".partial"
@@ -58,10 +61,13 @@ class Row:
     spread: float | None = None
     """Standard deviation of the rate over the repeats; None if fewer than two have one."""
 
+    bootstrapped: tuple[float, float] | None = None
+    """Of an average, whose cells count unequal numbers of episodes: :func:`eval.statistics.bootstrap.macro_interval`."""
+
     @property
     def interval(self) -> tuple[float, float] | None:
-        """As of :func:`rate_interval`; averages have none, as their cells count unequal numbers of episodes."""
-        return None if self.kind == "average" else rate_interval(self.rate, self.tally.n, self.repeats)
+        """95 %: as of :func:`rate_interval`, of an average the bootstrap's."""
+        return self.bootstrapped if self.kind == "average" else rate_interval(self.rate, self.tally.n, self.repeats)
 
     @property
     def lacks(self) -> str:
@@ -111,7 +117,12 @@ def aggregate(
     A plan that is a sample of the cell does have a rate; ``of`` shows it. Of a plan that was played ``repeats`` times the
     rate is the mean over the repeats, and ``spread`` how far they are apart.
     """
-    rows = _aggregate(plan, records, partial, counts, judge, repeats)
+    rows = [
+        replace(row, bootstrapped=average_interval(row.name, row.setting.split("+"), plan, records, judge))
+        if row.kind == "average" and row.rate is not None
+        else row
+        for row in _aggregate(plan, records, partial, counts, judge, repeats)
+    ]
     if repeats == 1:
         return rows
     rates: dict[tuple[str, str], list[float | None]] = {}
@@ -172,13 +183,18 @@ def _others(absent: Sequence[str], parts: str) -> tuple[str, ...]:
 
 def _sub_cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool) -> Row:
     config = cells().sub_cells[name]
-    candidates = [(source, _matching(source, setting, verdicts)) for source in config.sources]
-    source, mine = next((pair for pair in candidates if pair[1]), candidates[0])
+    source, mine = _source_of(name, setting, verdicts)
     planned = {key[0] for key in mine}
     absent = _others([task for task in source.tasks if task not in planned], config.parts)
     rate = macro_mean(mine.values(), partial) if partial or not absent else None
     tally = sum(mine.values(), NOTHING)
     return Row(setting, "sub-cell", name, config.title, tally, rate, full_size(source, setting), absent)
+
+
+def _source_of(name: str, setting: str, verdicts: Mapping[Key, Tally]) -> tuple[Source, dict[Key, Tally]]:
+    """The first place of a sub-cell that has episodes, with these; else its first, with none."""
+    candidates = [(source, _matching(source, setting, verdicts)) for source in cells().sub_cells[name].sources]
+    return next((pair for pair in candidates if pair[1]), candidates[0])
 
 
 def _matching(source: Source, setting: str, verdicts: Mapping[Key, Tally]) -> dict[Key, Tally]:
@@ -200,6 +216,34 @@ def _average(name: str, average: Average, settings: Sequence[str], rows: Mapping
     absent = tuple(dict.fromkeys(text for member in members for text in member.absent))
     of = _sum([member.of for member in members])
     return [Row("+".join(settings), "average", name, average.title, tally, rate, of, absent)]
+
+
+def average_interval(
+    name: str, settings: Sequence[str], plan: Sequence[EpisodeSpec], records: Records, judge: Judge = succeeded
+) -> Interval:
+    """95 % interval of an average: a bootstrap over the initial states of every sub-cell, weighted as the average weighs them.
+
+    Of variants of a sub-cell that show the same initial state, and of repeats, only their mean enters.
+    """
+    played = by_episode(records)
+    verdicts = {spec.id: [float(judge(r)) for r in played.get(spec.id, ()) if r.status != "errored"] for spec in plan}
+    keys = {
+        (spec.task, spec.setting, spec.variant): NOTHING for spec in plan if counts((spec.task, spec.setting, spec.variant))
+    }
+    strata: list[list[float]] = []
+    weights: list[float] = []
+    for setting in settings:
+        for member in cells().averages[name].of:
+            parts = cells().sub_cells_of(member)
+            for part in parts:
+                states: dict[Hashable, list[float]] = {}
+                inside = _source_of(part, setting, keys)[1]
+                for spec in plan:
+                    if (spec.task, spec.setting, spec.variant) in inside:
+                        states.setdefault(state_of(spec), []).extend(verdicts[spec.id])
+                strata.append([float(np.mean(outcomes)) for outcomes in states.values() if outcomes])
+                weights.append(1 / len(parts))
+    return macro_interval(strata, weights)
 
 
 def _mean(rates: Sequence[float | None], partial: bool) -> float | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CELL_COLUMNS = ["setting", "kind", "name", "title", "n", "successes", "rate", "low", "high", "errored", "missing", "of",
                 "lacks", "success", "repeats", "spread"]  # fmt: skip
+AVERAGES = "Intervals of averages: stratified bootstrap over initial states; all others: Wilson."
 NUMBER = "success % [95 %]"
 """Head of the column with a rate and its interval."""
 
@@ -60,9 +61,13 @@ def shown_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def conventions(table: pd.DataFrame) -> list[str]:
-    """One line for every average in the table: what it is the mean of."""
-    names = dict.fromkeys(row["name"] for row in rows_of(table) if row["kind"] == "average")
-    return [f"{cells().averages[name].title}: {cells().averages[name].about}." for name in names]
+    """One line for every average in the table: what it is the mean of; and one for how intervals of averages came about."""
+    averages = [row for row in rows_of(table) if row["kind"] == "average"]
+    lines = [
+        f"{cells().averages[name].title}: {cells().averages[name].about}."
+        for name in dict.fromkeys(r["name"] for r in averages)
+    ]
+    return [*lines, AVERAGES] if any(row["low"] is not None for row in averages) else lines
 
 
 def cells_markdown(table: pd.DataFrame, heading: str) -> str:

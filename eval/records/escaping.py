@@ -17,7 +17,12 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def printable(text: str) -> str:
-    """One line of characters that can be seen."""
+    """One line without control characters, and without characters that turn the reading direction: they become escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in " ".join(text.split()))
+
+
+def one_line(text: str) -> str:
+    """One line of characters that can be seen; others become spaces."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
@@ -28,7 +33,7 @@ def visible(text: str) -> str:
 
 def plain_markdown(text: str) -> str:
     """A text that Markdown shows as it is: no markup, no HTML, no link, no cell of a table ends in it."""
-    line = printable(text).replace("\\", "\\\\")
+    line = one_line(text).replace("\\", "\\\\")
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([`*|~$])", r"\\\1", line)
     line = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)  # inside a word it means nothing
@@ -39,7 +44,7 @@ def plain_markdown(text: str) -> str:
 
 def spreadsheet_text(text: str) -> str:
     """A text that no spreadsheet takes for a formula: an apostrophe before what would be one, as they write it themselves."""
-    line = printable(text)
+    line = one_line(text)
     return f"'{line}" if line.startswith(FORMULA) else line
 
 

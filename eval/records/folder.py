@@ -32,7 +32,7 @@ from task_configs.schema.files import is_file, is_folder, is_missing
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = ("tables", "videos", "actions", "states", "tasks", "replays", "dataset")
+PARTS = ("tables", "videos", "actions", "states", "tasks", "replays", "dataset", "report")
 """Subfolders of a run."""
 RUN_FILE, PLAN_FILE, EPISODES_FILE, LOCK_FILE = "run.json", "plan.jsonl", "episodes.jsonl", ".lock"
 TASKS_FOLDER = "tasks"
@@ -262,7 +262,7 @@ class RunFolder:
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file such that a crash leaves either the old or the new content."""
     temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w") as file:
+    with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.records.cell_tables import percent, rows_of
 from eval.records.cells import cells
-from eval.records.escaping import printable
+from eval.records.escaping import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def cells_latex(table: pd.DataFrame, heading: str, policy: str = "") -> str:
     """
     rows = [{"run": policy, **row} for row in rows_of(table)]
     parts = [
-        *(f"% {printable(line)}" for line in heading.splitlines()),
+        *(f"% {one_line(line)}" for line in heading.splitlines()),
         *(_tabular(rows, prefix) for prefix in ("google_robot", "widowx") if any(_of(row, prefix) for row in rows)),
     ]
     return "\n".join(parts) + "\n"
@@ -51,7 +51,7 @@ def summary_latex(table: pd.DataFrame, heading: str, policy: str = "") -> str:
     """
     rows = [{"run": policy, **row} for row in rows_of(table) if row["variant"] == "all"]
     lines = [
-        *(f"% {printable(line)}" for line in heading.splitlines()),
+        *(f"% {one_line(line)}" for line in heading.splitlines()),
         r"\begin{tabular}{lllcr}",
         r"\toprule",
         " & ".join(["Policy", "Task", "Setting", _measure(rows), "Episodes"]) + r" \\",
@@ -65,7 +65,7 @@ def summary_latex(table: pd.DataFrame, heading: str, policy: str = "") -> str:
 
 def escaped(text: str) -> str:
     """Text as LaTeX prints it."""
-    return printable(text).translate(ESCAPES)
+    return one_line(text).translate(ESCAPES)
 
 
 def _of(row: Mapping[str, Any], robot: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord, RecordKey, Records, by_episode
-from eval.records.stats import wilson
+from eval.statistics.intervals import wilson
 
 Key = tuple[str, str, str]
 """Task, setting, variant."""

@@ -14,13 +14,17 @@ from eval.tasks.loading import load_task, task_names
 def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
     """Policy with its own remarks, world, stand-ins, and everything in which the run departs from the published protocol."""
     policy, remarks, world = header.options.policy, header.policy.remarks, header.world
+    player = f"{policy} ({' '.join(', '.join(remarks).split())})" if remarks else policy
+    return f"{player} in {world.name if world else 'an unrecorded world'} ({'; '.join(remarks_on(header, plan))})"
+
+
+def remarks_on(header: RunHeader, plan: Sequence[EpisodeSpec]) -> list[str]:
+    """What a title says of a run beside its policy and world: files, and everything in which it departs from the protocol."""
+    world = header.world
     inside = [_files(world), *departures(plan), *_rendering(world.rendering if world else None, plan), *_counting(header)]
     if shard := header.shard:
         inside.append(f"shard {shard.shard}: {len(plan)} of {shard.episodes} episodes")
-    inside += _versions(header)
-    inside += header.merged
-    player = f"{policy} ({' '.join(', '.join(remarks).split())})" if remarks else policy
-    return f"{player} in {world.name if world else 'an unrecorded world'} ({'; '.join(inside)})"
+    return [*inside, *_versions(header), *header.merged]
 
 
 def _files(world: WorldRecord | None) -> str:

@@ -20,7 +20,7 @@ def render(template: str, **values: object) -> str:
 
 def write_page(file: Path, template: str, **values: object) -> None:
     """Render a page into ``file``, all or nothing. Raises UserError if the disk refuses."""
-    text = render(template, **values)
+    text = render(template, **values).encode(errors="replace").decode()  # a path may hold bytes that are no text
     with disk_errors(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text)

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from eval.errors import PolicyExited, PolicySilent
 from eval.records.errors import kind_of
+from eval.records.escaping import printable
 
 TEXT = 500
 """Characters of an error that a record keeps."""
@@ -49,7 +50,7 @@ def fault_of(error: BaseException) -> Fault:
 
 def world_fault(text: str, traceback_text: str = "") -> Fault:
     """Why a simulator process was lost."""
-    text = printable(text)
+    text = _cut(text)
     return Fault(text, kind_of(text), traceback_text, of_policy=False)
 
 
@@ -64,15 +65,13 @@ def one_line(error: BaseException) -> str:
 
 def _said(error: BaseException) -> str:
     try:
-        return printable(str(error)[: 10 * TEXT])
+        return _cut(str(error)[: 10 * TEXT])
     except BaseException as odd:  # code of others, down to the text of its exceptions
         return f"(its text cannot be read, that raised {type(odd).__name__})"
 
 
-def printable(text: str) -> str:
-    """One line that any file and terminal takes."""
-    line = " ".join(text.split())[:TEXT]
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+def _cut(text: str) -> str:
+    return printable(" ".join(text.split())[:TEXT])
 
 
 def _innermost(place: TracebackType | None) -> str:

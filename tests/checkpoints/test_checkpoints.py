@@ -16,7 +16,7 @@ from eval.checkpoints.evaluation import Evaluated
 from eval.checkpoints.finding import Checkpoint
 from eval.checkpoints.plot import plot
 from eval.records.folder import load_run
-from eval.records.stats import wilson
+from eval.statistics.intervals import wilson
 
 
 def written(folder, skill):

@@ -63,7 +63,7 @@ def test_the_runs_of_a_policy_are_one_row_and_cells_the_columns(cli, play, carro
 def test_common_tables_name_their_runs(cli, play, carrot, tmp_path):
     runs = [play("r", carrot), play("o", carrot, policy="oracle")]
     _, out, _ = cli("report", *runs, "--out", tmp_path / "both")
-    assert out.splitlines()[-1] == f"{tmp_path}/both/cells.md"
+    assert out.splitlines()[-2:] == [f"{tmp_path}/both/cells.md", f"{tmp_path}/both/report/index.html"]
     with (tmp_path / "both/cells.csv").open() as file:
         assert {row["run"] for row in csv.DictReader(file)} == {"random", "oracle"}
     assert "| oracle | 100.0 [51.0-100.0] |" in (tmp_path / "both/cells.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scripted_runs import scripted_run
 
@@ -11,9 +12,11 @@ from eval.records.cell_tables import cell_table, cells_markdown, conventions
 from eval.records.header import RenderingRecord, WorldRecord
 from eval.records.latex import cells_latex
 from eval.records.results import EpisodeRecord, RecordKey
+from eval.records.states import state_of
 from eval.records.tables import summary
 from eval.records.tallies import Tally, macro_mean
 from eval.records.titles import title
+from eval.statistics.intervals import wilson
 
 CAN = "google_robot_pick_coke_can"
 DRAWERS = [f"google_robot_{do}_{which}_drawer" for do in ("open", "close") for which in ("top", "middle", "bottom")]
@@ -78,7 +81,9 @@ def test_the_three_conventions_and_the_overall_mean_have_names_of_their_own(spec
     assert by_name["google_six_sub_cells", vm] == pytest.approx((1 + 0 + 0 + 1 + 1 + 0) / 6)
     both = "visual_matching+variant_aggregation"
     assert by_name["google_both_settings", both] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
-    assert len(conventions(cell_table(plan, records))) == 4
+    *about, intervals = conventions(cell_table(plan, records))
+    assert len(about) == 4
+    assert intervals == "Intervals of averages: stratified bootstrap over initial states; all others: Wilson."
 
 
 def test_what_is_missing_or_errored_takes_the_rate_away(specs):
@@ -108,6 +113,24 @@ def test_an_average_is_there_only_with_all_its_cells(specs):
     names = {row.name for row in aggregate(plan, played(plan))}
     assert {"google_three_tasks", "google_six_sub_cells"} <= names
     assert "google_four_tasks" not in names
+
+
+def test_an_average_has_the_interval_of_a_bootstrap_over_initial_states():
+    """Not of Wilson over all episodes: 4 arm colours show each initial state again, and every cell counts the same."""
+    plan = make_plan(suite="google_robot_visual_matching")
+    lucky = {state_of(spec) for number, spec in enumerate(plan) if number % 3}
+    records = played(plan, lambda spec: state_of(spec) in lucky)
+    (average,) = [row for row in aggregate(plan, records) if row.name == "google_four_tasks"]
+    low, high = average.interval
+    assert low < average.rate < high
+    states = {state_of(spec): (spec.task, state_of(spec) in lucky) for spec in plan}
+    members: dict[str, list[bool]] = {}
+    for task, good in states.values():
+        members.setdefault(task, []).append(good)
+    weights = {"google_robot_open_drawer": 0.5, "google_robot_close_drawer": 0.5}
+    variance = sum((weights.get(t, 1) / 4) ** 2 * np.var(good, ddof=1) / len(good) for t, good in members.items())
+    assert high - low == pytest.approx(2 * 1.96 * variance**0.5, rel=0.1)
+    assert high - low > 1.5 * np.diff(wilson(average.rate * 864, 864))[0]
 
 
 def test_cameras_are_played_and_left_out_of_the_mean():
@@ -172,7 +195,7 @@ def test_the_files_of_a_run(tmp_path, specs):
         "summary.csv", "summary.md", "summary.tex", "cells.csv", "cells.md", "cells.tex",
     }  # fmt: skip
     text = (tmp_path / "tables/cells.md").read_text()
-    assert "| visual_matching | Average of four tasks | 50.0 |" in text
+    assert "| visual_matching | Average of four tasks | 50.0 [" in text
     assert "- Average of four tasks: plain mean of four tasks" in text
     latex = (tmp_path / "tables/cells.tex").read_text()
     assert r"Success (\%) & Pick Coke Can & Move Near & Open/Close Drawer & Place Apple in Drawer" in latex

@@ -19,8 +19,8 @@ from recordings import golden as recorded
 from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
 from eval.records.aggregation import PARTIAL, Row, aggregate
 from eval.records.results import EpisodeRecord, Records
-from eval.records.stats import kruskal, mean_maximum_rank_violation, pearson
 from eval.records.tallies import tally_variants
+from eval.statistics.ranking import kruskal, mean_maximum_rank_violation, pearson
 from task_configs.schema.world import LightSet
 
 OPEN = [f"google_robot_open_{drawer}_drawer" for drawer in ("top", "middle", "bottom")]

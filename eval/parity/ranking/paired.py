@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eval.episode import EpisodeSpec
-from eval.records.stats import mcnemar_exact, mean_maximum_rank_violation, paired_difference_interval, pearson
+from eval.statistics.differences import mcnemar_exact, paired_difference_interval
+from eval.statistics.ranking import mean_maximum_rank_violation, pearson
 
 SPLIT = {
     "google_robot_pick_coke_can": "google_robot_pick_{}_coke_can",

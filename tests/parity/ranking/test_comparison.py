@@ -26,7 +26,7 @@ from eval.parity.ranking.rounds import LEVELS, default_plan, is_complete, is_pla
 from eval.parity.ranking.table import heading, markdown, rows
 from eval.records.folder import load_run
 from eval.records.header import AssetsRecord, WorldIdentity, WorldRecord
-from eval.records.stats import mcnemar_exact, paired_difference_interval
+from eval.statistics.differences import mcnemar_exact, paired_difference_interval
 
 OURS, ORIGINAL = "simpler-eval", "simpler-env"
 CUBE, CAN = "widowx_stack_cube", "google_robot_pick_coke_can"

@@ -1,0 +1,94 @@
+"""The verb ``compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eval.cli.layout import show_rows, show_text
+from eval.cli.options import Json, Real, RunPaths
+from eval.cli.report import Success
+from eval.cli.tables import print_ranking
+from eval.records.folder import RunData, know_tasks, refuse_folder_of_run
+from eval.records.merging import judged, read_runs
+
+if TYPE_CHECKING:
+    from eval.comparison.comparison import Comparison
+    from eval.comparison.real_robot import RealRobot
+
+Common = Annotated[
+    bool, typer.Option("--common", help="Compare the episodes that the plans share, where they are not the same.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("compare")(compare_verb)
+
+
+def compare_verb(
+    runs: RunPaths,
+    common: Common = False,
+    success: Success = None,
+    real: Real = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for index.html with the videos of what changed, compare.md, .tex and .json.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare policies on the same initial states, episode by episode; the first run is the reference.
+
+    McNemar's exact test over all episodes decides, at 5 %; that is fixed, so that nobody chooses a test after the results.
+    Cells come with paired intervals and Holm's p values. With --out a page shows both videos of every episode that changed.
+
+    Examples:
+
+      simpler-eval compare results/reference results/candidate
+
+      simpler-eval compare results/reference results/a results/b --out results/comparison
+    """
+    from eval.comparison.comparison import compare_runs
+    from eval.comparison.real_robot import rank
+
+    given = read_for_comparison(runs, success)
+    if out is not None:
+        refuse_folder_of_run(out)
+    comparison, ranking = compare_runs(given, common), rank(given, real or ())
+    if out is not None:
+        from eval.report.compare_page import write_comparison
+
+        write_comparison(out, comparison, ranking)
+    if as_json:
+        from eval.comparison.exports import to_json
+
+        typer.echo(json.dumps({"out": None if out is None else str(out), **to_json(comparison, ranking)}, indent=2))
+        return
+    _show(comparison, ranking)
+    if out is not None:
+        typer.echo(out / "index.html")
+
+
+def read_for_comparison(paths: list[Path], success: str | None) -> list[RunData]:
+    """Runs with their own tasks known. Raises UserError where one cannot be read or is given twice."""
+    for path in paths:
+        know_tasks(path)
+    return [judged(run, success) for run in read_runs(paths)]
+
+
+def _show(comparison: Comparison, ranking: RealRobot | None) -> None:
+    from eval.comparison.wording import COLUMNS, MEANING_COLUMNS, meaning_rows, method, rows, verdict, warnings_of
+
+    for against in comparison.others:
+        show_text(verdict(comparison, against))
+    typer.echo()
+    for against in comparison.others:
+        show_rows(f"{against.side.label} (other) against {comparison.reference.label} (reference)", COLUMNS, rows(against))
+        show_rows("By each meaning of success, same rollouts", MEANING_COLUMNS, meaning_rows(against))
+    print_ranking(ranking)
+    for side in (comparison.reference, *(against.side for against in comparison.others)):
+        show_text(f"{side.label}: {side.title}", "  ")
+    for line in (*warnings_of(comparison), *method(comparison)):
+        show_text(line, "  ")

@@ -1,0 +1,44 @@
+"""The verb ``gate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eval.cli.compare import Common, read_for_comparison
+from eval.cli.options import Json
+from eval.cli.report import Success
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("gate")(gate_verb)
+
+
+def gate_verb(
+    run: Annotated[Path, typer.Argument(help="Folder of the run that is judged.")],
+    baseline: Annotated[Path, typer.Option(help="Folder of the run that it is judged by: the same episodes.")],
+    margin: Annotated[float, typer.Option(help="Points of success rate that may be lost, such as 3.")],
+    common: Common = False,
+    success: Success = None,
+    as_json: Json = False,
+) -> None:
+    """Pass or stop a change of a policy: one line, and an exit code for a CI job.
+
+    0: shown not worse than the baseline by the margin. 1: shown worse than the baseline, and not shown to be within the
+    margin. 3: neither; the line says how many more initial states would tell. (2 is bad input, as everywhere.) Both are judged
+    by the paired interval of which each end is wrong in 5 of 100 cases.
+
+    Example:
+
+      simpler-eval gate results/candidate --baseline results/main --margin 3
+    """
+    from eval.comparison.comparison import compare_runs
+    from eval.comparison.gate import gate_of
+
+    judge = gate_of(compare_runs(read_for_comparison([baseline, run], success), common), margin)
+    typer.echo(json.dumps(judge.to_json(), indent=2) if as_json else judge.line)
+    raise typer.Exit(judge.outcome.value)

@@ -1,0 +1,1 @@
+"""Is one policy better than another? Runs of the same initial states, episode by episode."""

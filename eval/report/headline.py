@@ -1,0 +1,256 @@
+"""The headline: the answer in one sentence, and tables in the columns of published ones, published rows beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.published.models import NumberRow
+from eval.published.numbers import known_disagreements, number_rows, policy_models, published_numbers, references
+from eval.records.cell_tables import conventions, percent, rows_of
+from eval.records.cells import cells
+from eval.records.latex import SETTING_TITLES
+from eval.records.tables import TOTAL
+from eval.records.tallies import lacks, rate_interval
+from eval.report.entries import Entry
+from eval.report.layouts import Block, LayoutName, layouts
+from eval.statistics.power import smallest_difference
+
+NOT_PLANNED = "not planned"
+SAID = ("google_four_tasks", "widowx_four_tasks")
+"""Averages that the answer names."""
+OTHERS = "Other tasks"
+"""Heading of the table of what no published table has a column for."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of ours, and how much it says."""
+
+    rate: float | None
+    """0..1; None if something is missing."""
+    low: float | None
+    high: float | None
+    n: int
+    """Episodes with a verdict."""
+    successes: int
+    of: int | None
+    """Episodes that the published cell has."""
+    lacks: str
+    """Why there is no rate."""
+    smallest: float | None
+    """Difference of two policies, 0..1, that so many initial states show four times in five; None: no difference."""
+    spread: float | None = None
+    """Standard deviation over the repeats."""
+
+
+@dataclass(frozen=True)
+class OwnRow:
+    """A row of ours; a cell is None where nothing of it was planned."""
+
+    label: str
+    remarks: str
+    """Of the policy on itself."""
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A published row; percent, None where it has no such cell."""
+
+    model: str
+    set: str
+    source: int
+    """Number of its source, from 1."""
+    numbers: tuple[float | None, ...]
+    same_policy: bool
+    """Whether it was published for a policy of the page."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the headline."""
+
+    title: str
+    columns: tuple[str, ...]
+    averages: tuple[bool, ...]
+    """Which columns are means of others."""
+    rows: tuple[OwnRow, ...]
+    published: tuple[PublishedRow, ...] = ()
+    disputes: tuple[str, ...] = ()
+    """What is known to be wrong or disputed about the published numbers."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where published numbers were read."""
+
+    number: int
+    what: str
+    where: str
+    trust: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """All tables of a page, and what is said below them."""
+
+    layout: str
+    about: str
+    tables: tuple[Table, ...]
+    sources: tuple[Source, ...]
+    conventions: tuple[str, ...]
+    """What the averages are the means of."""
+
+
+def headline(entries: Sequence[Entry], layout: LayoutName) -> Headline:
+    """The tables of a layout that the runs have episodes of, then one of the tasks that are in none."""
+    chosen = layouts()[layout]
+    numbers = [_numbers(entry) for entry in entries]
+    order: list[str] = []
+    tables = []
+    for block in chosen.blocks:
+        for setting in block.settings:
+            if any((name, setting) in row for row in numbers for name in block.columns):
+                tables.append(_table(block, setting, entries, numbers, order))
+    if others := _others(entries, numbers):
+        tables.append(others)
+    sources = tuple(
+        Source(place + 1, references()[name].what, references()[name].where, references()[name].trust)
+        for place, name in enumerate(order)
+    )
+    tables_of_cells = [entry.tables.cells for entry in entries if len(entry.tables.cells)]
+    means = tuple(dict.fromkeys(line for table in tables_of_cells for line in conventions(table)))
+    return Headline(chosen.title, chosen.about, tuple(tables), sources, means)
+
+
+def _numbers(entry: Entry) -> dict[tuple[str, str], Cell]:
+    """Every number of a run by (cell, sub-cell, average or task; setting)."""
+    kinds = ("average", "sub-cell", "cell")  # a cell may be called as its only sub-cell
+    rows = [row for kind in kinds for row in rows_of(entry.tables.cells) if row["kind"] == kind]
+    numbers = {(row["name"], row["setting"]): _cell(row, entry) for row in rows}
+    published = {task for part in cells().sub_cells.values() for source in part.sources for task in source.tasks}
+    for row in rows_of(entry.tables.summary):
+        if row["variant"] == TOTAL and not (row["task"] in published and row["setting"] in cells().settings):
+            why = "" if row["rate"] is not None else lacks(row["n"], row["errored"], row["missing"]) or "no variant counts"
+            numbers[row["task"], row["setting"]] = _cell({**row, "lacks": why, "of": None}, entry)
+    return numbers
+
+
+def _cell(row: dict[str, Any], entry: Entry) -> Cell:
+    states = row["n"] // max(1, entry.run.header.repeats)
+    return Cell(
+        row["rate"], row["low"], row["high"], row["n"], row["successes"], row["of"], row["lacks"] or "",
+        smallest_difference(states) if states else None, row.get("spread"),
+    )  # fmt: skip
+
+
+def _table(
+    block: Block, setting: str, entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Cell]], order: list[str]
+) -> Table:
+    own = tuple(
+        OwnRow(entry.label, entry.remarks, tuple(row.get((name, setting)) for name in block.columns))
+        for entry, row in zip(entries, numbers, strict=True)
+    )
+    policies = {entry.run.header.options.policy for entry in entries}
+    models = {model for policy in policies for model in policy_models().get(policy, ())}
+    published = _published(block, setting, models, order)
+    shown = [row.model for row in published]
+    disputes: dict[str, None] = {}
+    for name in block.columns:
+        of_rows = [number for number in published_numbers(name, setting) if number.model in shown]
+        disputes |= {f"{entry.what}. {entry.read}".strip(): None for entry in known_disagreements(name, setting, of_rows)}
+    return Table(
+        f"{block.title}, {SETTING_TITLES.get(setting, setting)}",
+        tuple(column_title(name) for name in block.columns),
+        tuple(name in cells().averages or (name in cells().cells and len(cells().cells[name].sub_cells) > 1)
+              for name in block.columns),
+        own, published, tuple(disputes),
+    )  # fmt: skip
+
+
+def column_title(name: str) -> str:
+    """How a column is headed."""
+    return cells().averages[name].title if name in cells().averages else cells().title_of(name)
+
+
+def _published(block: Block, setting: str, models: set[str], order: list[str]) -> tuple[PublishedRow, ...]:
+    """Rows of the page's own policies from wherever they were published, then those of the block's sources; each once."""
+    rows: dict[tuple[str, tuple[float | None, ...]], PublishedRow] = {}
+    candidates = [row for row in number_rows() if row.setting == setting and not row.secondary]
+    own = [row for row in candidates if row.model in models]
+    theirs = [row for name in block.sources for row in candidates if row.source == name and row.model not in models]
+    for row in [*own, *theirs]:
+        values = tuple(_number(row, name) for name in block.columns)
+        if any(value is not None for value in values) and (row.model, values) not in rows:
+            if row.source not in order:
+                order.append(row.source)
+            source = order.index(row.source) + 1
+            rows[row.model, values] = PublishedRow(row.model, references()[row.source].set, source, values, row.model in models)
+    return tuple(rows.values())
+
+
+def _number(row: NumberRow, name: str) -> float | None:
+    if name in cells().averages:
+        return row.average if row.average_over == name else None
+    return row.scores.get(name)
+
+
+def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Cell]]) -> Table | None:
+    """Tasks and settings that no published table has."""
+    known = {*cells().cells, *cells().sub_cells, *cells().averages}
+    keys = list(dict.fromkeys(
+        key for row in numbers for key in row if key[0] not in known or not {*key[1].split("+")} <= {*cells().settings}
+    ))  # fmt: skip
+    if not keys:
+        return None
+    several = len({setting for _, setting in keys}) > 1
+    heads = tuple(f"{task}, {setting}" if several else task for task, setting in keys)
+    title = OTHERS if several else f"{OTHERS}, {keys[0][1]}"
+    rows = tuple(
+        OwnRow(entry.label, entry.remarks, tuple(row.get(key) for key in keys))
+        for entry, row in zip(entries, numbers, strict=True)
+    )
+    return Table(title, heads, (False,) * len(keys), rows)
+
+
+def answer(entries: Sequence[Entry], running: bool) -> list[str]:
+    """A sentence an entry: what was solved, of how many, how sure that is, and what is missing."""
+    return [_answer(entry, running) for entry in entries]
+
+
+def _answer(entry: Entry, running: bool) -> str:
+    name = f"{entry.label} ({entry.remarks})" if entry.remarks else entry.label
+    played = [episode for episode in entry.episodes if episode.outcome in ("success", "failure")]
+    solved = sum(episode.outcome == "success" for episode in played)
+    total = len(entry.episodes)
+    gaps = {
+        "lost to errors": sum(episode.outcome == "errored" for episode in entry.episodes),
+        "not played yet" if running else "not played": sum(episode.outcome == "missing" for episode in entry.episodes),
+    }
+    missing = " and ".join(f"{count:,} {what}" for what, count in gaps.items() if count)
+    if not played:
+        return f"{name}: no episode has a verdict ({missing} of {total:,})."
+    n, rate = len(played), solved / len(played)
+    low, high = rate_interval(rate, n, entry.run.header.repeats) or (0.0, 1.0)
+    tasks = list(dict.fromkeys(episode.spec.task for episode in entry.episodes))
+    of = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
+    so_far = " so far" if running else ""
+    noun = "episode" if n == 1 else "episodes"
+    ever = " at any step" if entry.run.header.options.success == "any" else ""
+    text = f"{name} solved {percent(rate)} %{so_far}{ever}: {solved:,} of {n:,} {noun} of {of}, "
+    text += f"95 % interval {percent(low)} to {percent(high)} %"
+    text += "".join(f"; {line}" for line in _averages(entry))
+    return text + (f"; {missing}, so the rates may still change." if missing else "; no episode is missing.")
+
+
+def _averages(entry: Entry) -> list[str]:
+    """The averages that the runs have all cells of, as published tables form them."""
+    found = []
+    for row in rows_of(entry.tables.cells):
+        if row["kind"] == "average" and row["rate"] is not None and row["name"] in SAID:
+            sure = "" if row["low"] is None else f" ({percent(row['low'])} to {percent(row['high'])})"
+            name = f"{row['title'][0].lower()}{row['title'][1:]}, {SETTING_TITLES.get(row['setting'], row['setting'])}"
+            found.append(f"{name}: {percent(row['rate'])} %{sure}")
+    return found

@@ -1,0 +1,1 @@
+"""Intervals, tests and sizes of comparisons: numbers in, numbers out; it knows nothing of episodes."""
