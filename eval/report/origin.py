@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.records.citation import Citation, citation
 from eval.records.errors import ErrorCount, error_counts
 from eval.records.header import SessionRecord
 from eval.records.titles import remarks_on, title
 from eval.report.entries import Entry
 
-PACKAGE = "simpler-eval"
 PAPER = "Li et al., Evaluating Real-World Robot Manipulation Policies in Simulation, CoRL 2024 (arXiv:2405.05941)"
 """The benchmark that is evaluated on."""
 CLEAN = ("original assets",)
@@ -58,16 +57,7 @@ def origin(entry: Entry) -> Origin:
     )
 
 
-def citation(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Lines to cite a number of the page with."""
-    commits = dict.fromkeys(s.git.commit[:12] for e in entries for s in e.run.header.sessions if s.git is not None)
-    commit = f", commit {' and '.join(commits)}" if commits else ""
-    return (f"{PACKAGE} {version()}{commit}", PAPER)
-
-
-def version() -> str:
-    """Of this package; from a checkout without an installation, that is not known."""
-    try:
-        return importlib.metadata.version(PACKAGE)
-    except importlib.metadata.PackageNotFoundError:
-        return "(version not known)"
+def citations(entries: Sequence[Entry]) -> tuple[Citation, ...]:
+    """How to cite what made the numbers of the page: of every version that did, once."""
+    sessions = [session for entry in entries for session in entry.run.header.sessions]
+    return tuple(dict.fromkeys(citation(session) for session in sessions)) or (citation(),)

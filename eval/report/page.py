@@ -18,7 +18,7 @@ from eval.report.heat import heat_maps
 from eval.report.html import write_page
 from eval.report.layouts import LayoutName
 from eval.report.media import Media
-from eval.report.origin import citation, origin
+from eval.report.origin import PAPER, citations, origin
 from eval.report.progress import curves, scores
 
 FOLDER, FILE = "report", "index.html"
@@ -99,7 +99,8 @@ def write_page_of(
         curves=[[(curve, drawn(curve)) for curve in curves(entry)] for entry in entries],
         scores=[scores(entry) for entry in entries],
         origins=[origin(entry) for entry in entries],
-        citation=citation(entries),
+        citations=citations(entries),
+        paper=PAPER,
         episodes=sum(len(entry.episodes) for entry in entries),
         data=embedded(listed.as_data()),
         newest=newest(entries, media, NEWEST) if running is not None else [],
