@@ -15,6 +15,8 @@ from task_configs.schema.world import LightSet
 Vec2 = tuple[float, float]
 Vec3 = tuple[float, float, float]
 Vec4 = tuple[float, float, float, float]
+PlacementSet = Literal["published", "heldout", "train"]
+"""Which initial states (:mod:`eval.plan.placements`)."""
 DRAWERS = ("top", "middle", "bottom")
 """In the order of the cabinet's joints."""
 
@@ -154,6 +156,8 @@ class EpisodeSpec(BaseModel):
     """Objects that the overlay shows itself and the render must not cover."""
     version: Literal[1, 2] = 2
     """Of the id: 1 was a hash over the fields that existed then. Episodes of different versions are never mixed."""
+    placements: PlacementSet = "published"
+    """The set of initial states that it is of."""
     simpler_reset: SimplerReset | None = Field(default=None, repr=False)
     """The same episode in the original simulator, filled in by the plan; None where it has none. Not part of the id."""
 

@@ -31,7 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.datasets", "eval.sinks"),
     ("eval.rollout",),
     ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
-    ("eval.comparison",),
+    ("eval.comparison", "eval.audit"),
     ("eval.report",),
     ("eval.cli",),
 )

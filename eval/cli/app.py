@@ -40,6 +40,9 @@ VERBS = {
         "compare", "Compare policies on the same initial states, episode by episode; the first run is the reference."
     ),
     "gate": Verb("gate", "Pass or stop a change of a policy: one line, and an exit code for a CI job."),
+    "audit": Verb(
+        "audit", "Ask what a policy's success rests on: does it look, does it listen, does it know the grid by heart?"
+    ),
     "export": Verb(
         "export",
         "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",

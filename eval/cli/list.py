@@ -37,5 +37,9 @@ def list_verb(as_json: Json = False) -> None:
     show_rows("Tasks (--task, --setting)", ["task", "setting", "robot", "variants", "episodes", "steps"], [
         [t.task, t.setting, t.robot, t.variants, t.episodes, t.max_steps] for t in tasks
     ])  # fmt: skip
+    show_text(
+        "Every setting also has initial states beside the published ones: --placements heldout (between them) or train, "
+        "--count N a variant."
+    )
     show_rows("Suites (--suite)", ["suite", "episodes", "about"], [[s.suite, s.episodes, s.about] for s in suites])
     show_text(f"Policies (--policy): {', '.join(policy_names())}, module:Class, path/to/file.py:Class")

@@ -45,6 +45,7 @@ def plan_verb(
     times = f" {options.repeat} times" if options.repeat > 1 else ""
     noun = "episode" if len(episodes) == 1 else "episodes"
     said = f"{len(episodes):,} {noun}{times}, at most {steps:,} control steps and about {readable(size)} on disk"
+    said += "" if plan.placements == "published" else f"; {plan.placements} placements, not the published ones"
     counts = Counter((episode.task, episode.setting, episode.variant) for episode in episodes)
     if len(counts) <= SCREEN:
         show_rows(said, ["task", "setting", "variant", "episodes"], [[*cell, number] for cell, number in counts.items()])

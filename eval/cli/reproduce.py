@@ -35,8 +35,11 @@ CellSetting = Annotated[str, typer.Option(help="visual_matching or variant_aggre
 CellPlan = Annotated[
     PlanOptions,
     Only(
-        ("sample", "max_steps", "shard"),
-        {"sample": "Only this share (0..1] of the cell, evenly; said so beside the number."},
+        ("sample", "max_steps", "shard", "placements"),
+        {
+            "sample": "Only this share (0..1] of the cell, evenly; said so beside the number.",
+            "placements": "published, the only ones beside which published numbers stand.",
+        },
     ),
 ]
 From = Annotated[
@@ -98,6 +101,11 @@ def reproduce_verb(
         raise UserError("Name a policy and a task, such as: simpler-eval reproduce oracle google_robot_pick_coke_can")
     if policy in (names := cell_names()) and task not in names:
         raise UserError(f"The policy comes first: simpler-eval reproduce {task} {policy}")
+    if plan.placements != "published":
+        raise UserError(
+            f"--placements {plan.placements}: no published number stands beside other initial states; play them with "
+            f"simpler-eval run --placements {plan.placements} --task TASK."
+        )
     specs = cell_plan(task, setting, sample=plan.sample, max_steps=plan.max_steps)
     if from_runs:
         success = options.success if "success" in options.model_fields_set else None

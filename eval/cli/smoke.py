@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from eval.cli.layout import show_text
-from eval.cli.options import AssetsOption, Json, RenderDevice
+from eval.cli.options import AssetsOption, Json, Only, RenderDevice, expand_options
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
+from eval.plan.options import PlanOptions
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,7 +19,9 @@ def add_to(app: typer.Typer) -> None:
     app.command("smoke")(smoke_verb)
 
 
+@expand_options
 def smoke_verb(
+    plan: Annotated[PlanOptions, Only(("placements",))],
     assets: AssetsOption = None,
     out: Annotated[Path | None, typer.Option(help="Keep the run here; default: a folder that is removed.")] = None,
     render_device: RenderDevice = None,
@@ -29,7 +32,7 @@ def smoke_verb(
 
     stop_like_ctrl_c()
     try:
-        checks = run_smoke(assets, out, render_device=render_device)
+        checks = run_smoke(assets, out, render_device=render_device, placements=plan.placements)
     except KeyboardInterrupt as stop:
         typer.echo("Stopped.", err=True)
         raise typer.Exit(exit_code_of(stop)) from None

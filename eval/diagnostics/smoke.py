@@ -12,6 +12,7 @@ from PIL import Image
 
 from eval.backends.selection import OWN
 from eval.diagnostics.demo import demo_rows
+from eval.episode import PlacementSet
 from eval.given import Text, Texts
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData, refuse_folder_of_run
@@ -36,11 +37,15 @@ class SmokeCheck:
 
 
 def run_smoke(
-    assets: Texts | None = None, out: Text | None = None, world: str = OWN, render_device: str | None = None
+    assets: Texts | None = None,
+    out: Text | None = None,
+    world: str = OWN,
+    render_device: str | None = None,
+    placements: PlacementSet | None = None,
 ) -> list[SmokeCheck]:
     """Play one short episode of each demo task per demo policy into ``out`` (default: a temporary folder) and check it.
 
-    ``assets``, ``world`` and ``render_device``: as of ``eval.run``.
+    ``assets``, ``world`` and ``render_device``: as of ``eval.run``; ``placements``: as of ``eval.make_plan``.
 
     A policy whose packages are absent is left out, and a check that cannot fail says so.
     """
@@ -52,7 +57,7 @@ def run_smoke(
             if absent := row.absent():
                 checks.append(SmokeCheck(row.policy, True, f"left out: {', '.join(absent)} not installed"))
                 continue
-            plan = make_plan(limit=1, max_steps=MAX_STEPS)
+            plan = make_plan(limit=1, max_steps=MAX_STEPS, placements=placements)
             path = Path(temporary if out is None else out) / row.policy
             data = run(
                 plan,

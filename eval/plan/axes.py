@@ -6,14 +6,14 @@ A plan is chosen among :class:`PlannedEpisode`, which are cheap; only what was c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from eval.episode import EpisodeSpec, Vec2
+from eval.episode import EpisodeSpec, PlacementSet, Vec2
 from eval.errors import UserError, did_you_mean
-from eval.simpler_api.reset_args import Environment, environment_of, simpler_reset
+from eval.simpler_api.reset_args import PREPACKAGED, Environment, environment_of, simpler_reset
 from eval.simpler_api.seeds import FRESH_ENVIRONMENT_SEED
 from eval.tasks.build import build_spec
 from eval.tasks.loading import load_task
@@ -43,6 +43,9 @@ class PlannedEpisode:
     """The variant's, with the robot's place."""
     objects: Mapping[str, Vec2 | int]
     """The original's ``obj_init_options``: ``init_xy`` [m] or ``episode_id``, or nothing."""
+    placements: PlacementSet = "published"
+    moved: Mapping[str, Vec2] = field(default_factory=dict)
+    """World position [m] by role, of objects that stand elsewhere than the original's options can say."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -119,7 +122,21 @@ def built(chosen: Iterable[PlannedEpisode]) -> list[EpisodeSpec]:
         options = read_options({"obj_init_options": episode.objects})
         filing = {"setting": episode.setting, "variant": episode.variant}
         spec = build_spec(episode.task, episode.setup, episode.seed, options, index=episode.index, **filing)
+        if episode.placements != "published":
+            spec = _elsewhere(spec, episode)
+            if episode.moved or episode.setting == PREPACKAGED:  # the original has no option that makes it
+                specs.append(spec)
+                continue
         if (environment := environments[cell]) is not None:
             spec = spec.model_copy(update={"simpler_reset": simpler_reset(environment, spec, episode.objects)})
         specs.append(spec)
     return specs
+
+
+def _elsewhere(spec: EpisodeSpec, episode: PlannedEpisode) -> EpisodeSpec:
+    """The episode with its objects where the plan has them."""
+    moved = tuple(
+        item.model_copy(update={"xy": episode.moved[item.role]}) if item.role in episode.moved else item
+        for item in spec.objects
+    )
+    return spec.model_copy(update={"objects": moved, "placements": episode.placements})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from eval.episode import PlacementSet
 from eval.options import Excludes, Needs, Options, Rule
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class PlanOptions(Options):
         Excludes("suites", ("tasks",), "give either a suite or tasks, a suite names its own"),
         Needs("setting", ("tasks",), "a suite says itself which settings it plays"),
         Needs("variants", ("tasks",), "a suite says itself which variants it plays; give tasks with them"),
+        Needs("count", ("placements",), "a published grid has the size it has; give --placements heldout or train"),
     )
 
     suites: tuple[str, ...] = Field(default=(), description="Suite by name, or the path of a suite file; may be repeated.")
@@ -37,8 +39,22 @@ class PlanOptions(Options):
     variants: tuple[str, ...] = Field(
         default=(), description="Only variants of the tasks that match, such as 'standing/*'; may be repeated."
     )
+    placements: PlacementSet = Field(
+        default="published",
+        description="Initial states: published (default), heldout (between the published ones) or train (apart from both); "
+        "every title says so.",
+    )
+    count: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="N initial states a variant of heldout or train placements; default: as many as are published.",
+    )
     seed: int | None = Field(
-        default=None, ge=0, le=2**32 - 1, description="Seed of the first prepackaged scene, and of --sample."
+        default=None,
+        ge=0,
+        le=2**32 - 1,
+        description="Seed of the first prepackaged scene, number of the first heldout or train state, and seed of --sample.",
     )
     limit: int | None = Field(default=None, ge=1, description="At most N episodes a task, evenly over the grid.")
     sample: float | None = Field(

@@ -57,3 +57,12 @@ def _strided(count: int) -> list[int]:
     """0 .. count-1 by steps of about the golden section of ``count``: its first n numbers are spread evenly, for any n."""
     stride = next(step for step in range(math.ceil(GOLDEN_SECTION * count), 2 * count + 1) if math.gcd(step, count) == 1)
     return [i * stride % count for i in range(count)]
+
+
+def halving(count: int) -> list[int]:
+    """0 .. count-1 in an order that halves the gaps again and again: any first n of it are spread evenly.
+
+    Another order than that of :func:`spread`, which may choose among what is ordered like this.
+    """
+    bits = max(1, (count - 1).bit_length())
+    return [number for i in range(2**bits) if (number := int(f"{i:0{bits}b}"[::-1], 2)) < count]

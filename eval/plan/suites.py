@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from eval.episode import EpisodeSpec
+from eval.episode import EpisodeSpec, PlacementSet
 from eval.errors import UserError, did_you_mean
 from eval.given import Texts, texts_of
 from eval.options import read_options, refuse_idle
@@ -18,6 +18,7 @@ from eval.plan.axes import PlannedEpisode, built, matching_variants, planned_epi
 from eval.plan.environments import environment_part, is_environment, refuse_misspelt
 from eval.plan.naming import refuse_unmeant
 from eval.plan.options import DEFAULT_SETTING, PlanOptions
+from eval.plan.placements import placed_episodes
 from eval.plan.sampling import sample as take_sample
 from eval.plan.sampling import spread
 from eval.simpler_api.from_reset import task_of_env
@@ -37,6 +38,8 @@ def make_plan(
     setting: str | None = None,
     *,
     variants: Texts = (),
+    placements: PlacementSet | None = None,
+    count: int | None = None,
     seed: int | None = None,
     limit: int | None = None,
     sample: float | None = None,
@@ -50,8 +53,13 @@ def make_plan(
             several. Not together with a suite.
         setting: which sweep of the tasks; ``visual_matching`` if not given.
         variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
+        placements: which initial states: ``published`` (default), ``heldout`` between them, or ``train``, apart from both
+            (:mod:`eval.plan.placements`). Not the published ones are other episodes, with other ids.
+        count: initial states of ``heldout`` or ``train`` a variant; as many as are published if not given. A larger count has
+            those of a smaller one.
         seed: first seed of the seeded random scenes (``prepackaged``: episode i is what the original's
-            ``reset(seed=seed + i)`` gives), and seed of ``sample``. Default 0. Grids have no use for it.
+            ``reset(seed=seed + i)`` gives), number of the first state of ``heldout`` or ``train``, and seed of
+            ``sample``. Default 0. Published grids have no use for it.
         limit: at most N episodes per task, spread evenly over variants and placements: a limit of 3 sees all
             three orientations of the can, and a smaller limit takes a part of what a larger one takes. Seeded random
             scenes: exactly N.
@@ -63,7 +71,7 @@ def make_plan(
     """
     given = {
         "suites": texts_of(suite, "suite"), "tasks": texts_of(tasks, "tasks"), "variants": texts_of(variants, "variants"),
-        "setting": setting,
+        "setting": setting, "placements": placements, "count": count,
         "seed": seed, "limit": limit, "sample": sample, "max_steps": max_steps,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value not in (None, [])}
@@ -78,6 +86,7 @@ def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:
     else:
         parts = tuple(part for name in options.suites or (DEFAULT_SUITE,) for part in _parts_of_suite(name))
     _refuse_idle_seed(parts, options)
+    _refuse_idle_count(options)
     by_task: dict[str, dict[object, PlannedEpisode]] = {}
     for part in parts:
         by_task.setdefault(part.task, {}).update((episode.key, episode) for episode in _expand(part, options))
@@ -90,11 +99,21 @@ def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:
 
 
 def _refuse_idle_seed(parts: Sequence[Part], options: PlanOptions) -> None:
+    if options.placements != "published":
+        return
     seeded = any(load_task(part.task).settings[part.setting].episodes.seeds is not None for part in parts)
     if options.seed is not None and options.sample is None and not seeded:
         raise UserError(
             f"--seed {options.seed} has no effect: every episode of this plan is fixed by its grid. It chooses among scenes "
             "of --setting prepackaged and what --sample takes; a policy's own seed is --policy-arg seed=N."
+        )
+
+
+def _refuse_idle_count(options: PlanOptions) -> None:
+    if options.count is not None and options.placements == "published":
+        raise UserError(
+            f"--count {options.count} has no effect: the published placements are as many as they are. It counts those of "
+            "--placements heldout or train; --limit plays fewer."
         )
 
 
@@ -180,7 +199,11 @@ def _expand(part: Part, options: PlanOptions) -> list[PlannedEpisode]:
     variants = matching_variants(part.task, part.setting, part.variants)
     if options.max_steps is not None:
         variants = [_with_step_limit(variant, options.max_steps) for variant in variants]
-    planned = planned_episodes(part.task, part.setting, variants, episodes, options.seed or 0)
+    if options.placements == "published":
+        planned = planned_episodes(part.task, part.setting, variants, episodes, options.seed or 0)
+    else:
+        count = options.count or episodes.count
+        planned = placed_episodes(part.task, part.setting, variants, options.placements, count, options.seed or 0)
     return planned if part.limit is None else spread(planned, part.limit)
 
 

@@ -38,8 +38,15 @@ class Reproduction:
 def compare_with_published(
     data: RunData, cell: str, setting: str, partial: bool = False, secondary: bool = False
 ) -> Reproduction:
-    """Our number of a cell in a finished run beside the published ones."""
+    """Our number of a cell in a finished run beside the published ones.
+
+    Raises UserError for a run that has nothing of the cell, or other initial states than the published ones.
+    """
     header = data.header
+    if header.identity.placements != "published":
+        raise UserError(
+            f"{data.path} was played on {header.identity.placements} placements; no published number stands beside it."
+        )
     judge = JUDGES[header.options.success]
     numbers_of_run = aggregate(data.plan, data.records, partial, judge=judge, repeats=header.repeats)
     rows = [row for row in numbers_of_run if (row.name, row.setting) == (cell, setting)]

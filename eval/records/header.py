@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from eval.assets.record import AssetsRecord as AssetsRecord
+from eval.episode import PlacementSet
 from eval.records.options import RunOptions
 from policies.base import PolicyDescription, PolicyIdentity
 
@@ -70,6 +71,8 @@ class RunIdentity(RecordModel):
     worlds that are not ours."""
     tasks: dict[str, str] = {}
     """User task files: name -> digest."""
+    placements: PlacementSet = "published"
+    """Which initial states (:mod:`eval.plan.placements`); what was measured on others is no published number."""
     policy: PolicyIdentity
 
 

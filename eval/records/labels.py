@@ -130,6 +130,7 @@ def _of_run(run: RunData) -> Iterator[tuple[str, _Aspect]]:
     assets = header.world.assets if header.world else None
     kind = "assets unrecorded" if assets is None or assets.stand_ins is None else "stand-ins" if assets.stand_ins else ""
     yield "stand-ins", _Aspect(kind, kind or "original assets")
+    yield "placements", _Aspect(header.identity.placements, f"{header.identity.placements} placements")
     yield "repeats", _Aspect(header.repeats, f"{header.repeats} repeats" if header.repeats > 1 else "one repeat")
     shard = header.shard.shard if header.shard else ""
     yield "shard", _Aspect(shard, f"shard {shard}" if shard else "")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from eval.episode import EpisodeSpec
+from eval.episode import EpisodeSpec, PlacementSet
 from eval.records.aggregation import counts
 from eval.records.header import RenderingRecord, RunHeader, WorldRecord
 from eval.tasks.loading import load_task, task_names
+
+PLACEMENTS: Mapping[PlacementSet, str] = {
+    "heldout": "HELD-OUT PLACEMENTS between the published ones: not comparable with published numbers",
+    "train": "TRAINING PLACEMENTS, apart from the published ones: not comparable with published numbers",
+}
 
 
 def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
@@ -70,15 +75,18 @@ def _counting(header: RunHeader) -> list[str]:
 
 
 def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
-    """Where a plan leaves its tasks' own settings: step limit, shader, number of episodes."""
+    """Where a plan leaves its tasks' own settings: initial states, step limit, shader, number of episodes."""
     specs = list(plan)
-    texts = []
+    sets = dict.fromkeys(spec.placements for spec in specs)
+    texts = [PLACEMENTS[name] for name in sets if name in PLACEMENTS]
     limits = {(spec.max_steps, own[0]) for spec in specs if (own := _own(spec)) and spec.max_steps != own[0]}
     if limits:
         ours, theirs = ("/".join(str(n) for n in sorted(set(column))) for column in zip(*limits, strict=True))
         texts.append(f"max_steps {ours} instead of {theirs}")
     shaders = {(spec.shader, own[1]) for spec in specs if (own := _own(spec)) and spec.shader != own[1]}
     texts += [f"rendered with {ours} instead of {theirs}" for ours, theirs in sorted(shaders)]
+    if sets and "published" not in sets:  # these are as many as one likes
+        return [*texts, f"{len(specs)} episodes"]
     whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
     counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
     if counted < whole:

@@ -13,6 +13,7 @@ import numpy as np
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.given import Text, text_of, texts_of
+from eval.plan.placements import placements_of
 from eval.records.options import RunOptions
 from policies.base import Policy
 from policies.registry import class_name, require_policy
@@ -22,7 +23,7 @@ OTHER_KEYWORDS = ("plan", "policy", "out", "shard", "on_start", "listener")
 
 
 def episodes_of(plan: Iterable[EpisodeSpec]) -> list[EpisodeSpec]:
-    """A plan as a list. Raises UserError for anything that ``make_plan`` does not give."""
+    """A plan as a list. Raises UserError for anything that ``make_plan`` does not give, and for one of several placements."""
     specs: list[object] = [plan] if isinstance(plan, EpisodeSpec) or not isinstance(plan, Iterable) else list(plan)
     episodes = [spec for spec in specs if isinstance(spec, EpisodeSpec)]
     if len(episodes) < len(specs) or isinstance(plan, str):
@@ -34,6 +35,7 @@ def episodes_of(plan: Iterable[EpisodeSpec]) -> list[EpisodeSpec]:
             f"The plan holds episode {twice.id} of {twice.task} {counts[twice.id]} times; give it once. repeat=N plays a plan "
             "N times."
         )
+    placements_of(episodes)
     return episodes
 
 

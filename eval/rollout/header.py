@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eval.backends.selection import ORIGINAL, OWN
 from eval.backends.simpler_env.backend import worker_code
 from eval.episode import EpisodeSpec
+from eval.plan.placements import placements_of
 from eval.plan.shards import parse_shard
 from eval.records.folder import plan_hash
 from eval.records.header import CodeRecord, Rendered, RunHeader, RunIdentity, ShardRecord, WorldIdentity
@@ -49,6 +50,7 @@ def new_header(
             world=world,
             assets=_assets_identity(plan, options),
             tasks={name: task_digest(text) for name, text in user_tasks_of(plan).items()},
+            placements=placements_of(plan),
             policy=description.identity,
         ),
         policy=description,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
+from eval.backends.base import Simulation, WorldOptions
 from eval.episode import EpisodeSpec
 from eval.records.folder import RunData
 from eval.records.header import AssetsRecord, WorldRecord
 from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, Status
 from eval.rollout.loop import Finished
+from eval.rollout.play import play_episode
 from eval.rollout.run import Session, play, run
 
 ENDS: dict[str, Status] = {"s": "success", "f": "failure", "e": "errored"}
@@ -52,6 +55,24 @@ def scripted_run(
         if called is not None:
             return play(plan, RunOptions(policy=called, **options), policy, Session(out))
         return run(plan, policy, out=out, **options)
+
+
+@contextlib.contextmanager
+def in_this_process(world: Callable[[WorldOptions], Simulation]) -> Iterator[None]:
+    """While this lasts, runs play their episodes in this process, one after the other, with policy and world themselves."""
+
+    class Here:
+        def __init__(self, turns, calls, settings, recorder, stopping, batch=None):
+            self.turns, self.policy, self.recorder, self.stopping, self.pool = turns, calls.policy, recorder, stopping, None
+
+        def play(self):
+            simulation = world(WorldOptions())
+            self.recorder.world(simulation.describe())
+            for spec, _ in self.turns:
+                self.recorder.finished(play_episode(simulation, self.policy, spec))
+
+    with mock.patch("eval.rollout.run.Rollout", Here):
+        yield
 
 
 def _record(spec: EpisodeSpec, status: Status) -> EpisodeRecord:

@@ -1,0 +1,113 @@
+"""An audit as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.audit.findings import Audit, Finding
+from eval.audit.published_rows import PublishedCell
+from eval.records.cell_tables import markdown_table
+
+COLUMNS = ["question", "answer", "as it is", "then", "fall, points", "95 % interval", "p (Holm)", "first actions that differ"]
+PUBLISHED_COLUMNS = [
+    "cell",
+    "setting",
+    "n",
+    "numbers",
+    "pairs",
+    "more than noise",
+    "smallest gap told, points",
+    "not told from the best",
+]
+
+
+def rows(audit: Audit) -> list[list[str]]:
+    """A row a question, under ``COLUMNS``."""
+    return [_row(finding) for finding in audit.findings]
+
+
+def _row(finding: Finding) -> list[str]:
+    fall, interval, reaction = finding.fall, finding.interval, finding.reaction
+    numbers = ["", "", "", ""] if fall is None or interval is None else [
+        f"{finding.successes}/{finding.n}", f"{finding.changed}/{finding.changed_n}", f"{100 * fall:+.1f}",
+        f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}",
+    ]  # fmt: skip
+    p = "" if finding.p is None else f"{finding.p:.2g}"
+    reacts = f"{reaction.first}/{reaction.n}" if reaction is not None and reaction.n else ""
+    return [finding.condition.asks, finding.verdict, *numbers, p, reacts]
+
+
+def published_rows(cells: tuple[PublishedCell, ...]) -> list[list[str]]:
+    """A row a published cell, under ``PUBLISHED_COLUMNS``."""
+    return [
+        [
+            cell.title, cell.setting, str(cell.n), str(cell.numbers), str(len(cell.pairs)), str(cell.told_apart),
+            "none" if cell.smallest_told is None else f"{cell.smallest_told:.1f}", str(len(cell.leaders) - 1),
+        ]
+        for cell in cells
+    ]  # fmt: skip
+
+
+def notes(audit: Audit) -> list[str]:
+    """How to read it."""
+    repeats = {
+        True: "Asked again, its first actions are the same, so an action that differs is the condition's doing.",
+        False: "Asked again, its first actions are other ones: that they differ under a condition says nothing.",
+        None: "Whether it repeats itself is not known.",
+    }[audit.repeats_itself]
+    return [
+        "Grey picture, other picture and other instruction are played on the same episodes as the policy as it is: Tango's "
+        "paired interval, McNemar's exact test, Holm over the conditions. Held-out placements are other episodes: Newcombe's.",
+        f"A condition makes no difference if the interval of the fall lies below {100 * audit.margin:.3g} points.",
+        "The other picture is the first one of another episode of the task, shown throughout.",
+        repeats,
+        "These success rates are no benchmark numbers; those of the policy as it is are, at this number of episodes.",
+    ]
+
+
+def markdown(audit: Audit, cells: tuple[PublishedCell, ...]) -> str:
+    """As ``audit.md``."""
+    lines = [f"# Audit of {_plain(audit.played.policy)}", ""]
+    lines += [f"- **{f.condition.asks}** {_plain(f.sentence)}" for f in audit.findings]
+    lines += ["", *markdown_table(COLUMNS, rows(audit)), ""]
+    if cells:
+        lines += [
+            "## Published numbers that differ by more than noise",
+            "",
+            *markdown_table(PUBLISHED_COLUMNS, published_rows(cells)),
+            "",
+        ]
+    return "\n".join([*lines, *(f"- {note}" for note in notes(audit))]) + "\n"
+
+
+def _plain(text: str) -> str:
+    """A text from outside without what Markdown or HTML would make of it."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#&" else c for c in " ".join(text.split()))
+
+
+def to_json(audit: Audit, cells: tuple[PublishedCell, ...]) -> dict[str, Any]:
+    """As ``audit.json``."""
+    return {
+        "policy": audit.played.policy,
+        "margin": audit.margin,
+        "repeats_itself": audit.repeats_itself,
+        "findings": [
+            {
+                "condition": f.condition.name, "question": f.condition.asks, "verdict": f.verdict, "sentence": f.sentence,
+                "n": f.n, "successes": f.successes, "n_then": f.changed_n, "successes_then": f.changed, "fall": f.fall,
+                "interval": None if f.interval is None else list(f.interval), "p_holm": f.p,
+                "first_actions_that_differ": None if f.reaction is None else f.reaction.first,
+                "episodes_whose_actions_differ": None if f.reaction is None else f.reaction.any,
+                "episodes_with_actions": None if f.reaction is None else f.reaction.n,
+            }
+            for f in audit.findings
+        ],
+        "runs": {name: run.path.name for name, run in audit.played.runs.items()},
+        "published": [
+            {
+                "cell": cell.cell, "setting": cell.setting, "n": cell.n, "numbers": cell.numbers, "pairs": len(cell.pairs),
+                "more_than_noise": cell.told_apart, "smallest_gap_told": cell.smallest_told, "leaders": list(cell.leaders),
+            }
+            for cell in cells
+        ],
+    }  # fmt: skip

@@ -1,0 +1,105 @@
+"""The verb ``audit``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eval.cli.layout import show_rows, show_text
+from eval.cli.options import Json, ModelOptions, Only, expand_options
+from eval.cli.policy_output import stdout_to_stderr
+from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
+from eval.plan.options import PlanOptions
+from eval.records.options import RunOptions
+
+if TYPE_CHECKING:
+    from eval.audit.findings import Audit
+    from eval.audit.published_rows import PublishedCell
+
+DEFAULT_TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
+DEFAULT_COUNT = 24
+PLAYED = (
+    *("assets", "assets_fallback", "world", "world_python", "rt", "render_device"),
+    *("workers", "per_worker", "batch", "watchdog", "stop_after", "success", "retry_errored"),
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("audit")(audit_verb)
+
+
+@expand_options
+def audit_verb(
+    policy: Annotated[str, typer.Argument(help="As --policy of `run`: a name, module:Class or file.py:Class.")],
+    plan: Annotated[PlanOptions, Only(("suites", "tasks", "setting", "variants", "max_steps"))],
+    options: Annotated[RunOptions, Only(PLAYED)],
+    model: ModelOptions,
+    count: Annotated[
+        int, typer.Option(min=2, help="Episodes of a task under each condition.", show_default=True)
+    ] = DEFAULT_COUNT,
+    margin: Annotated[
+        float, typer.Option(min=0.1, max=100, help="Fall of success, in points, below which a condition makes no difference.")
+    ] = 10.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default: a new results/<date>-audit-<policy>. The same one continues.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask what a policy's success rests on: does it look, does it listen, does it know the grid by heart?
+
+    The policy plays the same episodes as it is, with grey pictures, with the picture of another episode and with the
+    instruction of another task; and as it is on held-out placements. Without --task or --suite: the coke can and the carrot.
+
+    Examples:
+
+      simpler-eval audit oracle --count 4
+
+      simpler-eval audit my_policy.py:MyPolicy --task google_robot_move_near --count 60 --out results/audit
+    """
+    from eval.audit.findings import find
+    from eval.audit.plans import audit_plans
+    from eval.audit.playing import play_conditions
+    from eval.audit.published_rows import published_pairs
+    from eval.report.audit_page import write_audit
+    from eval.rollout.run import default_out
+
+    chosen = plan if plan.suites or plan.tasks else plan.model_copy(update={"tasks": DEFAULT_TASKS})
+    plans = audit_plans(chosen, count)
+    options = options.model_copy(update={"policy": policy, "policy_args": model.args()})
+    options.check_for(plans.published)
+    folder = out or default_out(f"audit-{policy}")
+    stop_like_ctrl_c()
+    try:
+        with stdout_to_stderr():
+            played = play_conditions(plans, options, folder, tell=lambda line: typer.echo(line, err=True))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"Stopped. What was played is kept; the same command with --out {folder} goes on.", err=True)
+        raise typer.Exit(exit_code_of(stop)) from None
+    audit, cells = find(played, margin / 100), published_pairs(plans.published)
+    page = write_audit(folder, audit, cells)
+    if as_json:
+        from eval.audit.exports import to_json
+
+        typer.echo(json.dumps({"out": str(folder), **to_json(audit, cells)}, indent=2))
+    else:
+        _show(audit, cells)
+        typer.echo(page)
+    if any(record.status == "errored" for run in played.runs.values() for record in run.records.values()):
+        raise typer.Exit(1)
+
+
+def _show(audit: Audit, cells: tuple[PublishedCell, ...]) -> None:
+    from eval.audit.exports import COLUMNS, PUBLISHED_COLUMNS, notes, published_rows, rows
+
+    for finding in audit.findings:
+        show_text(f"{finding.condition.asks} {finding.sentence}", "  ")
+    typer.echo()
+    show_rows(f"Audit of {audit.played.policy}", COLUMNS, rows(audit))
+    if cells:
+        show_rows("Which published numbers differ by more than noise", PUBLISHED_COLUMNS, published_rows(cells))
+    for line in notes(audit):
+        show_text(line, "  ")
