@@ -22,6 +22,16 @@ class PolicySilent(BaseException):
     """A policy did not come back from a call; the text is one line."""
 
 
+class EpisodeLost(Exception):
+    """Why one episode cannot go on: a policy gives it in place of an action, or raises it for the episode that it was asked
+    about. The text is one line. ``silent``: whoever should have answered did not, so that each further time costs minutes.
+    """
+
+    def __init__(self, text: str, silent: bool = False) -> None:
+        super().__init__(text)
+        self.silent = silent
+
+
 MANY = 15
 """Names, more than which are no help in a line."""
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from eval.errors import EpisodeLost
+
 RobotName = Literal["google_robot", "widowx"]
 
 
@@ -254,8 +256,12 @@ class Policy(Protocol):
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Begin these episodes; called before their first observation, and again if an episode is retried."""
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[Action]:
-        """One action per observation, in the same order."""
+    def act(self, observations: Sequence[Observation]) -> Sequence[Action | EpisodeLost]:
+        """One action per observation, in the same order.
+
+        An ``eval.errors.EpisodeLost`` in place of an action costs that episode alone, which is errored; raising anything costs
+        the whole batch a second try.
+        """
 
     def describe(self) -> PolicyDescription:
         """What the run record must carry about this policy.

@@ -1,14 +1,16 @@
 """From what a user types after ``--policy`` to a policy, and what a run records about it.
 
 Known names come from the entry point group ``simpler_eval.policies``, so that other packages can add theirs.
-``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file (:mod:`policies.loading`). An object is
-as good as a name; :func:`require_policy` checks it.
+``module:Class`` takes any importable class, ``path/to/file.py:Class`` one from a file (:mod:`policies.loading`), and
+``vla-eval://HOST:PORT`` and its like are policies that others serve (:mod:`policies.remote`). An object is as good as a name;
+:func:`require_policy` checks it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import importlib.metadata
 import inspect
@@ -183,6 +185,8 @@ def _make(text: str, factory: Callable[..., object], options: dict[str, object])
 
 def _find(text: str) -> tuple[Callable[..., object], str | None]:
     """What makes the policy, and the hash of its code if it is a user's own."""
+    if "://" in text:
+        return functools.partial(_remote_policy(), text), None
     if text.endswith(".py"):
         module = load_from_file(Path(text))
         classes = policy_classes(module)
@@ -203,6 +207,12 @@ def _find(text: str) -> tuple[Callable[..., object], str | None]:
         return points[text].load(), None
     except ModuleNotFoundError as error:  # an optional part of ours, or a package that lost one of its own
         raise UnknownPolicyError(_lacking(text, error)) from error
+
+
+def _remote_policy() -> Callable[..., object]:
+    from policies.remote import RemotePolicy
+
+    return RemotePolicy
 
 
 def _lacking(text: str, error: ModuleNotFoundError) -> str:

@@ -18,7 +18,7 @@ REPO = Path(__file__).parents[1]
 PACKAGES = ("eval", "policies", "task_configs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("eval.errors", "eval.given", "eval.version", "eval.statistics"),
+    ("eval.errors", "eval.given", "eval.version", "eval.statistics", "eval.wire"),
     ("task_configs",),
     ("eval.episode", "eval.options"),
     ("eval.tasks",),
@@ -30,7 +30,15 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("eval.backends",),
     ("eval.datasets", "eval.sinks"),
     ("eval.rollout",),
-    ("eval.published", "eval.checkpoints", "eval.parity", "eval.diagnostics", "eval.simpler_api.dropin", "eval.simpler_env"),
+    (
+        "eval.published",
+        "eval.checkpoints",
+        "eval.adapters",
+        "eval.parity",
+        "eval.diagnostics",
+        "eval.simpler_api.dropin",
+        "eval.simpler_env",
+    ),
     ("eval.comparison", "eval.audit"),
     ("eval.report",),
     ("eval.cli",),
@@ -40,7 +48,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 OPEN_POLICIES = ("policies.base", "policies.registry")
 """All that the harness knows of policies."""
-BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description")
+BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description", "policies.remote")
 """How the registry finds, loads and describes policies; private to it."""
 SHARED_POLICY_PARTS = (
     *("policies.phi3v", "policies.trace", "policies.chunks", "policies.motion", "policies.numbers"),
@@ -162,9 +170,12 @@ def test_the_harness_knows_no_concrete_policy() -> None:
 
 
 def test_policies_know_of_the_harness_only_its_errors_and_the_form_of_a_parity_report() -> None:
+    """And those behind a wire what is said on it: our client and our server speak by the same functions."""
+
     def allowed(entry: Import) -> bool:
         parity = "parity" in entry.importer.split(".")
-        return within(entry.target, "eval.errors") or (parity and within(entry.target, "eval.parity.report"))
+        remote = within(entry.importer, "policies.remote") and within(entry.target, "eval.wire")
+        return within(entry.target, "eval.errors") or remote or (parity and within(entry.target, "eval.parity.report"))
 
     wrong = [str(e) for e in imports() if within(e.importer, "policies") and within(e.target, "eval") and not allowed(e)]
     assert not wrong, "\n".join(["", *wrong])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.errors import EpisodeLost
 from policies.base import Action, EpisodeInfo, Observation, Policy, PolicyDescription
 from policies.registry import describe
 
@@ -80,7 +81,7 @@ class ChangedPolicy:
         """Begin these episodes, with the instructions of the condition."""
         self._policy.reset([replace(e, instruction=self._instruction(e.episode, e.instruction)) for e in episodes])
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[Action]:
+    def act(self, observations: Sequence[Observation]) -> Sequence[Action | EpisodeLost]:
         """The policy's actions on what it is shown."""
         return self._policy.act([self._changed(observation) for observation in observations])
 

@@ -50,6 +50,10 @@ VERBS = {
     "replay": Verb(
         "replay", "Play one episode again from the actions that its run kept, and say whether the world did the same."
     ),
+    "check-adapter": Verb(
+        "check_adapter",
+        "Ask two ways of running the same model about the same observations, and name the convention in which they differ.",
+    ),
     "parity": Verb("parity", "Compare with recordings of the original."),
     "bench": Verb("bench", "Measure speed on this machine."),
     "doctor": Verb(

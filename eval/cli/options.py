@@ -108,13 +108,18 @@ class ModelOptions(Options):
     unnorm_keys: tuple[str, ...] = Field(
         default=(), description="Key of the statistics that actions are scaled with: KEY, or widowx=KEY for one robot."
     )
+    chunk: int | None = Field(default=None, ge=1, description="For a policy server: actions that are played of each answer.")
+    ensemble: str | None = Field(
+        default=None, description="For a policy server: how answers are averaged; cosine, exponential, mean or none."
+    )
     trace_preset: str | None = Field(default=None, description="released (default) or paper.")
     tracker: str | None = Field(default=None, description="auto (default), cotracker or lucas_kanade (optical flow).")
     tracker_checkpoint: str | None = Field(default=None, description="CoTracker's scaled_offline.pth.")
 
     def args(self) -> dict[str, str]:
         """Name -> value of everything that was given. Raises UserError for a --policy-arg that is none, or given twice."""
-        named: dict[str, str] = self.model_dump(exclude={"policy_args", "unnorm_keys", "deterministic"}, exclude_none=True)
+        given = self.model_dump(exclude={"policy_args", "unnorm_keys", "deterministic"}, exclude_none=True)
+        named = {name: str(value) for name, value in given.items()}
         if self.deterministic:
             named["deterministic"] = "true"
         if self.unnorm_keys:

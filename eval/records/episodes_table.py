@@ -184,7 +184,7 @@ COLUMNS: tuple[Column, ...] = (
         "drawers_json", "text", "openings of the top, middle and bottom drawer at the start, m",
         lambda row: json.dumps(row.turn.spec.cabinet.qpos) if row.turn.spec.cabinet else None,
     ),
-    Column("policy", "text", "as it was asked for", lambda row: row.run.header.options.policy),
+    Column("policy", "text", "as it was asked for; a policy server by its name", lambda row: row.run.header.player),
     _of_policy("name", "as it calls itself"),
     _of_policy("weights", "hash over the content of the weights"),
     _of_policy("code", "hash over a user's own policy code"),

@@ -221,3 +221,8 @@ class RunHeader(RecordModel):
     """Of the episodes, each once."""
     merged: tuple[str, ...] = ()
     """Of a union of runs: what its title must say."""
+
+    @property
+    def player(self) -> str:
+        """Who played, for titles and tables: as it was asked for, but a policy server by its name, not by where it was."""
+        return self.policy.name if "://" in self.options.policy else self.options.policy

@@ -66,7 +66,7 @@ def _told(mine: Mapping[str, _Aspect], all_of_them: Sequence[Mapping[str, _Aspec
 
 def _policy_names(runs: Sequence[RunData]) -> list[str]:
     """``my.py:Mine`` for ``/somewhere/my.py:Mine``, unless two files are called the same."""
-    full = [run.header.options.policy for run in runs]
+    full = [run.header.player for run in runs]
     short = {name: name.rsplit("/", 1)[-1] for name in full}
     counts = Counter(short.values())
     return [short[name] if counts[short[name]] == 1 else name for name in full]
@@ -93,7 +93,8 @@ def checkpoint_name(options: RunOptions, policy: PolicyDescription) -> str:
 
 def player_name(options: RunOptions, policy: PolicyDescription) -> str:
     """Who plays, for one line beside an episode: ``tracevla_phi3, step_2000 (remarks of the policy)``."""
-    name = ", ".join(filter(None, (options.policy.rsplit("/", 1)[-1], checkpoint_name(options, policy))))
+    player = policy.name if "://" in options.policy else options.policy.rsplit("/", 1)[-1]
+    name = ", ".join(filter(None, (player, checkpoint_name(options, policy))))
     return f"{name} ({', '.join(policy.remarks)})" if policy.remarks else name
 
 

@@ -37,7 +37,8 @@ class RunOptions(Options):
     policy: str = Field(
         default="oracle",
         min_length=1,
-        description="oracle (default), random, replay, any installed policy, module:Class, or path/to/file.py:Class.",
+        description="oracle (default), random, replay, any installed policy, module:Class, path/to/file.py:Class, or a policy "
+        "server: vla-eval://HOST:PORT, openpi://HOST:PORT, http://HOST:PORT/act.",
     )
     policy_args: dict[str, PolicyArgument] = Field(default={}, description="NAME=VALUE for the policy, may be repeated.")
     assets: str | None = Field(

@@ -155,8 +155,8 @@ class RunTables:
 
     @property
     def policy(self) -> str:
-        """As it was asked for."""
-        return self.run.header.options.policy
+        """Who played."""
+        return self.run.header.player
 
     def summary_markdown(self, level: str = "#") -> str:
         """``summary.md``: the table and the errors under the title."""

@@ -18,7 +18,7 @@ PLACEMENTS: Mapping[PlacementSet, str] = {
 
 def title(header: RunHeader, plan: Sequence[EpisodeSpec] = ()) -> str:
     """Policy with its own remarks, world, stand-ins, and everything in which the run departs from the published protocol."""
-    policy, remarks, world = header.options.policy, header.policy.remarks, header.world
+    policy, remarks, world = header.player, header.policy.remarks, header.world
     player = f"{policy} ({' '.join(', '.join(remarks).split())})" if remarks else policy
     return f"{player} in {world.name if world else 'an unrecorded world'} ({'; '.join(remarks_on(header, plan))})"
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.errors import EpisodeLost
 from eval.rollout.faults import PolicyFault
 from policies.base import Action
 
@@ -31,7 +32,7 @@ LARGEST = 1e9
 """Of a command's numbers (m, rad); worlds compute in float32, in which squares of larger ones soon overflow."""
 
 
-def listed(given: Sequence[Action], expected: int) -> list[Action]:
+def listed(given: Sequence[Action | EpisodeLost], expected: int) -> list[Action | EpisodeLost]:
     """A policy's answer to ``expected`` observations. Raises PolicyFault if it is of another length."""
     kind = type(given).__name__
     if inspect.iscoroutine(given):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from eval.errors import PolicyExited, PolicySilent
+from eval.errors import EpisodeLost, PolicyExited, PolicySilent
 from eval.records.errors import kind_of
 from eval.records.escaping import printable
 
@@ -36,6 +36,8 @@ class Fault:
     """Else of the world or its process."""
     silent: bool = False
     """Whether the policy did not come back, so that each further one costs minutes."""
+    own: bool = False
+    """Whether it is known to be of this episode alone, whatever others were asked about with it."""
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -43,6 +45,8 @@ def fault_of(error: BaseException) -> Fault:
     text = one_line(error)
     if isinstance(error, PolicySilent):
         return Fault(text, "silent", _traceback(error), silent=True)
+    if isinstance(error, EpisodeLost):
+        return Fault(text, kind_of(text), silent=error.silent, own=True)
     if isinstance(error, PolicyFault):
         return Fault(text, kind_of(text))
     return Fault(text, f"{type(error).__qualname__} at {_innermost(error.__traceback__)}", _traceback(error))
@@ -56,7 +60,7 @@ def world_fault(text: str, traceback_text: str = "") -> Fault:
 
 def one_line(error: BaseException) -> str:
     """An exception of a policy as one line for a record."""
-    if isinstance(error, PolicyFault | PolicySilent):
+    if isinstance(error, PolicyFault | PolicySilent | EpisodeLost):
         return _said(error)
     if isinstance(error, PolicyExited):
         return f"policy called {_said(error)}"

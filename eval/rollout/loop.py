@@ -222,13 +222,15 @@ class Rollout:
                 job.notes.append(action.notes)
                 del job.notes[:-FILM_SLOTS]
         several = len(answer.actions) + len(answer.faults) > 1
-        for number, (episode, fault) in enumerate(answer.faults.items()):
+        noticed = False
+        for episode, fault in answer.faults.items():
             seat = seats[episode]
-            if not several:
+            if fault.own or not several:
                 self._end(seat, fault)
                 continue
             job = _job_of(seat)  # it begins again, to be asked alone: whose fault it was cannot be known
-            if not number:
+            if not noticed:
+                noticed = True
                 self._notice(fault, job, f"act() of {len(answer.actions) + len(answer.faults)} observations")
             self._tell(job, EpisodeResult("errored", len(job.commands), fault.text))
             seat.job = None

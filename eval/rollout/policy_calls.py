@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeVar
 
-from eval.errors import UserError
+from eval.errors import EpisodeLost, UserError
 from eval.rollout.actions import CheckedAction, checked, listed
 from eval.rollout.exits import ExitGuard
 from eval.rollout.faults import Fault, PolicyFault, fault_of
@@ -190,8 +190,10 @@ class PolicyCalls:
             given = listed(self.policy.act([*observations]), len(observations))
             for observation, action in zip(observations, given, strict=True):
                 try:
+                    if isinstance(action, EpisodeLost):
+                        raise action
                     answer.actions[observation.episode] = checked(action)
-                except PolicyFault as fault:
+                except (PolicyFault, EpisodeLost) as fault:
                     answer.faults[observation.episode] = fault_of(fault)
 
         fault = self._fault_in(ACT, ask)

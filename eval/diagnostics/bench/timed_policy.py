@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eval.diagnostics.bench.report import Rate
+from eval.errors import EpisodeLost
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
 
 RAMP = 0.1
@@ -48,7 +49,7 @@ class TimedPolicy:
         """As the policy's."""
         self._policy.reset(episodes)
 
-    def act(self, observations: Sequence[Observation]) -> Sequence[Action]:
+    def act(self, observations: Sequence[Observation]) -> Sequence[Action | EpisodeLost]:
         """As the policy's, timed."""
         begin = time.perf_counter()
         actions = self._policy.act(observations)
