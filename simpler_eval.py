@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from types import ModuleType
@@ -52,7 +52,9 @@ class OurFinder:
 
     @staticmethod
     def find_spec(fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Ours by their place beside this file; users' by :func:`policies.isolation.find_private`."""
+        """Ours by their place beside this file; users' by :func:`policies.isolation.find_private`; Gymnasium gets our ids."""
+        if fullname == "gymnasium":
+            return _with_our_ids(fullname, path, target)
         if fullname in NAMES:
             folder = os.path.join(ROOT, fullname)
             init = os.path.join(folder, "__init__.py")
@@ -68,6 +70,32 @@ class OurFinder:
 
             return find_alias(f"{private}.{child}")
         return None
+
+
+def _with_our_ids(fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    """As the other finders have it; once it is loaded, it knows the ids of :mod:`eval.interop.gym_ids`."""
+    for finder in sys.meta_path:
+        if type(finder).__name__ in FINDERS or not hasattr(finder, "find_spec"):
+            continue
+        spec: ModuleSpec | None = finder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None:
+            continue
+        # of this one loader, which is Gymnasium's alone
+        setattr(spec.loader, "exec_module", _registering(spec.loader.exec_module))  # noqa: B010
+        return spec
+    return None
+
+
+def _registering(execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    def loaded(module: ModuleType) -> None:
+        execute(module)
+        _register_ids(module)
+
+    return loaded
+
+
+def _register_ids(gymnasium: ModuleType) -> None:
+    importlib.import_module("eval.interop.gym_ids").register(gymnasium)
 
 
 class LastFinder:
@@ -107,6 +135,8 @@ def _install() -> None:
     if not any(type(finder).__name__ in FINDERS for finder in sys.meta_path):  # once, also as __mp_main__
         sys.meta_path.insert(0, OurFinder())
         sys.meta_path.append(LastFinder())
+        if "gymnasium" in sys.modules:
+            _register_ids(sys.modules["gymnasium"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

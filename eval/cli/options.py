@@ -39,6 +39,7 @@ HEADINGS = {
     **dict.fromkeys(("success", "partial"), "Tables"),
     **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
     "RunOptions": "Course of the run",
+    "ServingOptions": "How it is served",
 }
 """Field or else model -> heading in the help of a verb."""
 METAVARS = {str: "TEXT", int: "N", float: "X"}
@@ -267,9 +268,9 @@ def _option(model: type[StrictModel], name: str, info: FieldInfo, text: str | No
 
 def _scalar(info: FieldInfo) -> type:
     """``str | None`` -> ``str``; a ``Literal`` is text, which the model checks."""
-    if typing.get_origin(info.annotation) is typing.Literal:
-        return str
-    kinds = [kind for kind in (typing.get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+    whole = (info.annotation,)
+    parts = whole if typing.get_origin(info.annotation) is typing.Literal else typing.get_args(info.annotation) or whole
+    kinds = [str if typing.get_origin(part) is typing.Literal else part for part in parts if part is not type(None)]
     assert isinstance(kinds[0], type)
     return kinds[0]
 

@@ -10,10 +10,13 @@ calls cost is seen from those that were answered (:class:`CallCost`), and what w
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
-from eval.rollout.pool import Seat, Worker
 from policies.base import Observation
+
+Place = TypeVar("Place")
+"""Where an episode is played, or who asked about it."""
 
 LONGEST_WAIT = 0.1
 """Seconds that an observation waits for others at most."""
@@ -25,11 +28,11 @@ TRY_AGAIN = 16
 """Calls after which it is tried whether waiting has become worth it."""
 
 
-class Waiting(NamedTuple):
+class Waiting(NamedTuple, Generic[Place]):
     """An observation and where its episode is played."""
 
     observation: Observation
-    seat: Seat
+    seat: Place
     alone: bool
     """Whether it gets a batch of its own."""
 
@@ -82,12 +85,12 @@ class WaitingCost:
         return self._seconds <= seconds * self._came or not self._seconds or self._calls % TRY_AGAIN == 0
 
 
-class Batching:
+class Batching(Generic[Place]):
     """Observations that wait for the policy, in the order in which they came."""
 
     def __init__(self) -> None:
         self.cost, self.waiting_cost = CallCost(), WaitingCost()
-        self._waiting: list[Waiting] = []
+        self._waiting: list[Waiting[Place]] = []
         self._first = self._last = 0.0
         self._patient_since: float | None = None
         self._came = 0
@@ -95,7 +98,7 @@ class Batching:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, one: Waiting) -> None:
+    def add(self, one: Waiting[Place]) -> None:
         """One more is ready."""
         self._last = time.monotonic()
         if not self._waiting:
@@ -103,9 +106,9 @@ class Batching:
         self._waiting.append(one)
         self._came += self._patient_since is not None
 
-    def forget(self, worker: Worker) -> None:
-        """A worker is gone, and its episodes with it."""
-        self._waiting = [one for one in self._waiting if one.seat.worker is not worker]
+    def forget(self, lost: Callable[[Place], bool]) -> None:
+        """Some places are gone, and their episodes with them."""
+        self._waiting = [one for one in self._waiting if not lost(one.seat)]
         if not self._waiting:
             self._patient_since, self._came = None, 0
 
@@ -130,7 +133,7 @@ class Batching:
             self._patient_since = now
         return left
 
-    def take(self, size: int | None) -> list[Waiting]:
+    def take(self, size: int | None) -> list[Waiting[Place]]:
         """The next batch: an episode that is to be asked alone, else those that wait longest."""
         waited = 0.0 if self._patient_since is None else time.monotonic() - self._patient_since
         self.waiting_cost.add(waited, self._came)

@@ -91,7 +91,7 @@ class Rollout:
         self.expects_more = False
         """Whether :meth:`play` goes on when nothing is left, as somebody will :meth:`add` more."""
         self.lost_in_a_row = 0
-        self.batching = Batching()
+        self.batching = Batching[Seat]()
         self.pool: Pool | None = None
 
     def play(self) -> None:
@@ -201,7 +201,7 @@ class Rollout:
         seat.shown = Shown(observe(job, state, seat.frames, self.needs), kept)
         self.calls.prepare(seat.shown.observation)
 
-    def _ask(self, pool: Pool, batch: Sequence[Waiting]) -> None:
+    def _ask(self, pool: Pool, batch: Sequence[Waiting[Seat]]) -> None:
         begun = time.monotonic()
         meanwhile = pool.heard_meanwhile(self._show) if self.calls.prepares else contextlib.nullcontext()
         with meanwhile:
@@ -249,7 +249,7 @@ class Rollout:
         """A worker is gone. The episode that it was busy with has lost an attempt, and makes the next one in a worker where no
         other is; those beside it begin again as if they had not begun, so that none is lost to the fault of another.
         """
-        self.batching.forget(worker)
+        self.batching.forget(lambda seat: seat.worker is worker)
         blamed = worker.at_work_for
         for seat in worker.seats:
             job, cost = seat.job, int(seat in blamed)

@@ -3,6 +3,7 @@
 Imports no torch: only the tracker ``cotracker`` needs it, and loads it when it is made.
 """
 
+from policies.trace.one_video import TraceProcessor
 from policies.trace.presets import PRESETS, TracePreset
 from policies.trace.processor import TraceProcessors, TraceResult
 from policies.trace.tracker_selection import make_tracker
@@ -13,6 +14,7 @@ __all__ = [
     "Clip",
     "GridTracks",
     "TracePreset",
+    "TraceProcessor",
     "TraceProcessors",
     "TraceResult",
     "Tracker",

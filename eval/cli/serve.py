@@ -1,0 +1,50 @@
+"""The verb ``serve``: a policy for other harnesses, programs and robots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eval.cli.options import ModelOptions, expand_options
+from eval.serving.options import ServingOptions
+
+if TYPE_CHECKING:
+    from eval.serving.serve import Serving
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("serve")(serve_verb)
+
+
+@expand_options
+def serve_verb(
+    policy: Annotated[str, typer.Argument(help="As for run --policy.")],
+    options: ServingOptions,
+    model: ModelOptions,
+) -> None:
+    """Answer other harnesses, programs and robots with a policy's actions, over a WebSocket.
+
+    Ctrl-C ends it.
+
+    \b
+    Examples:
+      simpler-eval serve tracevla_phi3 --checkpoint DIR
+      simpler-eval serve openvla_phi3 --checkpoint DIR --protocol openpi --robot widowx
+      curl http://127.0.0.1:8000/health
+    """
+    from eval.cli.stop_signals import stop_like_ctrl_c
+    from eval.serving.serve import serve
+
+    stop_like_ctrl_c()
+    for line in options.warnings():
+        typer.echo(f"simpler-eval: {line}.", err=True)
+    typer.echo(f"simpler-eval: {policy} is loaded and tried.", err=True)
+    episodes, actions = serve(policy, model.args(), options, _ready)
+    typer.echo(f"simpler-eval: served {actions} actions of {episodes} episodes.", err=True)
+
+
+def _ready(server: Serving) -> None:
+    remarks = "".join(f"; {remark}" for remark in server.policy.remarks)
+    typer.echo(f"{server.policy.name}{remarks}: {server.url} ({', '.join(server.served.robots)})")
