@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import EpisodeLost
+from eval.records.header import OBSERVATION_CHANGE
 from policies.base import Action, EpisodeInfo, Observation, Policy, PolicyDescription
 from policies.registry import describe
 
@@ -17,8 +18,6 @@ Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 ConditionName = Literal["published", "blank_picture", "other_picture", "other_instruction", "heldout", "again"]
 GREY = 128
-CHANGE = "observation_change"
-"""Setting under which the identity of a run's policy names the change, so that such a run is pooled with no other."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,10 @@ class ChangedPolicy:
         if not condition.remark:
             return own
         return own.model_copy(
-            update={"settings": {**own.settings, CHANGE: condition.name}, "remarks": (condition.remark, *own.remarks)}
+            update={
+                "settings": {**own.settings, OBSERVATION_CHANGE: condition.name},
+                "remarks": (condition.remark, *own.remarks),
+            }
         )
 
     def close(self) -> None:

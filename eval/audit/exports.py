@@ -8,7 +8,16 @@ from eval.audit.findings import Audit, Finding
 from eval.audit.published_rows import PublishedCell
 from eval.records.cell_tables import markdown_table
 
-COLUMNS = ["question", "answer", "as it is", "then", "fall, points", "95 % interval", "p (Holm)", "first actions that differ"]
+COLUMNS = [
+    "question",
+    "answer",
+    "solved, unchanged",
+    "solved, changed",
+    "fall, points",
+    "95 % interval",
+    "p (Holm)",
+    "first actions that differ",
+]
 PUBLISHED_COLUMNS = [
     "cell",
     "setting",
@@ -16,8 +25,8 @@ PUBLISHED_COLUMNS = [
     "numbers",
     "pairs",
     "more than noise",
-    "smallest gap told, points",
-    "not told from the best",
+    "smallest gap told apart, points",
+    "not told apart from the best",
 ]
 
 

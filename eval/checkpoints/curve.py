@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eval.checkpoints.evaluation import Evaluated
+from eval.records.aggregation import mean_interval
 from eval.records.cell_tables import number, rows_of
 from eval.records.folder import RunData
 from eval.records.tables import TOTAL, tables_of
-from eval.records.tallies import lacks
-from eval.statistics.intervals import wilson
+from eval.records.tallies import JUDGES, lacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,8 @@ class Curve:
     """The results of all checkpoints, in the order of their steps."""
 
     points: pd.DataFrame
-    """Columns as in ``COLUMNS``; rates and the ends of their 95 % Wilson intervals in 0..1. ``step`` is missing where names do
-    not tell it. A checkpoint without a run has no row."""
+    """Columns as in ``COLUMNS``; rates and the ends of their 95 % intervals in 0..1: Wilson's, of the mean of tasks
+    a bootstrap over initial states. ``step`` is missing where names do not tell it. A checkpoint without a run has no row."""
     names: tuple[str, ...]
     """All checkpoints that have a row."""
     title: str
@@ -87,6 +87,7 @@ def _rows(run: RunData, partial: bool) -> list[dict[str, object]]:
         rates = [row["rate"] for row in totals]
         rate = None if any(each is None for each in rates) else sum(rates) / len(rates)
         counts = {name: sum(row[name] for row in totals) for name in ("n", "successes", "errored", "missing")}
-        low, high = (None, None) if rate is None else wilson(rate * counts["n"], counts["n"])
+        judge = JUDGES[run.header.options.success]
+        low, high = (None, None) if rate is None else mean_interval(run.plan, run.records, judge)
         rows.append({"task": MEAN, "setting": "", "rate": rate, "low": low, "high": high, **counts})
     return rows

@@ -1,4 +1,4 @@
-"""The plot of a training: success against step, with 95 % Wilson intervals."""
+"""The plot of a training: success against step, with 95 % intervals."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord
 from eval.records.tables import title
 from eval.records.turns import turns_of
+from eval.report import FOLDER
 from eval.rollout.closing import Closing
 
 
@@ -61,7 +62,7 @@ def demo_verb(
 
 def _page(demo: Demo) -> Path:
     """One page of all rows."""
-    from eval.report.page import FOLDER, write_report
+    from eval.report.page import write_report
 
     return write_report(demo.runs, demo.path / FOLDER)
 

@@ -19,6 +19,7 @@ from eval.cli.task_tallies import TaskTallies, success_text
 from eval.records.escaping import visible
 from eval.records.header import Course
 from eval.records.results import EpisodeRecord
+from eval.records.speed import speed_text
 from eval.records.turns import Turn
 from eval.rollout.course import course_text
 
@@ -127,7 +128,7 @@ class RunProgress:
         if not self._new:
             return self._first
         passed = max(time.monotonic() - self._start, 1e-3)
-        speed = f"{self._new / passed:.2f} episodes/s, {self._steps / passed:.1f} steps/s"
+        speed = speed_text(self._new, self._steps, passed)
         return ", ".join(filter(None, (success_text(self._tasks.counts), speed)))
 
     def _show(self) -> None:

@@ -13,6 +13,7 @@ from eval.cli.tables import warn
 from eval.errors import UserError
 from eval.records.folder import RunData
 from eval.records.results import EpisodeRecord
+from eval.report import FOLDER
 from eval.report.live import LiveReport
 from eval.rollout.run import Session
 
@@ -23,11 +24,12 @@ class RunPage:
     Args:
         total: episodes of the run, repeats included.
         estimate: what the time left is estimated with; it hears of the episodes from somebody else.
+        on_page: hears where the page is, once there is one while the run goes on.
     """
 
-    def __init__(self, total: int, estimate: Estimate) -> None:
+    def __init__(self, total: int, estimate: Estimate, on_page: Callable[[Path], None]) -> None:
         self._estimate, self._began = estimate, time.monotonic()
-        self._live = LiveReport(total, self._time_left)
+        self._live = LiveReport(total, self._time_left, on_page)
 
     def listening(self, session: Session) -> Session:
         """The session with listeners that tell the page, too."""
@@ -73,7 +75,7 @@ def write_page(write: Callable[[], Path]) -> Path | None:
 
 
 def _written(data: RunData) -> Path:
-    from eval.report.page import FOLDER, write_report  # heavy, and needed at the end only
+    from eval.report.page import write_report  # heavy, and needed at the end only
 
     return write_report([data], data.path / FOLDER, partial=data.header.options.partial)
 

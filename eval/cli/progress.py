@@ -55,9 +55,10 @@ def play_with_progress(
     turns = list(turns_of(take_shard(plan, shard) if shard else plan, max(1, options.repeat)))
     estimate = Estimate(turns, VideoRule.parse(options.video))
     ends: list[Closing] = []
-    live = RunPage(len(turns), estimate) if page else None
+    progress = RunProgress(Console(stderr=True), options.policy, turns, estimate)
+    live = RunPage(len(turns), estimate, lambda page: progress.page(path / page.relative_to(folder))) if page else None
     try:
-        with stdout_to_stderr(), RunProgress(Console(stderr=True), options.policy, turns, estimate) as progress:
+        with stdout_to_stderr(), progress:
             session = Session(
                 path, shard, progress.begin, progress.episode, progress.waits, ends.append, progress.course,
                 on_replicas=progress.replicas, on_remark=progress.remark,

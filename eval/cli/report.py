@@ -14,6 +14,7 @@ from eval.records.folder import RunData, know_tasks, refuse_folder_of_run
 from eval.records.merging import judged, read_runs
 from eval.records.options import RunOptions
 from eval.records.side_by_side import side_by_side
+from eval.report import FOLDER
 
 Partial = Annotated[bool, typer.Option("--partial", help=RunOptions.model_fields["partial"].description)]
 Success = Annotated[str | None, typer.Option(help=f"{RunOptions.model_fields['success'].description}")]
@@ -53,7 +54,7 @@ def report_verb(
     their page, too, or else into report/ beside the runs if they lie in one folder.
     """
     from eval.report.entries import entries_of
-    from eval.report.page import FOLDER, write_page_of
+    from eval.report.page import write_page_of
 
     given = [judged(run, success) for run in read_runs(runs)]
     if out is not None:
@@ -82,8 +83,6 @@ def report_verb(
 
 def page_folder(runs: list[RunData], out: Path | None) -> Path | None:
     """Where the page of some runs is written: None if there is no such place, since they lie in different folders."""
-    from eval.report.page import FOLDER
-
     if len(runs) == 1 and (out is None or out.resolve() == runs[0].path.resolve() / "tables"):
         return runs[0].path / FOLDER
     if out is not None:

@@ -108,10 +108,12 @@ def gate_of(comparison: Comparison, margin: float) -> Gate:
     """Judge the one policy of a comparison by a margin in percentage points.
 
     Raises:
-        UserError: the margin is not in 0..100.
+        UserError: the margin is not in 0..100, or it is 100, which everything passes.
     """
     if not 0 <= margin < 100:
-        raise UserError(f"--margin {margin:g} is not a number of points that may be lost; give 0 or more, such as 3.")
+        raise UserError(
+            f"--margin {margin:g} is not a number of points that may be lost; give 0 or more and less than 100, such as 3."
+        )
     share = margin / 100
     low, high = comparison.others[0].whole.interval(LEVEL)
     outcome = Outcome.NOT_WORSE if low > -share else Outcome.WORSE if high < 0 else Outcome.UNTOLD

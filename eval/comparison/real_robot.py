@@ -115,7 +115,8 @@ def rank(runs: Sequence[RunData], given: Sequence[str] = ()) -> RealRobot | None
     """Rank runs beside the real-robot table; None if it has none of their policies.
 
     Args:
-        runs: of several policies; those that the table does not have are left out.
+        runs: of several policies; those that the table does not have are left out, and so are those that are not on the
+            published initial states.
         given: ``NAME=ROW`` for runs whose policy is called otherwise than the row: a label of a run (or its policy, or
             its folder's name), and a model of the table.
 
@@ -123,14 +124,21 @@ def rank(runs: Sequence[RunData], given: Sequence[str] = ()) -> RealRobot | None
         UserError: a name or a row is not known, or two runs are the same row.
     """
     names = [printable(label) for label in labels(runs)]
-    models = {name: model for name, run in zip(names, runs, strict=True) if (model := _known(run.header.options.policy))}
+    models = {
+        name: model
+        for name, run in zip(names, runs, strict=True)
+        if run.header.identity.benchmark and (model := _known(run.header.options.policy))
+    }
     for text in given:
         name, equals, row = text.partition("=")
         if not equals:
             raise UserError(
                 f'--real "{printable(text)}" is not NAME=ROW; give a run and a row of the real table, such as mine=RT-1-X.'
             )
-        models[_run_of(name, names, runs)] = _row_of(row)
+        named = _run_of(name, names, runs)
+        if not runs[names.index(named)].header.identity.benchmark:
+            raise UserError(f"--real {printable(text)}: no number of real robots stands beside {named}; leave it out.")
+        models[named] = _row_of(row)
     if not models:
         return None
     for model in models.values():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
 
 from eval.errors import UserError
-from eval.plan.axes import matching_variants
 from eval.simpler_api.from_reset import env_ids, task_of_env
 from eval.simpler_api.reset_args import environment_of
 from eval.tasks.loading import load_task
@@ -27,23 +25,23 @@ def refuse_misspelt(text: str) -> None:
         raise UserError(f'No task "{text}". Did you mean "{ids[near[0]]}"?')
 
 
-def environment_part(env_id: str, setting: str, patterns: Sequence[str]) -> Part:
-    """The variants of a setting that the original plays in this environment, as far as they match one of the patterns.
+def environment_part(env_id: str, setting: str) -> Part:
+    """The variants of a setting that the original plays in this environment.
 
     Raises UserError for an id that is not built, or that has no part in the setting.
     """
     task = task_of_env(env_id)
     settings = load_task(task).settings
-    names = _played_in(env_id, task, setting, patterns) if setting in settings else []
+    names = _played_in(env_id, task, setting) if setting in settings else []
     if names:
         return Part(task=task, setting=setting, variants=tuple(names))
-    others = [other for other in settings if _played_in(env_id, task, other, ("*",))]
+    others = [other for other in settings if _played_in(env_id, task, other)]
     hint = f"give --setting {' or '.join(others)}" if others else f"for the task itself give --task {task}"
     raise UserError(f"{env_id} plays no episode of {task} in the setting {setting}; {hint}.")
 
 
-def _played_in(env_id: str, task: str, setting: str, patterns: Sequence[str]) -> list[str]:
+def _played_in(env_id: str, task: str, setting: str) -> list[str]:
     """Names of variants."""
-    variants = matching_variants(task, setting, patterns)
+    variants = load_task(task).variants(setting)
     environments = {variant.name: environment_of(task, setting, variant.setup) for variant in variants}
     return [name for name, environment in environments.items() if environment is not None and environment.env_id == env_id]

@@ -7,6 +7,7 @@ another step limit is another episode.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def make_plan(
         tasks: name of a task, path of a task file, or an environment id of the original (the variants that it plays); or
             several. Not together with a suite.
         setting: which sweep of the tasks; ``visual_matching`` if not given.
-        variants: only the variants of the tasks that match one of these name patterns; not together with a suite.
+        variants: only the variants of the tasks that match one of these name patterns; not together with a suite. Each pattern
+            must match in one of the tasks, and in each task a variant must match.
         placements: which initial states: ``published`` (default), ``heldout`` between them, or ``train``, apart from both
             (:mod:`eval.plan.placements`). Not the published ones are other episodes, with other ids.
         count: initial states of ``heldout`` or ``train`` a variant; as many as are published if not given. A larger count has
@@ -175,19 +177,43 @@ def _parts_of_suite(name: str) -> tuple[Part, ...]:
 
 
 def _parts_of_tasks(options: PlanOptions) -> tuple[Part, ...]:
-    setting, patterns = options.setting or DEFAULT_SETTING, options.variants or ("*",)
+    setting = options.setting or DEFAULT_SETTING
     parts = []
     for text in dict.fromkeys(options.tasks):
         if is_environment(text) and text not in task_names():
-            parts.append(environment_part(text, setting, patterns))
+            parts.append(environment_part(text, setting))
             continue
         task = task_name(text)
         if task not in task_names():
             refuse_unmeant(text, "--task", "--suite", suite_names)
             refuse_misspelt(task)
         require_setting(task, setting, f"{task} has no setting")
-        parts.append(Part(task=task, setting=setting, variants=patterns))
-    return tuple(parts)
+        parts.append(Part(task=task, setting=setting))
+    return tuple(_narrowed(parts, options.variants) if options.variants else parts)
+
+
+def _narrowed(parts: Sequence[Part], patterns: Sequence[str]) -> list[Part]:
+    """Each part with those of its variants that match one of the patterns; tasks name their variants differently.
+
+    Raises UserError for a pattern that matches in no part (a misspelt one among others would quietly shrink the plan), and
+    for a part in which none matches.
+    """
+    names = [[variant.name for variant in matching_variants(part.task, part.setting, part.variants)] for part in parts]
+    among = " or ".join(dict.fromkeys(part.task for part in parts))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for of_part in names for name in of_part):
+            known = [name for of_part in names for name in of_part]
+            raise UserError(f"No variant of {among} matches {pattern!r}.{did_you_mean(pattern, known)}")
+    narrowed = []
+    for part, of_part in zip(parts, names, strict=True):
+        matching = [name for name in of_part if any(fnmatchcase(name, pattern) for pattern in patterns)]
+        if not matching:
+            given = " or ".join(map(repr, patterns))
+            raise UserError(
+                f"No variant of {part.task} matches {given}. Give one more --variant for it; known: {', '.join(of_part)}."
+            )
+        narrowed.append(part.model_copy(update={"variants": tuple(matching)}))
+    return narrowed
 
 
 def _expand(part: Part, options: PlanOptions) -> list[PlannedEpisode]:

@@ -40,13 +40,14 @@ def compare_with_published(
 ) -> Reproduction:
     """Our number of a cell in a finished run beside the published ones.
 
-    Raises UserError for a run that has nothing of the cell, or other initial states than the published ones.
+    Raises UserError for a run that has nothing of the cell, other initial states than the published ones, or observations that
+    an audit changed.
     """
     header = data.header
-    if header.identity.placements != "published":
-        raise UserError(
-            f"{data.path} was played on {header.identity.placements} placements; no published number stands beside it."
-        )
+    identity = header.identity
+    if not identity.benchmark:
+        how = f"on {identity.placements} placements" if identity.placements != "published" else "for an audit"
+        raise UserError(f"{data.path} was played {how}; no published number stands beside it.")
     judge = JUDGES[header.options.success]
     numbers_of_run = aggregate(data.plan, data.records, partial, judge=judge, repeats=header.repeats)
     rows = [row for row in numbers_of_run if (row.name, row.setting) == (cell, setting)]

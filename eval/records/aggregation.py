@@ -53,7 +53,7 @@ class Row:
     rate: float | None
     """0..1; None if a part of it is missing or errored."""
     of: int | None
-    """Episodes that the published cell has; None if that is not known here."""
+    """Episodes that the published cell has; None if that is not known here, or other initial states were played."""
     absent: tuple[str, ...] = ()
     """Parts of it that the plan has nothing of."""
     repeats: int = 1
@@ -123,6 +123,8 @@ def aggregate(
         else row
         for row in _aggregate(plan, records, partial, counts, judge, repeats)
     ]
+    if any(spec.placements != "published" for spec in plan):
+        rows = [replace(row, of=None) for row in rows]  # these are as many as one likes
     if repeats == 1:
         return rows
     rates: dict[tuple[str, str], list[float | None]] = {}
@@ -244,6 +246,37 @@ def average_interval(
                 strata.append([float(np.mean(outcomes)) for outcomes in states.values() if outcomes])
                 weights.append(1 / len(parts))
     return macro_interval(strata, weights)
+
+
+def mean_interval(plan: Sequence[EpisodeSpec], records: Records, judge: Judge = succeeded) -> Interval:
+    """95 % interval of the plain mean over tasks and settings of the means of their variants that count.
+
+    As :func:`average_interval`, and equal to it where the tasks are those of a published average.
+    """
+    played = by_episode(records)
+    strata: dict[tuple[str, str], dict[str, dict[Hashable, list[float]]]] = {}
+    for spec in plan:
+        key = (spec.task, spec.setting, spec.variant)
+        if counts(key):
+            states = strata.setdefault(key[:2], {}).setdefault(_sub_cell_of(key), {})
+            verdicts = [float(judge(record)) for record in played.get(spec.id, ()) if record.status != "errored"]
+            states.setdefault(state_of(spec), []).extend(verdicts)
+    parts = [(states, 1 / len(task)) for task in strata.values() for states in task.values()]
+    outcomes = [[float(np.mean(verdicts)) for verdicts in states.values() if verdicts] for states, _ in parts]
+    return macro_interval(outcomes, [weight for _, weight in parts])
+
+
+def _sub_cell_of(key: Key) -> str:
+    """The part of a published cell that a variant is in; empty if in none."""
+    if key[1] not in cells().settings:
+        return ""
+    found = (
+        name
+        for name, config in cells().sub_cells.items()
+        for source in config.sources
+        if key[0] in source.tasks and fnmatchcase(key[2], source.variants)
+    )
+    return next(found, "")
 
 
 def _mean(rates: Sequence[float | None], partial: bool) -> float | None:

@@ -184,12 +184,17 @@ COLUMNS: tuple[Column, ...] = (
         "drawers_json", "text", "openings of the top, middle and bottom drawer at the start, m",
         lambda row: json.dumps(row.turn.spec.cabinet.qpos) if row.turn.spec.cabinet else None,
     ),
+    _of_spec("placements", "text", "initial states: published, heldout (between those) or train (apart from both)"),
     Column("policy", "text", "as it was asked for; a policy server by its name", lambda row: row.run.header.player),
     _of_policy("name", "as it calls itself"),
     _of_policy("weights", "hash over the content of the weights"),
     _of_policy("code", "hash over a user's own policy code"),
     _of_policy("dtype", "of the network"),
     _of_policy("inference", "how the network is run, where that changes its bits"),
+    Column(
+        "observation_change", "text", "what an audit changed of what the policy saw: such a row is no result",
+        lambda row: row.run.header.identity.observation_change,
+    ),
     Column(
         "policy_arguments_json", "text", "what was given to it",
         lambda row: json.dumps({name: str(value) for name, value in row.run.header.options.policy_args.items()}),

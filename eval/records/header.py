@@ -12,6 +12,8 @@ from eval.records.options import RunOptions
 from policies.base import PolicyDescription, PolicyIdentity
 
 SCHEMA_VERSION: Final = 2
+OBSERVATION_CHANGE: Final = "observation_change"
+"""Setting in the identity of a policy that was shown changed observations (:mod:`eval.audit`): what was changed."""
 
 
 class RecordModel(BaseModel):
@@ -74,6 +76,20 @@ class RunIdentity(RecordModel):
     placements: PlacementSet = "published"
     """Which initial states (:mod:`eval.plan.placements`); what was measured on others is no published number."""
     policy: PolicyIdentity
+
+    @property
+    def observation_change(self) -> str | None:
+        """What was changed of the policy's observations, such as ``blank_picture``; None: nothing."""
+        value = self.policy.settings.get(OBSERVATION_CHANGE)
+        return None if value is None else str(value)
+
+    @property
+    def benchmark(self) -> bool:
+        """Whether published numbers may stand beside those of the run: published initial states, observations as they are.
+
+        What else a run departs in (stand-ins, a share of the episodes) is said in its title.
+        """
+        return self.placements == "published" and self.observation_change is None
 
 
 class GitRecord(RecordModel):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.records.folder import RunData
+from eval.records.header import OBSERVATION_CHANGE
 from eval.records.identity import place_of
 from eval.records.options import RunOptions
 from policies.base import PolicyDescription
@@ -31,13 +32,16 @@ class _Aspect:
     """How a label tells it; may be empty."""
     needed: bool = True
     """Whether a run that has nothing of the kind differs; else it has other episodes or another world."""
+    always: bool = False
+    """Whether a label tells it although all runs have it."""
 
 
 def labels(runs: Sequence[RunData]) -> list[str]:
     """A label for each run, such as ``openvla_phi3, step_2000``; no two are equal.
 
     What a policy is made of is told where runs of the same policy differ in it; world, files, plan and repeats where any
-    two runs do.
+    two runs do; always that initial states are not the published ones, or that an audit changed what the policy saw: so no
+    such number stands anywhere as one of the benchmark.
     """
     names = _policy_names(runs)
     weights = _weight_names(runs)
@@ -59,7 +63,7 @@ def _told(mine: Mapping[str, _Aspect], all_of_them: Sequence[Mapping[str, _Aspec
     texts = []
     for key, aspect in mine.items():
         absent = nothing if aspect.needed else aspect
-        if aspect.text and any(other.get(key, absent).value != aspect.value for other in all_of_them):
+        if aspect.text and (aspect.always or any(other.get(key, absent).value != aspect.value for other in all_of_them)):
             texts.append(aspect.text)
     return texts
 
@@ -107,6 +111,8 @@ def _of_policy(run: RunData, weights: str) -> Iterator[tuple[str, _Aspect]]:
         entries = value if isinstance(value, Mapping) else {name: value}
         for key, entry in entries.items():
             joint = "=" if name in ("unnorm_keys", "settings") else " "
+            if key == OBSERVATION_CHANGE:
+                continue  # told of the run
             text = "" if entry is None else f"{key.replace('_', ' ') if joint == ' ' else key}{joint}{_short(entry)}"
             yield f"{name}.{key}", _Aspect(entry, text)
 
@@ -131,7 +137,9 @@ def _of_run(run: RunData) -> Iterator[tuple[str, _Aspect]]:
     assets = header.world.assets if header.world else None
     kind = "assets unrecorded" if assets is None or assets.stand_ins is None else "stand-ins" if assets.stand_ins else ""
     yield "stand-ins", _Aspect(kind, kind or "original assets")
-    yield "placements", _Aspect(header.identity.placements, f"{header.identity.placements} placements")
+    placements, change = header.identity.placements, header.identity.observation_change
+    yield "placements", _Aspect(placements, f"{placements} placements", always=placements != "published")
+    yield "audit", _Aspect(change, "" if change is None else f"audit: {change.replace('_', ' ')}", always=True)
     yield "repeats", _Aspect(header.repeats, f"{header.repeats} repeats" if header.repeats > 1 else "one repeat")
     shard = header.shard.shard if header.shard else ""
     yield "shard", _Aspect(shard, f"shard {shard}" if shard else "")

@@ -30,13 +30,20 @@ def now() -> str:
 def provenance() -> Provenance:
     """Of what this process makes now."""
     return Provenance(
-        command=shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]]),
+        command=shlex.join([*map(_program, sys.argv[:1]), *sys.argv[1:]]),
         started=now(),
         git=_git(),
         python=platform.python_version(),
         packages={"simpler-eval": VERSION} | {name: version for name in PACKAGES if (version := _version(name))},
         machine=MachineRecord(system=platform.platform(), cpu=_cpu(), cores=_cores()),
     )
+
+
+def _program(argument: str) -> str:
+    """What a user types for it: ``python -m simpler_eval`` and ``python -m eval`` are the same command as ``simpler-eval``."""
+    path = Path(argument)
+    ours = path.name == "simpler_eval.py" or (path.name == "__main__.py" and path.parent.name == "eval")
+    return "simpler-eval" if ours else path.name
 
 
 def new_session(options: RunOptions, folder: str | None = None) -> SessionRecord:

@@ -16,6 +16,7 @@ from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdow
 from eval.records.errors import ErrorCount, error_counts, error_lines
 from eval.records.escaping import csv_of, plain_markdown
 from eval.records.folder import RunData, disk_errors, write_atomically
+from eval.records.labels import labels
 from eval.records.latex import cells_latex, summary_latex
 from eval.records.results import Records
 from eval.records.tallies import (
@@ -154,9 +155,9 @@ class RunTables:
     errors: tuple[ErrorCount, ...]
 
     @property
-    def policy(self) -> str:
-        """Who played."""
-        return self.run.header.player
+    def label(self) -> str:
+        """Who played, and on what if not on the published initial states."""
+        return labels([self.run])[0]
 
     def summary_markdown(self, level: str = "#") -> str:
         """``summary.md``: the table and the errors under the title."""
@@ -168,12 +169,12 @@ class RunTables:
     def files(self) -> dict[str, str]:
         """File name -> content of every table; ``cells.*`` if there are any."""
         files = {"summary.csv": csv_of(self.summary), "summary.md": self.summary_markdown()}
-        files["summary.tex"] = summary_latex(self.summary, self.title, self.policy)
+        files["summary.tex"] = summary_latex(self.summary, self.title, self.label)
         if len(self.cells):
             files |= {
                 "cells.csv": csv_of(self.cells),
                 "cells.md": cells_markdown(self.cells, self.title),
-                "cells.tex": cells_latex(self.cells, self.title, self.policy),
+                "cells.tex": cells_latex(self.cells, self.title, self.label),
             }
         return files
 

@@ -14,7 +14,7 @@ from eval.records.latex import SETTING_TITLES
 from eval.records.tables import TOTAL
 from eval.records.tallies import lacks, rate_interval
 from eval.report.entries import Entry
-from eval.report.layouts import Block, LayoutName, layouts
+from eval.report.layouts import Block, Layout, LayoutName, layouts
 from eval.statistics.power import smallest_difference
 
 NOT_PLANNED = "not planned"
@@ -105,17 +105,16 @@ class Headline:
 
 
 def headline(entries: Sequence[Entry], layout: LayoutName) -> Headline:
-    """The tables of a layout that the runs have episodes of, then one of the tasks that are in none."""
+    """The tables of a layout that the runs have episodes of, then one of the tasks that are in none.
+
+    Runs beside which no published number may stand have tables of their own, whose titles say why.
+    """
     chosen = layouts()[layout]
-    numbers = [_numbers(entry) for entry in entries]
+    groups: dict[str, list[Entry]] = {"": []}
+    for entry in entries:
+        groups.setdefault(_beside(entry), []).append(entry)
     order: list[str] = []
-    tables = []
-    for block in chosen.blocks:
-        for setting in block.settings:
-            if any((name, setting) in row for row in numbers for name in block.columns):
-                tables.append(_table(block, setting, entries, numbers, order))
-    if others := _others(entries, numbers):
-        tables.append(others)
+    tables = [table for why, group in groups.items() if group for table in _tables(chosen, why, group, order)]
     sources = tuple(
         Source(place + 1, references()[name].what, references()[name].where, references()[name].trust)
         for place, name in enumerate(order)
@@ -123,6 +122,28 @@ def headline(entries: Sequence[Entry], layout: LayoutName) -> Headline:
     tables_of_cells = [entry.tables.cells for entry in entries if len(entry.tables.cells)]
     means = tuple(dict.fromkeys(line for table in tables_of_cells for line in conventions(table)))
     return Headline(chosen.title, chosen.about, tuple(tables), sources, means)
+
+
+def _beside(entry: Entry) -> str:
+    """Why the numbers of an entry are none of the benchmark; empty if they are."""
+    identity = entry.run.header.identity
+    placements = "" if identity.placements == "published" else f"{identity.placements} placements"
+    change = "" if identity.observation_change is None else "observations changed by an audit"
+    return ", ".join(filter(None, (placements, change)))
+
+
+def _tables(chosen: Layout, why: str, entries: Sequence[Entry], order: list[str]) -> list[Table]:
+    """Those of entries that may stand in one table; ``why``: as of :func:`_beside`."""
+    numbers = [_numbers(entry) for entry in entries]
+    tables = [
+        _table(block, setting, why, entries, numbers, order)
+        for block in chosen.blocks
+        for setting in block.settings
+        if any((name, setting) in row for row in numbers for name in block.columns)
+    ]
+    if others := _others(entries, numbers, why):
+        tables.append(others)
+    return tables
 
 
 def _numbers(entry: Entry) -> dict[tuple[str, str], Cell]:
@@ -147,7 +168,12 @@ def _cell(row: dict[str, Any], entry: Entry) -> Cell:
 
 
 def _table(
-    block: Block, setting: str, entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Cell]], order: list[str]
+    block: Block,
+    setting: str,
+    why: str,
+    entries: Sequence[Entry],
+    numbers: Sequence[dict[tuple[str, str], Cell]],
+    order: list[str],
 ) -> Table:
     own = tuple(
         OwnRow(entry.label, entry.remarks, tuple(row.get((name, setting)) for name in block.columns))
@@ -155,14 +181,14 @@ def _table(
     )
     policies = {entry.run.header.options.policy for entry in entries}
     models = {model for policy in policies for model in policy_models().get(policy, ())}
-    published = _published(block, setting, models, order)
+    published = () if why else _published(block, setting, models, order)
     shown = [row.model for row in published]
     disputes: dict[str, None] = {}
     for name in block.columns:
         of_rows = [number for number in published_numbers(name, setting) if number.model in shown]
         disputes |= {f"{entry.what}. {entry.read}".strip(): None for entry in known_disagreements(name, setting, of_rows)}
     return Table(
-        f"{block.title}, {SETTING_TITLES.get(setting, setting)}",
+        ", ".join(filter(None, (block.title, SETTING_TITLES.get(setting, setting), why))),
         tuple(column_title(name) for name in block.columns),
         tuple(name in cells().averages or (name in cells().cells and len(cells().cells[name].sub_cells) > 1)
               for name in block.columns),
@@ -197,7 +223,7 @@ def _number(row: NumberRow, name: str) -> float | None:
     return row.scores.get(name)
 
 
-def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Cell]]) -> Table | None:
+def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Cell]], why: str) -> Table | None:
     """Tasks and settings that no published table has."""
     known = {*cells().cells, *cells().sub_cells, *cells().averages}
     keys = list(dict.fromkeys(
@@ -207,7 +233,7 @@ def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Ce
         return None
     several = len({setting for _, setting in keys}) > 1
     heads = tuple(f"{task}, {setting}" if several else task for task, setting in keys)
-    title = OTHERS if several else f"{OTHERS}, {keys[0][1]}"
+    title = ", ".join(filter(None, (OTHERS, "" if several else keys[0][1], why)))
     rows = tuple(
         OwnRow(entry.label, entry.remarks, tuple(row.get(key) for key in keys))
         for entry, row in zip(entries, numbers, strict=True)

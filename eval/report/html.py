@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -37,12 +38,24 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["shipped"] = _shipped
     environment.filters["percent"] = percent
+    environment.filters["breakable"] = breakable
+    environment.filters["moment"] = moment
     return environment
 
 
 def percent(rate: float | None, digits: int = 1) -> str:
     """``0.4567`` -> ``45.7``; an en dash where there is no rate."""
     return "–" if rate is None else f"{100 * rate:.{digits}f}"
+
+
+def breakable(text: str) -> Markup:
+    """A name, escaped, that a narrow column breaks after an underscore, a slash or an equals sign rather than anywhere."""
+    return Markup("<wbr>").join(re.findall(r"[^_/=]*[_/=]+|[^_/=]+", text))  # joining escapes each part
+
+
+def moment(text: str) -> str:
+    """``2026-11-28T13:47:23+00:00`` -> ``2026-11-28 13:47 UTC``; what is no such time stays as it is."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)$", r"\1 \2 UTC", text)
 
 
 def _shipped(name: str) -> Markup:

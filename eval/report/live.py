@@ -19,6 +19,8 @@ from pathlib import Path
 from eval.errors import UserError
 from eval.records.header import Course
 from eval.records.results import EpisodeRecord, RecordKey
+from eval.records.speed import speed_text
+from eval.report import FILE, FOLDER
 from eval.rollout.course import course_text
 from eval.rollout.processes import Process, start_own
 
@@ -43,11 +45,18 @@ class LiveReport:
     Args:
         total: episodes of the run, repeats included.
         time_left: in words; None: not known.
+        on_page: hears once where the page is, as soon as there is one to be opened.
     """
 
-    def __init__(self, total: int, time_left: Callable[[], str | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        total: int,
+        time_left: Callable[[], str | None] = lambda: None,
+        on_page: Callable[[Path], None] = lambda page: None,
+    ) -> None:
         self.problem: str | None = None
         self._total, self._time_left = total, time_left
+        self._on_page: Callable[[Path], None] | None = on_page
         self._path: Path | None = None
         self._process: Process | None = None
         self._pipe: Connection | None = None
@@ -106,6 +115,10 @@ class LiveReport:
         now = time.monotonic()
         if self._path is None or now - self._began < AFTER or self.problem is not None:
             return
+        page, on_page = self._path / FOLDER / FILE, self._on_page
+        if on_page is not None and self._pipe is not None and page.is_file():
+            self._on_page = None
+            on_page(page)
         if self._pipe is None:
             try:
                 self._process, self._pipe = start_own(keep_page, str(self._path), EVERY)
@@ -126,7 +139,7 @@ class LiveReport:
         if counts["errored"]:
             state["errored"] = f"{counts['errored']:,}"
         if self._new:
-            state["speed"] = f"{self._new / seconds:.2f} episodes/s, {self._steps / seconds:.1f} control steps/s"
+            state["speed"] = speed_text(self._new, self._steps, seconds)
         if left := self._time_left():
             state["time left"] = left
         return {**state, **self._lines}
@@ -139,7 +152,7 @@ def keep_page(pipe: Connection, path: str, every: float) -> None:
     """
     _be_quiet()
     from eval.records.folder import load_run
-    from eval.report.page import FOLDER, Running, write_report  # heavy, and the run's process does without
+    from eval.report.page import Running, write_report  # heavy, and the run's process does without
 
     run, said = Path(path), False
     state: Mapping[str, str] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eval.records.folder import RunData
 from eval.records.provenance import now
+from eval.report import FILE
 from eval.report.curve_shapes import drawn
 from eval.report.entries import Entry, entries_of
 from eval.report.episodes import EpisodeList, embedded, newest
@@ -21,7 +22,6 @@ from eval.report.media import Media
 from eval.report.origin import PAPER, citations, origin
 from eval.report.progress import curves, scores
 
-FOLDER, FILE = "report", "index.html"
 NEWEST = 4
 """Videos at the head of the page while a run goes on."""
 RELOAD = 30

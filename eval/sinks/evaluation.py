@@ -18,6 +18,7 @@ from eval.records.folder import RunData, load_run
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.tables import shown_rows, tables_of
 from eval.records.tallies import JUDGES
+from eval.records.titles import title
 from eval.sinks.base import Sink, SinkError, Subject, open_sink
 
 WAITING = 1000
@@ -114,7 +115,7 @@ def subject_of(run: RunData) -> Subject:
     """A run as trackers know it: its header is the configuration."""
     header = run.header
     parts = {"identity", "policy", "options", "plan_hash", "episodes", "repeats", "shard"}
-    config = header.model_dump(mode="json", include=parts)
+    config = {"title": title(header, run.plan), **header.model_dump(mode="json", include=parts)}
     return Subject(run.path, run.path.name, config)
 
 

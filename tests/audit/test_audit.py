@@ -11,7 +11,6 @@ from audited_policies import TASK, Attentive, Blind, ByHeart, Deaf, Helpless, Se
 from audited_world import AuditedWorld
 from scripted_runs import in_this_process
 
-from eval.audit.conditions import CHANGE
 from eval.audit.findings import Audit, Finding, find
 from eval.audit.instructions import other_instructions
 from eval.audit.plans import audit_plans
@@ -20,6 +19,7 @@ from eval.audit.published_rows import published_pairs
 from eval.errors import UserError
 from eval.plan.options import PlanOptions
 from eval.plan.suites import make_plan
+from eval.records.header import OBSERVATION_CHANGE
 from eval.records.identity import require_poolable
 from eval.records.options import RunOptions
 from eval.records.titles import title
@@ -104,9 +104,9 @@ def test_at_a_small_n_it_says_how_many_would_do(tmp_path: Path) -> None:
 
 def test_such_runs_say_what_they_are_and_are_pooled_with_none(audits: dict[str, Audit]) -> None:
     runs = audits["Attentive"].played.runs
-    assert CHANGE not in runs["published"].header.identity.policy.settings
+    assert OBSERVATION_CHANGE not in runs["published"].header.identity.policy.settings
     for name in (*LOOKS, "other_instruction"):
-        assert runs[name].header.identity.policy.settings[CHANGE] == name
+        assert runs[name].header.identity.policy.settings[OBSERVATION_CHANGE] == name
         assert "no result" in title(runs[name].header, runs[name].plan)
         with pytest.raises(UserError, match="report them apart"):
             require_poolable(runs["published"], runs[name])

@@ -15,7 +15,9 @@ from eval.checkpoints.curve import curve_of
 from eval.checkpoints.evaluation import Evaluated
 from eval.checkpoints.finding import Checkpoint
 from eval.checkpoints.plot import plot
+from eval.plan.suites import make_plan
 from eval.records.folder import load_run
+from eval.records.tables import tables_of
 from eval.statistics.intervals import wilson
 
 
@@ -129,6 +131,19 @@ def test_what_cannot_be_played_is_one_line(cli, arguments, said):
     assert said in err
 
 
+def test_the_mean_of_tasks_has_the_interval_of_the_same_average_in_the_tables(tmp_path):
+    from scripted_runs import scripted_run
+
+    tasks = ["carrot_on_plate", "stack_cube", "spoon_on_towel", "put_eggplant_in_basket"]
+    plan = make_plan(tasks=[f"widowx_{task}" for task in tasks], limit=6)
+    run = scripted_run(tmp_path / "run", plan, "ssssssfffffffsfsfsssssff")
+    mean = curve_of([Evaluated(Checkpoint("1", "step-1", 1), run)]).points.iloc[-1]
+    average = tables_of(run).cells.iloc[-1]
+    assert (mean["task"], average["kind"]) == ("mean of tasks", "average")
+    assert list(mean[["rate", "low", "high"]]) == pytest.approx(list(average[["rate", "low", "high"]]))
+    assert tuple(mean[["low", "high"]]) != pytest.approx(wilson(13, 24)), "tasks are no one sample"
+
+
 def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec):
     from scripted_runs import scripted_run
 
@@ -142,7 +157,6 @@ def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec):
     means = curve.points[curve.points["task"] == "mean of tasks"]
     assert list(means["step"]) == [100, 300]
     assert list(means["rate"]) == [0.125, 0.75]
-    assert tuple(means.iloc[1][["low", "high"]]) == pytest.approx(wilson(6, 8))
     heads, rows = curve.table()
     assert heads == ["checkpoint", "step", "widowx_stack_cube", "widowx_carrot_on_plate", "mean of tasks"]
     assert rows[0][:3] == ["step-100", "100", "25.0 [4.6-69.9]"]

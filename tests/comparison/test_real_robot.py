@@ -76,9 +76,13 @@ def test_the_command_shows_them(cli, runs):
     assert json.loads(content)["real_robot"]["models"] == {"random, rt": "RT-1-X"}
 
 
-def test_report_shows_them_where_several_policies_are_given(cli, runs):
-    code, out, _ = cli("report", *[run.path for run in runs], "--real", GIVEN[0], "--json")
-    assert code == 0
+def test_report_shows_them_where_several_policies_are_given(cli, play):
+    plan = make_plan(tasks=[CARROT], limit=4)
+    from fake_policies import Still
+
+    runs = [play("rt", plan, policy=Still(), called="rt"), play("base", plan, "ssff")]
+    code, out, err = cli("report", *[run.path for run in runs], "--real", GIVEN[0], "--json")
+    assert code == 0, err
     assert json.loads(out)["real_robot"]["cells"][0]["policies"] == 1
     code, _, err = cli("report", runs[0].path, "--real", GIVEN[0])
     assert (code, len(err.splitlines())) == (2, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from made_up_runs import made_up_run
@@ -194,11 +195,15 @@ def test_a_running_run_has_a_page_and_one_that_was_left_has_a_last_one(tmp_path,
     plan = make_plan(tasks=[CARROT], limit=4)
     run = made_up_run(tmp_path / "run", plan, filmed=False, missing=2, outcome=None)
     page = run.path / "report/index.html"
-    report = LiveReport(4, lambda: "about 3 min")
+    told: list[Path] = []
+    report = LiveReport(4, lambda: "about 3 min", told.append)
     report.begin(run.path, [])
     for record in run.records.values():
         report.episode(record)
     assert wait_for(page.exists)
+    report.waits(None)
+    report.waits(None)
+    assert told == [page], "said once, when there is something to open"
     text = page.read_text()
     assert "Still running" in text
     assert "about 3 min" in text
