@@ -125,6 +125,9 @@ class Action:
     notes: Mapping[str, Any] = field(default_factory=dict)
     """The policy's input and output; read by the policy-view video alone (``eval/records/policy_view.py``): ``images``,
     ``labels``, ``values``."""
+    label: NDArray[np.float64] | None = None
+    """(7,) as ``command``: what a policy that learns from this should do here, where that is something else than what is
+    commanded. It becomes ``action`` of a recorded dataset, and the command ``executed_action``."""
 
     def __init__(
         self,
@@ -133,6 +136,7 @@ class Action:
         notes: Mapping[str, Any] | None = None,
         *,
         world: NDArray[np.float64] | None = None,
+        label: NDArray[np.float64] | None = None,
     ) -> None:
         """Make an action.
 
@@ -141,6 +145,7 @@ class Action:
             terminate: see the field.
             notes: see the field.
             world: the name that ``command`` had before version 0.2.
+            label: see the field.
 
         Raises:
             TypeError: there is no command.
@@ -150,6 +155,7 @@ class Action:
             raise TypeError("an Action needs its command, 7 numbers")
         for name, value in (("command", given), ("terminate", terminate), ("notes", {} if notes is None else notes)):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "label", label)
 
     @property
     def world(self) -> NDArray[np.float64]:

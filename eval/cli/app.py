@@ -47,6 +47,14 @@ VERBS = {
         "export",
         "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",
     ),
+    "record": Verb(
+        "record",
+        "Record demonstrations as a LeRobot dataset: the scripted oracle, disturbed, or a policy that it corrects (DAgger).",
+    ),
+    "annotate-traces": Verb(
+        "annotate_traces",
+        "Add visual traces to a dataset: the images that tracevla_phi3 would draw on its images while it plays.",
+    ),
     "replay": Verb(
         "replay", "Play one episode again from the actions that its run kept, and say whether the world did the same."
     ),

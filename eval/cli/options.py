@@ -25,7 +25,14 @@ from task_configs.schema.parsing import StrictModel
 
 Verb = Callable[..., None]
 
-SINGULAR = {"suites": "suite", "tasks": "task", "variants": "variant", "policy_args": "policy_arg", "unnorm_keys": "unnorm_key"}
+SINGULAR = {
+    "suites": "suite",
+    "learner": "policy",
+    "tasks": "task",
+    "variants": "variant",
+    "policy_args": "policy_arg",
+    "unnorm_keys": "unnorm_key",
+}
 """Fields that hold what an option, given several times, adds up to -> name of the option."""
 ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
 """Environment variable of a field."""
@@ -33,9 +40,11 @@ ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
 HEADINGS = {
     "PlanOptions": "Which episodes",
     "ModelOptions": "Policy",
+    "Demonstration": "Who plays",
+    "TraceOptions": "Traces",
     "policy": "Policy",
     **dict.fromkeys(("assets", "assets_fallback", "rt", "render_device", "world", "world_python"), "World"),
-    **dict.fromkeys(("video", "no_actions", "record", "report_to"), "What is kept"),
+    **dict.fromkeys(("video", "no_actions", "record", "keep", "report_to"), "What is kept"),
     **dict.fromkeys(("success", "partial"), "Tables"),
     **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
     "RunOptions": "Course of the run",
@@ -137,13 +146,17 @@ class Only:
 
     names: tuple[str, ...]
     helps: dict[str, str] = field(default_factory=dict)
+    presets: dict[str, object] = field(default_factory=dict)
+    """Values of fields that are as good as given: the verb's own defaults."""
 
 
 @dataclass(frozen=True)
 class AllBut:
-    """In ``Annotated[Model, AllBut(...)]``: the fields that do not become options."""
+    """In ``Annotated[Model, AllBut(...)]``: the fields that do not become options, and the rest as of :class:`Only`."""
 
     names: tuple[str, ...]
+    helps: dict[str, str] = field(default_factory=dict)
+    presets: dict[str, object] = field(default_factory=dict)
 
 
 @typing.overload
@@ -167,6 +180,7 @@ def _expanded(verb: Verb, rules: Sequence[Rule]) -> Verb:
     hints = typing.get_type_hints(verb, include_extras=True)
     parameters: list[inspect.Parameter] = []
     models: dict[str, tuple[type[StrictModel], dict[str, str]]] = {}
+    presets: dict[str, dict[str, object]] = {}
     for name, parameter in inspect.signature(verb).parameters.items():
         model, choice = _model_of(hints[name])
         if model is None:
@@ -174,7 +188,8 @@ def _expanded(verb: Verb, rules: Sequence[Rule]) -> Verb:
             continue
         fields = _chosen(model, choice)
         models[name] = model, {SINGULAR.get(name, name): name for name in fields}
-        helps = choice.helps if isinstance(choice, Only) else {}
+        helps = {} if choice is None else choice.helps
+        presets[name] = {} if choice is None else choice.presets
         parameters += [_option(model, name, info, helps.get(name)) for name, info in fields.items()]
     context = next((parameter.name for parameter in parameters if parameter.annotation is typer.Context), None)
     if context is None:
@@ -187,13 +202,14 @@ def _expanded(verb: Verb, rules: Sequence[Rule]) -> Verb:
         for _, fields in models.values():
             every |= fields
         refuse_idle(rules, given.among(every), given.shown, given.among(every, "ENVIRONMENT"))
-        for model, fields in models.values():
+        for name, (model, fields) in models.items():
             of_model = getattr(model, "rules", ())
-            refuse_idle(of_model, given.among(fields), given.shown, given.among(fields, "ENVIRONMENT"))
+            silent = given.among(fields, "ENVIRONMENT") | presets[name].keys()
+            refuse_idle(of_model, given.among(fields), given.shown, silent)
         for name, (model, fields) in models.items():
             typed = {field: values.pop(option) for option, field in fields.items()}
             known = {field: value for field, value in typed.items() if not (value is None or value is False or value == [])}
-            values[name] = read_options(model, known, given.shown)
+            values[name] = read_options(model, presets[name] | known, given.shown)
         verb(**values)
 
     del expanded.__wrapped__  # typer must see the options, not the models

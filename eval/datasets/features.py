@@ -20,11 +20,25 @@ RobotFamily = Literal["google_robot", "widowx"]
 STATE, ACTION, EXECUTED = "observation.state", "action", "executed_action"
 """``EXECUTED`` is a column only where the action of a step (a label) is another one than what was played."""
 SUCCESS, DONE = "next.success", "next.done"
+HAS_TRACE = "has_trace"
+"""(1,) bool: whether the image with traces carries one. Where it does not, it is the plain image."""
+TRACE_SUFFIX = "_trace"
+TRACE_SIDE = 256
+"""Pixels, height and width of images with traces: the policy draws at this size, and enlarges afterwards."""
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "gripper")
 INDEX_FEATURES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """That every dataset of the layout has."""
 WIDOWX_REST = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 """Orientation of the WidowX's tool for which Bridge's angles are zero."""
+
+
+def trace_key(image: str) -> str:
+    """Key of a camera's images with traces (``simpler-eval annotate-traces``), beside that of its plain ones.
+
+    They are (256, 256, 3), kept to the bit, as ``policies.tracevla_phi3`` has them just before it enlarges them for the model:
+    what training makes of them is what inference makes of the same camera image.
+    """
+    return image + TRACE_SUFFIX
 
 
 class Feature(BaseModel):

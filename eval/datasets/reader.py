@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import Feature
 from eval.datasets.images import VideoReader
-from eval.errors import UserError
+from eval.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,17 +77,22 @@ class LeRobotReader:
 
     Args:
         root: folder of the dataset.
+        decode: features whose images are decoded; None: all.
 
     Raises:
-        UserError: it is none, of another version, or incomplete.
+        UserError: it is none, of another version, or incomplete, or has no such images.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, decode: Sequence[str] | None = None) -> None:
         need_pyarrow("Reading a LeRobot dataset")
         self.root = root
         self.info = _info(root)
         self.cameras = tuple(name for name, feature in self.info.features.items() if feature.dtype in PICTURES)
         """Features that are images."""
+        for name in decode or ():
+            if name not in self.cameras:
+                raise UserError(f'{root} has no camera "{name}".{did_you_mean(name, self.cameras) if self.cameras else ""}')
+        self._decoded = frozenset(self.cameras if decode is None else decode)
         self.episodes = tuple(self._episodes())
         self._tasks = self._task_texts()
         self._videos = VideoReader()
@@ -125,6 +130,8 @@ class LeRobotReader:
         row = rows.slice(step, 1).to_pylist()[0]
         images, values = {}, {}
         for name, feature in self.info.features.items():
+            if feature.dtype in PICTURES and name not in self._decoded:
+                continue
             if feature.dtype == "video":
                 images[name] = self._video_frame(episode, name, float(row["timestamp"]))
             elif feature.dtype == "image":

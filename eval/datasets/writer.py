@@ -9,6 +9,7 @@ feels.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,11 +24,14 @@ from eval.datasets import statistics
 from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import ACTION, EXECUTED, ROBOTS, STATE, features_of
 from eval.datasets.images import video_info
-from eval.datasets.reader import INFO_FILE, VERSION
+from eval.datasets.origin import DatasetOrigin, write_origin
+from eval.datasets.reader import INFO_FILE, VERSION, LeRobotReader
 from eval.datasets.staging import SIMULATOR_COLUMNS, STAGING, StagedEpisode, Staging
 from eval.errors import UserError
+from eval.plan.leakage import leakage_of
 from eval.records.escaping import plain_markdown
 from eval.records.folder import RunData, disk_errors
+from eval.records.options import Keep
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.titles import title
 from eval.records.turns import turns_of
@@ -77,7 +81,15 @@ def write_datasets(run: RunData, folder: Path | None = None, only_successes: boo
     out = folder or run.path / FOLDER
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        return [_replace(out / name, _Writer(run, staging), episodes) for name, episodes in groups.items()]
+        writer = _Writer(run, staging, "successes" if only_successes else "all")
+        return [_replace(out / name, writer, episodes) for name, episodes in groups.items()]
+
+
+def datasets_of(run: Path) -> list[Dataset]:
+    """Those that the folder of a run holds. Raises UserError if one cannot be read."""
+    roots = sorted(path.parent.parent for path in (run / FOLDER).glob(f"*/{INFO_FILE}"))
+    readers = [LeRobotReader(root) for root in roots if not root.name.startswith(".")]
+    return [Dataset(reader.root, len(reader.episodes), len(reader)) for reader in readers]
 
 
 def recorded(run: RunData) -> set[RecordKey]:
@@ -157,8 +169,8 @@ class _Row:
 
 
 class _Writer:
-    def __init__(self, run: RunData, staging: Staging) -> None:
-        self._run, self._staging = run, staging
+    def __init__(self, run: RunData, staging: Staging, keep: Keep) -> None:
+        self._run, self._staging, self._kept = run, staging, keep
 
     def write(self, root: Path, episodes: Sequence[StagedEpisode]) -> int:
         """All files of one dataset; returns the number of its frames."""
@@ -195,8 +207,23 @@ class _Writer:
         whole = {name: statistics.plain(statistics.pooled([row.numbers[name] for row in rows])) for name in names}
         (root / "meta/stats.json").write_text(json.dumps(whole, indent=4))
         self._write_tasks(root / "meta/tasks.parquet")
-        (root / "README.md").write_text(_card(self._run, episodes, frames))
+        origin = self._origin(episodes)
+        write_origin(root, origin)
+        (root / "README.md").write_text(_card(self._run, episodes, frames, origin))
         return frames
+
+    def _origin(self, episodes: Sequence[StagedEpisode]) -> DatasetOrigin:
+        held = {episode.id for episode in episodes}
+        specs = [spec for spec in self._run.plan if spec.id in held]
+        leakage = leakage_of(specs)
+        return DatasetOrigin(
+            title=title(self._run.header, self._run.plan),
+            policy=self._run.header.identity.policy.model_dump(mode="json"),
+            placements=tuple(dict.fromkeys(spec.placements for spec in specs)),
+            nearest_published=leakage.nearest if math.isfinite(leakage.nearest) else None,
+            test_placements=leakage.any,
+            keep=self._kept,
+        )
 
     # ---- frames ------------------------------------------------------------------------------------------------------
 
@@ -278,8 +305,7 @@ class _Writer:
         files = _Files()
         for episode, row in zip(episodes, rows, strict=True):
             path = root / VIDEO_PATH.format(video_key=self._image, **files.place)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _link(self._staging.video(episode.key), path)
+            linked(self._staging.video(episode.key), path)
             times = {"from_timestamp": 0.0, "to_timestamp": episode.steps / episode.fps}
             row.values |= {f"videos/{self._image}/{name}": value for name, value in {**files.place, **times}.items()}
             files.number += 1
@@ -328,14 +354,17 @@ def _values(table: pa.Table, name: str) -> NDArray[np.generic]:
     return plain
 
 
-def _link(source: Path, target: Path) -> None:
+def linked(source: Path, target: Path) -> None:
+    """Put a file, which is changed by nobody, into a dataset, too; one that is there is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)
     except OSError:  # another disk
         shutil.copyfile(source, target)
 
 
-def _card(run: RunData, episodes: Iterable[StagedEpisode], frames: int) -> str:
+def _card(run: RunData, episodes: Iterable[StagedEpisode], frames: int, origin: DatasetOrigin) -> str:
     """``README.md`` of a dataset, with the words that every table of the run has to say."""
     listed = list(episodes)
     good = sum(episode.success for episode in listed)
@@ -352,7 +381,12 @@ def _card(run: RunData, episodes: Iterable[StagedEpisode], frames: int) -> str:
         f"# Rollouts of {plain_markdown(title(run.header, run.plan))}",
         "",
         f"{len(listed)} episodes ({good} successes), {frames} frames of {listed[0].robot} in simulation.",
-        "`action` is what was commanded: translation [m] and rotation vector [rad] in the frame of the robot's base, and the",
-        "gripper (WidowX: +1 open, -1 closed; Google Robot: +1 closes, -1 opens). `simulator/` holds what no robot feels.",
+        f"`action` is what {'the expert would do' if listed[0].executed else 'was commanded'}: translation [m] and rotation",
+        "vector [rad] in the frame of the robot's base, and the gripper (WidowX: +1 open, -1 closed; Google",
+        "Robot: +1 closes, -1 opens). `simulator/` holds what no robot feels.",
     ]
+    if listed[0].executed:
+        lines += ["`executed_action` is what was commanded instead."]
+    if origin.test_placements:
+        lines += ["", "TEST PLACEMENTS: policies are tested on initial states of these episodes; train on none of them."]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WATCHDOG_SECONDS = 300.0
 PolicyArgument = str | bool | int | float | None
+Keep = Literal["all", "successes"]
 """From the command line always text."""
 PLACES = ("gpus", "replicas", "cluster", "render_device")
 """Options that say on which devices and machines a session is played."""
@@ -32,6 +33,7 @@ class RunOptions(Options):
         Needs("assets_fallback", ("assets",), "only the file of a pack can be broken"),
         Excludes("cluster", ("render_device",), "every node has devices of its own"),
         Excludes("fail_on_error", ("stop_after",), "the run stops at the first fault"),
+        Needs("keep", ("record",), "no frames are recorded"),
     )
 
     policy: str = Field(
@@ -92,6 +94,9 @@ class RunOptions(Options):
         default="none",
         description="lerobot keeps what the policy saw and did as a LeRobot dataset (dataset/ of the run), lerobot-lossless "
         "with images to the bit, or none (default). Needs the extra datasets.",
+    )
+    keep: Keep = Field(
+        default="all", description="Of which episodes --record keeps the frames: all (default) or successes alone."
     )
     report_to: Literal["none", "wandb", "trackio"] = Field(
         default="none",

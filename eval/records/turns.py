@@ -25,10 +25,14 @@ class Turn(NamedTuple):
     @property
     def seed(self) -> int:
         """For policies that sample: the episode's own in the first repeat, 32 bits made of it in every other."""
-        if not self.repeat:
-            return self.spec.seed
-        text = f"{self.spec.seed} {self.repeat}"
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big")
+        return seed_of(self.spec.seed, self.repeat)
+
+
+def seed_of(seed: int, repeat: int) -> int:
+    """Seed of a repeat of an episode that has this seed itself."""
+    if not repeat:
+        return seed
+    return int.from_bytes(hashlib.blake2b(f"{seed} {repeat}".encode(), digest_size=4).digest(), "big")
 
 
 def turns_of(plan: Iterable[EpisodeSpec], repeats: int) -> Iterator[Turn]:

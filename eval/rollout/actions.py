@@ -25,6 +25,8 @@ class CheckedAction(NamedTuple):
     """(7,) finite numbers."""
     terminate: bool
     notes: Notes
+    label: tuple[float, ...] | None = None
+    """(7,) ``Action.label``."""
 
 
 WANTED = "act() must return a list of policies.base.Action, one per observation, such as [Action(row) for row in rows]"
@@ -58,13 +60,23 @@ def checked(action: Action) -> CheckedAction:
         given, terminate, notes = action.command, action.terminate, action.notes
     except AttributeError as error:
         raise PolicyFault(f"policy gave {type(action).__name__} that is no Action; {WANTED}") from error
+    label = getattr(action, "label", None)
+    return CheckedAction(
+        _command(given, "an action"),
+        terminate if isinstance(terminate, bool) else _truth(terminate),
+        notes,
+        None if label is None else _command(label, "a label"),
+    )
+
+
+def _command(given: object, what: str) -> tuple[float, ...]:
     command = _numbers(given)
     if command.shape != (7,):
-        raise PolicyFault(f"policy gave an action of shape {command.shape}, not (7,)")
+        raise PolicyFault(f"policy gave {what} of shape {command.shape}, not (7,)")
     if not (np.abs(command) < LARGEST).all():
         problem = "too large" if np.isfinite(command).all() else "not finite"
-        raise PolicyFault(f"policy gave an action that is {problem}: {command.tolist()}")
-    return CheckedAction(tuple(command.tolist()), terminate if isinstance(terminate, bool) else _truth(terminate), notes)
+        raise PolicyFault(f"policy gave {what} that is {problem}: {command.tolist()}")
+    return tuple(command.tolist())
 
 
 def _numbers(given: object) -> NDArray[np.float64]:

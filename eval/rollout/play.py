@@ -104,6 +104,8 @@ class Finished:
     """Why there is no verdict."""
     states: tuple[protocol.State, ...] = ()
     """After the reset and after each step, if the images were kept."""
+    labels: tuple[tuple[float, ...], ...] | None = None
+    """What is to be learned: (7,) a step; None: what was played."""
 
 
 @dataclass
@@ -122,6 +124,8 @@ class Progress:
     moments: list[Moment] = field(default_factory=list)
     """The world after the reset and after each control step."""
     terminates: list[bool] = field(default_factory=list)
+    labels: list[tuple[float, ...] | None] = field(default_factory=list)
+    """What the policy said is to be learned, where it said so."""
     states: list[protocol.State] = field(default_factory=list)
     """Those that are kept, if any are."""
 
@@ -138,6 +142,7 @@ class Progress:
         """Take in what is played next."""
         self.commands.append(action.command)
         self.terminates.append(action.terminate)
+        self.labels.append(action.label)
 
     def record(self, error: str | None = None) -> EpisodeRecord:
         """What is known of the episode now; with ``error`` it has no verdict."""
@@ -171,6 +176,8 @@ class Progress:
         """The end of the episode; with ``fault`` without a verdict, and with ``attempt`` after its text."""
         record = self.record(None if fault is None else fault.text + attempt)
         played = slice(record.steps)  # the world may have died of the last one
+        said = zip(self.labels[played], self.commands[played], strict=True)
+        labels = [command if label is None else label for label, command in said]
         return Finished(
             spec=self.spec,
             record=record,
@@ -182,6 +189,7 @@ class Progress:
             moments=tuple(self.moments),
             fault=fault,
             states=tuple(self.states),
+            labels=tuple(labels) if any(label is not None for label in self.labels[played]) else None,
         )
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eval.records.folder import RunFolder
 from eval.records.header import WorldRecord
 from eval.records.labels import player_name
+from eval.records.options import Keep
 from eval.records.results import EpisodeRecord
 from eval.records.turns import Turn, turns_of
 from eval.records.videos import Film, Video, VideoQueue, VideoRule, keep_video
@@ -40,13 +41,14 @@ class FolderRecorder:
         listener: Listener | None,
         keep_actions: bool = True,
         record: str = "none",
+        keep: Keep = "all",
     ) -> None:
         self.folder, self.rule, self.listener = folder, videos, listener
         self.filmed = videos.film(turns_of(folder.plan, folder.header.repeats))
         self.videos = VideoQueue(folder.path)
         self.policy = player_name(folder.header.options, folder.header.policy)
         self.actions = KeptActions(folder.path, keep_actions)
-        self.recordings = Recordings(folder.path, CODECS[record]) if record != "none" else None
+        self.recordings = Recordings(folder.path, CODECS[record], keep) if record != "none" else None
         self.faults = FaultLog(folder.path)
         self.appended = 0
         """Records written so far."""

@@ -18,7 +18,7 @@ from eval.datasets.writer import FOLDER, recorded, write_datasets
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.folder import RunData
-from eval.records.options import RunOptions
+from eval.records.options import Keep, RunOptions
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.rollout.loop import FILM_SLOTS
 from eval.rollout.play import Finished
@@ -55,12 +55,14 @@ class Recordings:
     Args:
         run: folder of the run.
         codec: how images are kept.
+        keep: which episodes: all, or those that succeeded.
     """
 
-    def __init__(self, run: Path, codec: Codec) -> None:
+    def __init__(self, run: Path, codec: Codec, keep: Keep = "all") -> None:
         self.lost: Counter[str] = Counter()
         """Why judged episodes are not recorded -> how many."""
         self._codec: Codec = codec
+        self._keep_only: Keep = keep
         self._staging = Staging(run / FOLDER / STAGING)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="record")
         self._waiting: dict[RecordKey, Future[None]] = {}
@@ -70,7 +72,8 @@ class Recordings:
     def take(self, episode: Finished) -> None:
         """Queue an episode that has a verdict; blocks while ``BACKLOG`` others wait."""
         key = episode.record.key
-        if episode.record.status == "errored" or not episode.record.steps:
+        failed = self._keep_only == "successes" and not episode.record.success_last
+        if episode.record.status == "errored" or not episode.record.steps or failed:
             with contextlib.suppress(OSError):
                 self._staging.forget(key)
             return
@@ -156,7 +159,7 @@ class Recordings:
             )
         try:
             if recorded(run):
-                write_datasets(run)
+                write_datasets(run, only_successes=self._keep_only == "successes")
         except (UserError, OSError) as error:
             again = f"simpler-eval export {run.path} --to lerobot"
             said.append(f"the datasets are not written ({error}); what is recorded is kept: {again}")
@@ -177,7 +180,8 @@ def recording_of(episode: Finished) -> Recording | None:
         tcp_poses=np.array([state.tcp_pose for state in before]),
         openings=np.array([state.gripper_opening for state in before]),
         qpos=np.array([state.qpos for state in before]),
-        actions=np.array(episode.commands),
+        actions=np.array(episode.commands if episode.labels is None else episode.labels),
         successes=np.array(episode.flags[1 : steps + 1], bool),
         privileged=[state.privileged for state in before],
+        executed=None if episode.labels is None else np.array(episode.commands),
     )

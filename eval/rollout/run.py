@@ -69,6 +69,7 @@ class RunKeywords(TypedDict, total=False):
     batch: int | None
     video: str
     record: Literal["none", "lerobot", "lerobot-lossless"]
+    keep: Literal["all", "successes"]
     report_to: Literal["none", "wandb", "trackio"]
     watchdog: float
     render_device: str | None
@@ -279,7 +280,7 @@ class _Work:
         folder.keep_tasks(user_tasks_of(self.part))
         rule = VideoRule.parse(self.options.video)
         options, listener = self.options, self.session.listener
-        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record)
+        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record, options.keep)
         left = folder.open_episodes(self.options.retry_errored)
         if self.session.on_start is not None:
             replayed = {turn.key for turn in left}

@@ -14,8 +14,10 @@ from policies.oracle.drawer import Drawer
 from policies.oracle.graded import Grade, Perturbation
 from policies.oracle.move_near import MoveNear
 from policies.oracle.pick import Pick
+from policies.oracle.pick_from_state import PickFromState
 from policies.oracle.place import Place
 from policies.oracle.put_on import PutOn
+from policies.oracle.put_on_from_state import PutOnFromState
 from policies.oracle.state import privileged_of
 
 
@@ -34,6 +36,8 @@ SCRIPTS: Mapping[str, Callable[[], Script]] = {
     "place": Place,
 }
 """By task family."""
+FROM_STATE: Mapping[str, Callable[[], Script]] = {**SCRIPTS, "put_on": PutOnFromState, "grasp": PickFromState}
+"""The same for states that others brought about. Those that are not told apart go by phases of their own here, too."""
 
 
 class OraclePolicy:
@@ -58,18 +62,32 @@ class OraclePolicy:
     ) -> None:
         self.grade = Grade.parse(noise, delay, height, side, release, seed)
         self._scripts: dict[str, Script] = {}
+        self._from_state: dict[str, Script] = {}
         self._perturbations: dict[str, Perturbation] = {}
 
     def reset(self, episodes: Sequence[EpisodeInfo]) -> None:
         """Forget these episodes."""
         for info in episodes:
             self._scripts.pop(info.episode, None)
+            self._from_state.pop(info.episode, None)
             self._perturbations.pop(info.episode, None)
 
     def act(self, observations: Sequence[Observation]) -> list[Action]:
         """Next action of every episode's script."""
         actions = [self._act(observation) for observation in observations]
         return [replace(action, notes={"values": action.command}) for action in actions]
+
+    def label(self, observations: Sequence[Observation]) -> list[Action]:
+        """What should be done in states that another policy may have brought about; nothing of it is disturbed.
+
+        Ask for all observations of an episode, in order, and do not ask ``act`` in between.
+        """
+        return [self._label(observation) for observation in observations]
+
+    def _label(self, observation: Observation) -> Action:
+        if observation.episode not in self._from_state:
+            self._from_state[observation.episode] = FROM_STATE[privileged_of(observation).family]()
+        return self._from_state[observation.episode].act(observation)
 
     def _act(self, observation: Observation) -> Action:
         if observation.episode not in self._scripts:
@@ -90,4 +108,5 @@ class OraclePolicy:
     def close(self) -> None:
         """Forget everything."""
         self._scripts.clear()
+        self._from_state.clear()
         self._perturbations.clear()

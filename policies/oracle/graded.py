@@ -4,22 +4,18 @@ believes it to be, and one that lets go too early.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from policies.base import Action, Observation, PolicyDescription, RobotName
+from policies.disturbance import Drift, generator
 from policies.motion import hand_of, rotation
 from policies.numbers import LARGEST, number, plain, whole
 from policies.oracle.state import privileged_of
 
-MEMORY = 0.8
-"""Share of a disturbance that is still there one step later. The oracle sees where its hand went and corrects itself:
-noise that changes with every step would only blur its path, noise that lasts for some steps leads it astray."""
 FARTHEST = 0.5
 """m, most that ``height`` and ``side`` may be: more is no error of a hand, but centimetres taken for metres."""
 NOISIEST, LATEST = 100.0, 10_000
@@ -95,11 +91,8 @@ class Perturbation:
     def __init__(self, grade: Grade, episode: str, robot: RobotName) -> None:
         self._hand = hand_of(robot)
         self._grade = grade
-        self._spread = grade.noise * np.repeat([self._hand.step, self._hand.turn], 3)
-        self._random = _generator(f"{grade.seed} {episode}")
-        self._drift = self._random.standard_normal(6)
-        self._sampled = 0
-        faults = _generator(f"{grade.seed} {episode} faults")
+        self._drift = Drift(self._hand, grade.noise, generator(f"{grade.seed} {episode}"))
+        faults = generator(f"{grade.seed} {episode} faults")
         height, side = faults.standard_normal(2)
         self._off = np.array([0.0, grade.side * side, grade.height * height])
         self._hold = _steps_until(grade.release, faults.random_sample())
@@ -117,7 +110,7 @@ class Perturbation:
     def apply(self, action: Action, step: int) -> Action:
         """The robot's command in control step ``step`` in place of the oracle's; call it step by step."""
         if self._grade.noise:
-            action = replace(action, command=action.command + np.append(self._disturbance(step), 0.0))
+            action = replace(action, command=action.command + np.append(self._drift.at(step), 0.0))
         if self._hold < math.inf:
             action = self._released(action)
         self._waiting.append(action)
@@ -130,20 +123,6 @@ class Perturbation:
         if self._hold >= 0:
             return action
         return replace(action, command=np.append(action.command[:6], hand.open_command))
-
-    def _disturbance(self, step: int) -> NDArray[np.float64]:
-        """(6,) m and rad: each component a first-order autoregression, as strong in the first step as in any other."""
-        while self._sampled < step:
-            fresh = self._random.standard_normal(6)
-            self._drift = MEMORY * self._drift + math.sqrt(1 - MEMORY**2) * fresh
-            self._sampled += 1
-        return np.asarray(self._spread * self._drift)
-
-
-def _generator(key: str) -> np.random.RandomState:
-    """Not default_rng: only this generator promises the same normal numbers in every version of NumPy."""
-    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    return np.random.RandomState(np.frombuffer(digest, "<u4").astype(np.uint32))
 
 
 def _steps_until(chance: float, sampled: float) -> float:

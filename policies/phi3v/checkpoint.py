@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eval.errors import UserError
+from policies.phi3v.hub import download, without_secrets
 
 RANDOM = ("tiny-random", "full-random")
 """Checkpoints with random weights that are made on the spot."""
 _HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
-_WANTED = ("*.safetensors", "*.json", "chat_template.jinja")
-"""What is fetched from the hub: weights, numbers and the tokenizer; never code, never pickles."""
+_ADDRESS = re.compile(r"https?://[^/]+/([\w.-]+/[\w.-]+)(?:/tree/([\w./-]+))?/?")
+"""Of a page of the hub, as one copies it from a browser."""
 
 
 def find_checkpoint(text: str) -> Path:
@@ -30,22 +31,12 @@ def find_checkpoint(text: str) -> Path:
         raise UserError(f"--checkpoint {text} is a file; name the folder that holds config.json.")
     match = _HUB.fullmatch(text)
     if not match:
+        if address := _ADDRESS.fullmatch(text):
+            name = f"{address[1]}@{address[2]}" if address[2] else address[1]
+            raise UserError(f"--checkpoint {without_secrets(text)} is an address; write --checkpoint {name} instead.")
         ways = f'"owner/name[@revision]" on the hub, nor {" nor ".join(RANDOM)}'
-        raise UserError(f"--checkpoint {text} is neither a folder, nor {ways}.")
-    return _from_hub(match[1], match[2])
-
-
-def _from_hub(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(_WANTED)))
-    except Exception as error:  # the hub's client raises a family of errors, its network library another
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f'There is no folder "{name}", and the hub did not give {name}{f"@{revision}" if revision else ""}: '
-            f"{type(error).__name__}: {reason}"
-        ) from error
+        raise UserError(f"--checkpoint {without_secrets(text)} is neither a folder, nor {ways}.")
+    return download(match[1], match[2])
 
 
 def content_hash(files: Iterable[Path]) -> str:

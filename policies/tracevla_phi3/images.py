@@ -52,10 +52,20 @@ class CameraImages(NamedTuple):
     """None: the tracker has not seen the image yet, it wants all episodes together."""
 
 
+def small_image(image: ImageArray | None) -> ImageArray:
+    """A camera image as (256, 256, 3), on which traces are drawn."""
+    return jpeg_and_resize(as_rgb(image), CAMERA_SIDE)
+
+
+def enlarged(image: ImageArray) -> ImageArray:
+    """A small image, with a trace or without, as the model sees it: (336, 336, 3)."""
+    return jpeg_and_resize(image, MODEL_SIDE)
+
+
 def camera_images(observation: Observation, tracer: Tracer | None) -> CameraImages:
     """Work on one observation; with a ``tracer`` that may be asked about one episode at a time, all of it."""
-    small = jpeg_and_resize(as_rgb(observation.image), CAMERA_SIDE)
-    plain = jpeg_and_resize(small, MODEL_SIDE)
+    small = small_image(observation.image)
+    plain = enlarged(small)
     if tracer is None:
         return CameraImages(small, plain, None)
     return CameraImages(small, plain, _views(plain, tracer.step({observation.episode: small})[observation.episode]))
@@ -71,4 +81,4 @@ def model_images(episodes: Sequence[str], cameras: Sequence[CameraImages], trace
 
 
 def _views(plain: ImageArray, traced: Traced) -> Views:
-    return Views(plain, jpeg_and_resize(traced.image, MODEL_SIDE) if traced.has_trace else plain, traced.has_trace)
+    return Views(plain, enlarged(traced.image) if traced.has_trace else plain, traced.has_trace)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from eval.errors import UserError, did_you_mean
-from policies.base import EpisodeInfo, Observation, PolicyDescription, RobotName
+from policies.base import EpisodeInfo, Observation, PolicyDescription
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
-from policies.trace.trackers import TrackerName
 from policies.tracevla_phi3.prompt import make_prompt
 
 if TYPE_CHECKING:
     from policies.tracevla_phi3.images import CameraImages
-
-WINDOWS: Mapping[RobotName, int] = {"google_robot": 15, "widowx": 10}
-"""Steps that a trace looks back."""
 
 
 class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
@@ -57,19 +50,15 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         """
         from policies.phi3v.device import choose_device
         from policies.phi3v.inference import choose_inference
-        from policies.trace import PRESETS, TraceProcessors, make_tracker
+        from policies.trace import PRESETS, TraceProcessors
+        from policies.tracevla_phi3.tracing import open_tracker
 
-        if trace_preset not in PRESETS:
-            raise UserError(f'--trace-preset "{trace_preset}" is unknown.{did_you_mean(trace_preset, PRESETS)}')
-        if tracker_checkpoint is not None and not tracker_checkpoint.strip():
-            raise UserError("--tracker-checkpoint is empty; give CoTracker's file scaled_offline.pth, or leave it out.")
-        path = None if tracker_checkpoint is None else Path(tracker_checkpoint).expanduser()
         self.preset = trace_preset
         where = choose_device(device)
         how = choose_inference(inference, deterministic, batch, where)
-        self.tracker = make_tracker(
-            cast(TrackerName, tracker), path, str(where), fast=how.fast, fixed_shapes=how.deterministic
-        )  # checks the name itself
+        self.tracker = open_tracker(
+            trace_preset, tracker, tracker_checkpoint, str(where), fast=how.fast, fixed_shapes=how.deterministic
+        )
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
         super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
 
@@ -94,8 +83,9 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         return camera_images(observation, self.traces if self.tracker.one_by_one else None)
 
     def _begin(self, info: EpisodeInfo) -> None:
-        mixed = hashlib.blake2b(f"{info.seed}:{info.episode}".encode(), digest_size=6)
-        self.traces.begin(info.episode, int.from_bytes(mixed.digest(), "big"), WINDOWS[info.robot])
+        from policies.tracevla_phi3.tracing import begin_trace
+
+        begin_trace(self.traces, info.episode, info.seed, info.robot)
 
     def _changed(self, episode: str) -> None:
         self.traces.reset(episode)

@@ -178,7 +178,7 @@ class LinkRecorder:
         self._videos = VideoQueue(folder)
         self._scenes: set[str] = set()
         record = setup.options.record
-        self._recordings = Recordings(folder, CODECS[record]) if record != "none" else None
+        self._recordings = Recordings(folder, CODECS[record], setup.options.keep) if record != "none" else None
         self._unrecorded: dict[RecordKey, messages.Ended] = {}
 
     def wants_film(self, turn: Turn) -> bool:

@@ -1,0 +1,139 @@
+"""From a dataset and the traces of its episodes to a dataset that has them; the first one stays as it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eval.annotation.episodes import DRAWN, Drawings, DrawnEpisode, Subject
+from eval.datasets import statistics
+from eval.datasets.features import HAS_TRACE, TRACE_SIDE, Feature, trace_key
+from eval.datasets.images import video_info
+from eval.datasets.origin import ORIGIN_FILE, DatasetOrigin, TraceOrigin, read_origin, write_origin
+from eval.datasets.reader import INFO_FILE, LeRobotReader
+from eval.datasets.writer import VIDEO_PATH, linked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STATS_FILE = "meta/stats.json"
+MADE_HERE = (INFO_FILE, STATS_FILE, ORIGIN_FILE, "README.md")
+"""What is not taken over from the dataset as it is, beside ``data/`` and ``meta/episodes/``."""
+
+
+def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: Path, origin: TraceOrigin) -> None:
+    """Complete the folder ``part`` in which all episodes are drawn. May be begun again. Raises OSError."""
+    key = trace_key(subject.camera)
+    drawn = [drawings.read(episode.number) for episode in reader.episodes]
+    for path in sorted(subject.source.rglob("*")):
+        name = path.relative_to(subject.source)
+        kept = (
+            path.is_file() and str(name) not in MADE_HERE and name.parts[0] != "data" and name.parts[:2] != ("meta", "episodes")
+        )
+        if kept and not any(folder.startswith(".") for folder in name.parts):
+            linked(path, part / name)
+    for path in sorted((subject.source / "data").rglob("*.parquet")):
+        _data(path, part / path.relative_to(subject.source), drawn)
+    for path in sorted((subject.source / "meta/episodes").rglob("*.parquet")):
+        _episodes(path, part / path.relative_to(subject.source), reader, drawings, drawn, key)
+    _statistics(subject.source, part, drawn, key)
+    before = read_origin(subject.source) or DatasetOrigin()
+    write_origin(part, before.model_copy(update={"traces": origin}))
+    _card(subject.source, part, key, origin)
+    _info(subject.source, part, key, reader.info.fps)
+    shutil.rmtree(part / DRAWN)
+
+
+def _data(source: Path, target: Path, drawn: Sequence[DrawnEpisode]) -> None:
+    """The same rows with the column ``has_trace``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file = pq.ParquetFile(source)
+    schema = file.schema_arrow.append(pa.field(HAS_TRACE, pa.bool_()))
+    schema = schema.with_metadata(_metadata(file.schema_arrow.metadata))
+    with pq.ParquetWriter(target, schema, compression="snappy") as writer:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            rows = zip(table["episode_index"].to_pylist(), table["frame_index"].to_pylist(), strict=True)
+            values = [drawn[episode].has_trace[step] for episode, step in rows]
+            writer.write_table(table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema))
+
+
+def _metadata(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
+    """What the ``datasets`` library wrote of the columns knows of the new one, too."""
+    known = dict(metadata or {})
+    if b"huggingface" in known:
+        said = json.loads(known[b"huggingface"])
+        said.get("info", {}).get("features", {})[HAS_TRACE] = {"dtype": "bool", "_type": "Value"}
+        known[b"huggingface"] = json.dumps(said).encode()
+    return known
+
+
+def _episodes(
+    source: Path, target: Path, reader: LeRobotReader, drawings: Drawings, drawn: Sequence[DrawnEpisode], key: str
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table: pa.Table = pq.read_table(source)
+    numbers = table["episode_index"].to_pylist()
+    added = []
+    for number in numbers:
+        row: dict[str, object] = {
+            **{f"videos/{key}/{name}": value for name, value in drawings.place(number).items()},
+            f"videos/{key}/from_timestamp": 0.0,
+            f"videos/{key}/to_timestamp": len(reader.episodes[number]) / reader.info.fps,
+        }
+        for name, kinds in _numbers(drawn[number], key).items():
+            row |= {f"stats/{name}/{kind}": value for kind, value in statistics.plain(kinds).items()}
+        added.append(row)
+    columns = pa.Table.from_pylist(added)
+    for name in columns.column_names:
+        table = table.append_column(name, columns[name])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata(None), target, compression="snappy")
+
+
+def _numbers(drawn: DrawnEpisode, key: str) -> dict[str, statistics.Numbers]:
+    images = {name: np.array(value, np.float64) for name, value in drawn.image_statistics.items()}
+    return {key: images, HAS_TRACE: statistics.of_values(np.array(drawn.has_trace))}
+
+
+def _statistics(source: Path, part: Path, drawn: Sequence[DrawnEpisode], key: str) -> None:
+    path = source / STATS_FILE
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    parts = [_numbers(each, key) for each in drawn]
+    known |= {name: statistics.plain(statistics.pooled([each[name] for each in parts])) for name in (key, HAS_TRACE)}
+    (part / STATS_FILE).write_text(json.dumps(known, indent=4))
+
+
+def _info(source: Path, part: Path, key: str, fps: int) -> None:
+    info = json.loads((source / INFO_FILE).read_text())
+    info["video_path"] = info.get("video_path") or VIDEO_PATH
+    image = {
+        "dtype": "video",
+        "shape": (TRACE_SIDE, TRACE_SIDE, 3),
+        "names": ("height", "width", "channels"),
+        "info": video_info("lossless", TRACE_SIDE, TRACE_SIDE, fps),
+    }
+    for name, feature in ((key, Feature.model_validate(image)), (HAS_TRACE, Feature(dtype="bool", shape=(1,)))):
+        info["features"][name] = feature.model_dump(mode="json")
+    (part / INFO_FILE).write_text(json.dumps(info, indent=4))
+
+
+def _card(source: Path, part: Path, key: str, origin: TraceOrigin) -> None:
+    path = source / "README.md"
+    text = path.read_text() if path.is_file() else ""
+    by = "CoTracker" if origin.tracker == "cotracker" else f"{origin.tracker} (optical flow, not CoTracker)"
+    text += (
+        f"\n`{key}` holds the same images at {TRACE_SIDE} x {TRACE_SIDE} with visual traces, where `{HAS_TRACE}`; they were\n"
+        f"drawn on the images of this dataset by {by}, preset {origin.preset}.\n"
+    )
+    (part / "README.md").write_text(text)
