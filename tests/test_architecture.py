@@ -36,6 +36,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "eval.serving",
         "eval.checkpoints",
         "eval.adapters",
+        "eval.training",
         "eval.parity",
         "eval.diagnostics",
         "eval.simpler_api.dropin",
@@ -49,7 +50,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 """Lowest first. A module belongs to the room with the longest matching name; rooms may know their own level and those below."""
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
-OPEN_POLICIES = ("policies.base", "policies.registry")
+OPEN_POLICIES = ("policies.base", "policies.registry", "policies.training")
 """All that the harness knows of policies."""
 FRONT_DOOR = ("policies", "policies.one_robot")
 """``policies.load`` gives one."""

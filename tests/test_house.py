@@ -49,6 +49,15 @@ def test_every_package_that_the_project_asks_for_is_pinned() -> None:
     assert names - {pin.lower().replace("_", "-") for pin in pins} == set()
 
 
+@pytest.mark.parametrize("package", ["eval", "policies", "task_configs"])
+def test_data_files_go_into_the_wheel(package: str) -> None:
+    """Pages, tables and recordings that the code reads: a wheel without them fails at its user's."""
+    globs = tomllib.loads((REPO / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][package]
+    packed = {path for pattern in globs for path in (REPO / package).glob(pattern)}
+    there = {path for path in (REPO / package).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert {str(path.relative_to(REPO)) for path in there - packed} == set()
+
+
 def set_up(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The set-up script in a checkout of its own that holds nothing else."""
     (folder / "tools").mkdir(parents=True)

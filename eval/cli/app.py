@@ -30,6 +30,7 @@ VERBS = {
         "checkpoints",
         "Play every checkpoint of a training over the same episodes; leave a table and a plot of success against step.",
     ),
+    "train": Verb("train", "Train a policy on demonstrations; leave checkpoints that `run` plays."),
     "reproduce": Verb(
         "reproduce", "Play a cell of the published tables exactly as published, and print the number beside the published ones."
     ),

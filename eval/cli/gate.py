@@ -29,7 +29,8 @@ def gate_verb(
     """Pass or stop a change of a policy: one line, and an exit code for a CI job.
 
     0: shown not worse than the baseline by the margin. 1: shown worse than the baseline, and not shown to be within the
-    margin. 3: neither; the line says how many more initial states would tell. (2 is bad input, as everywhere.) Both are judged
+    margin. 3: neither; the line says how many more initial states would tell, or that episodes lack a verdict (an error may be
+    a failure). (2 is bad input, as everywhere.) Both are judged
     by the paired interval of which each end is wrong in 5 of 100 cases.
 
     Example:

@@ -32,6 +32,8 @@ SINGULAR = {
     "variants": "variant",
     "policy_args": "policy_arg",
     "unnorm_keys": "unnorm_key",
+    "datasets": "dataset",
+    "eval_tasks": "eval_task",
 }
 """Fields that hold what an option, given several times, adds up to -> name of the option."""
 ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
@@ -49,6 +51,8 @@ HEADINGS = {
     **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
     "RunOptions": "Course of the run",
     "ServingOptions": "How it is served",
+    **dict.fromkeys(("eval_every", "eval_tasks", "eval_episodes"), "Evaluation in between"),
+    "TrainOptions": "Training",
 }
 """Field or else model -> heading in the help of a verb."""
 METAVARS = {str: "TEXT", int: "N", float: "X"}

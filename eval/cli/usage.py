@@ -33,7 +33,12 @@ def usage_line(error: Any, given: Sequence[str]) -> str:  # noqa: ANN401  click'
         return f"{error.option_name} changes nothing of a plan; leave it out here, and give it to `run`."
     option = next((name for name in getattr(parameter, "opts", ()) if name.startswith("--")), None)
     value = _value_of(option, given) if option else None
+    if more := re.search(r"unexpected extra arguments?(?:\(s\))? \((.*)\)", text):
+        return f"{more[1]} is more than is asked for; `simpler-eval {getattr(context, 'info_name', '')} --help` shows what is."
     if value is not None:
+        if choices := re.search(r"is not one of (.+?)\.?$", text):
+            *most, last = re.findall(r"'([^']*)'", choices[1])
+            return f'{option} cannot be "{value}"; use {" or ".join(filter(None, (", ".join(most), last)))}.'
         for pattern, said in SAID.items():
             if match := re.search(pattern, text):
                 return f'{option} is "{value}"; {said.format(*filter(None, match.groups()))}.'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import ceil
 from statistics import NormalDist
@@ -49,12 +49,20 @@ class Gate:
         return self.paired.interval(LEVEL)
 
     @property
+    def open(self) -> int:
+        """Planned episodes without a verdict in one of the runs. While there are any nothing passes, and nothing is worse: it
+        may be the failures that errored."""
+        left_out = self.comparison.others[0].left_out
+        return left_out.errored + left_out.missing
+
+    @property
     def more_states(self) -> int | None:
         """Further initial states with which 4 of 5 gates would tell, if the rates stay as they are.
 
-        None where the gate has told, or where no number would: the difference is 0 and so is the margin.
+        None where the gate has told, or where no number would: the difference is 0 and so is the margin, or episodes that were
+        planned lack verdicts.
         """
-        if self.outcome is not Outcome.UNTOLD:
+        if self.outcome is not Outcome.UNTOLD or self.open:
             return None
         paired, normal = self.paired, NormalDist()
         z = normal.inv_cdf((1 + LEVEL) / 2)
@@ -79,7 +87,9 @@ class Gate:
         if self.outcome is Outcome.WORSE:
             return f"WORSE: {b} is shown worse than {a}, and not shown to be within {margin}: {numbers}{tail}"
         more = self.more_states
-        if more is None:
+        if self.open:
+            need = "play what is left out first (simpler-eval run --resume RUN --retry-errored)"
+        elif more is None:
             need = "no number of initial states tells a difference of 0 from a margin of 0"
         else:
             need = f"about {more} more initial states would tell in 4 of 5 cases, if the rates stay as they are"
@@ -117,4 +127,5 @@ def gate_of(comparison: Comparison, margin: float) -> Gate:
     share = margin / 100
     low, high = comparison.others[0].whole.interval(LEVEL)
     outcome = Outcome.NOT_WORSE if low > -share else Outcome.WORSE if high < 0 else Outcome.UNTOLD
-    return Gate(comparison, share, outcome)
+    told = Gate(comparison, share, outcome)
+    return replace(told, outcome=Outcome.UNTOLD) if told.open else told

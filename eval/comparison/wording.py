@@ -34,7 +34,8 @@ def places(paired: Paired) -> str:
 def verdict(comparison: Comparison, against: Against) -> str:
     """One sentence: better or worse if the test says so, else what could not be told and what could have been."""
     whole, a, b = against.whole, comparison.reference.label, against.side.label
-    numbers = f"{points(whole.difference)} points ({span(whole.interval())}) on {places(whole)}"
+    left_out = f" (left out: {against.left_out.text})" if against.left_out.text else ""
+    numbers = f"{points(whole.difference)} points ({span(whole.interval())}) on {places(whole)}{left_out}"
     if against.rejected:
         word = "better" if whole.difference > 0 else "worse"
         return f"{b} is {word} than {a}: {numbers}; {_test(comparison)}{_holm(comparison)}, {_p(against.p)}."

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
-CONTRACT = ("policies", "policies.base", "policies.registry", "policies.description", "policies.loading")
+CONTRACT = ("policies", "policies.base", "policies.registry", "policies.description", "policies.loading", "policies.training")
 """What every policy is written against. A change of it that matters changes the policies, too."""
+TRAINING = "training"
+"""Modules and folders of policies that are not part of how they play."""
 LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, token.ENDMARKER)
 BEGINS = (token.NEWLINE, token.INDENT, token.DEDENT)
 """Tokens after which a statement begins."""
@@ -58,8 +60,11 @@ def _with_imports(path: Path) -> set[Path]:
 
 
 def _whole(path: Path) -> list[Path]:
-    """The file, with the whole package it is in, if it is in one."""
-    return [path] if path.parent == POLICIES else sorted(path.parent.rglob("*.py"))
+    """The file, with the whole package it is in, if it is in one; but what trains a policy has no part in how it plays."""
+    if path.parent == POLICIES:
+        return [path]
+    package = path.parent
+    return sorted(file for file in package.rglob("*.py") if TRAINING not in file.relative_to(package).with_suffix("").parts)
 
 
 def _imported(path: Path) -> Iterator[str]:

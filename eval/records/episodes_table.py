@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eval.episode import ObjectSpec
 from eval.errors import UserError
 from eval.records.escaping import plain_markdown
-from eval.records.folder import RunData, disk_errors
+from eval.records.folder import RunData, disk_errors, replacing
 from eval.records.labels import labels
 from eval.records.results import EpisodeRecord
 from eval.records.titles import title
@@ -257,9 +257,8 @@ def write_parquet(table: pd.DataFrame, folder: Path) -> None:
     content = pa.Table.from_pandas(table, pa.schema(fields), preserve_index=False)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{FILE}.part"
-        pq.write_table(content, part)
-        part.replace(folder / FILE)
+        with replacing(folder / FILE) as part:
+            pq.write_table(content, part)
         (folder / SCHEMA_FILE).write_text(json.dumps(schema(), indent=2) + "\n")
 
 

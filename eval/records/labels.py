@@ -153,7 +153,7 @@ def _of_plans(runs: Sequence[RunData]) -> list[dict[str, _Aspect]]:
         for theirs in places[:number]:
             for place in ours.keys() & theirs.keys():
                 if ours[place].id != theirs[place].id:
-                    fields = [name for name in type(ours[place]).model_fields if name != "simpler_reset"]
+                    fields = [name for name in type(ours[place]).model_fields if name not in ("simpler_reset", "placements")]
                     differing |= {n: None for n in fields if getattr(ours[place], n) != getattr(theirs[place], n)}
     aspects: list[dict[str, _Aspect]] = []
     for run in runs:

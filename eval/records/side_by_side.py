@@ -38,8 +38,8 @@ class SideBySide:
         rule = " AT ANY STEP" if any(run.run.header.options.success == "any" for run in self.runs) else ""
         settings = dict.fromkeys(setting for _, setting in self._columns())
         where = f", {next(iter(settings))}" if len(settings) == 1 else ""
-        sets = {run.run.header.identity.placements for run in self.runs} - {"published"}
-        where += f", {' and '.join(sorted(sets)).upper()} PLACEMENTS" if sets else ""
+        sets = {run.run.header.identity.placements for run in self.runs}
+        where += f", {' and '.join(sorted(sets)).upper()} PLACEMENTS" if sets != {"published"} else ""
         return f"Success{rule} in percent [95 % interval]{where}"
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from eval.records.escaping import visible
 from eval.records.folder import disk_errors, write_atomically
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -33,6 +34,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -41,6 +43,11 @@ def _environment() -> jinja2.Environment:
     environment.filters["breakable"] = breakable
     environment.filters["moment"] = moment
     return environment
+
+
+def _readable(value: object) -> object:
+    """A text in which nothing turns the direction of what stands around it: such characters are written as escapes."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def percent(rate: float | None, digits: int = 1) -> str:

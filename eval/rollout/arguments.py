@@ -13,6 +13,7 @@ import numpy as np
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.given import Text, text_of, texts_of
+from eval.plan.options import PlanOptions
 from eval.plan.placements import placements_of
 from eval.records.options import RunOptions
 from policies.base import Policy
@@ -77,6 +78,8 @@ def called_with(function: object, name: str) -> None:
 
 def _refuse_unknown(names: Sequence[str]) -> None:
     if names:
+        if names[0] in PlanOptions.model_fields:
+            raise UserError(f'run() has no keyword "{names[0]}": it says what is played; give it to make_plan().')
         known = [*OTHER_KEYWORDS, *RunOptions.model_fields]
         raise UserError(f'run() has no keyword "{names[0]}".{did_you_mean(names[0], known)}')
 

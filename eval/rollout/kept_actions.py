@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.records import moments as states
-from eval.records.folder import disk_errors
+from eval.records.folder import disk_errors, replacing
 from eval.records.moments import Moment
 from eval.records.results import RecordKey
 
@@ -45,7 +45,5 @@ class KeptActions:
             (place / name).unlink(missing_ok=True)
             return
         place.mkdir(exist_ok=True)
-        part = place / f".{name}.part"
-        with part.open("wb") as file:
+        with replacing(place / name) as part, part.open("wb") as file:
             np.save(file, array, allow_pickle=False)
-        part.replace(place / name)

@@ -141,8 +141,9 @@ def find_episode(data: RunData, text: str) -> RecordKey:
     if key in data.records:
         return key
     if repeat >= data.header.repeats:
-        most = f"-r{data.header.repeats - 1}" if data.header.repeats > 1 else "none"
-        raise UserError(f"{data.path} plays each episode {data.header.repeats} times; the last repeat is {most}.")
+        times = data.header.repeats
+        played = f"{times} times; the last repeat is -r{times - 1}" if times > 1 else "once; leave out -r"
+        raise UserError(f"{data.path} plays each episode {played}.")
     raise UserError(f"{key.name} was not played yet in {data.path}; there is nothing to replay.")
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from policies.base import Observation
-from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize
-
-CAMERA_SIDE, MODEL_SIDE = 256, 336
-"""Pixels; training images were stored at the first and enlarged to the second."""
+from policies.phi3v.camera_transforms import ImageArray, from_stored, stored
 
 
 def model_image(observation: Observation) -> ImageArray:
     """(336, 336, 3)."""
-    return jpeg_and_resize(jpeg_and_resize(as_rgb(observation.image), CAMERA_SIDE), MODEL_SIDE)
+    return from_stored(stored(observation.image))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from policies.base import Observation
-from policies.openvla_phi3.prompt import make_prompt
+from policies.openvla_phi3.prompt import model_prompt
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ class OpenVLAPhi3(Phi3VPolicy["ImageArray"]):
     images = 1
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
-        from policies.phi3v.processor import Prompt
-
         return [
-            PolicyInput(Prompt(make_prompt(observation.instruction), [image]), ("model input",))
+            PolicyInput(model_prompt(observation.instruction, image), ("model input",))
             for observation, image in zip(observations, self._camera_images(observations), strict=True)
         ]
 

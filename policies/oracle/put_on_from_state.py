@@ -14,12 +14,12 @@ from policies.oracle.state import privileged_of
 
 Point = NDArray[np.float64]
 
-ASIDE, CONE = 0.010, 0.15
+ASIDE, CONE = 0.016, 0.15
 """m to the side of the grasp at which the hand may be at its height, and how much more a metre above it; else it rises."""
-STRAIGHT, STRAIGHT_ABOVE = 0.12, 0.05
+STRAIGHT, STRAIGHT_ABOVE = 0.2, 0.05
 """rad, that the hand may be turned away from the grasp, as long as it is this high [m] above it."""
-AT_GRASP, NEARLY = 0.005, 0.013
-"""m from the grasp at which the fingers close: at once, and where the hand gets no further."""
+BESIDE, LEVEL, NEARLY = 0.010, 0.006, 0.013
+"""m from the grasp at which the fingers close: to the side and in height, and in all where the hand gets no further."""
 IN_HAND = 0.022
 """m, from the grasp to the tool, to the side and in height each, while the fingers have the source between them."""
 OVER, OVER_CONE = 0.010, 0.08
@@ -72,7 +72,8 @@ class PutOnFromState(PutOn):
         turned = grasp_rotation(hand, state, source[:3], self.closing_direction(source))
         aside = float(np.linalg.norm((state.tcp[:3] - place)[:2]))
         height = float(state.tcp[2] - place[2])
-        there = distance(state, place) < (NEARLY if self._feeling.stands else AT_GRASP)
+        stuck = self._feeling.stands and distance(state, place) < NEARLY
+        there = stuck or (aside < BESIDE and abs(height) < LEVEL)
         if near and (self._feeling.closing or (there and self._feeling.open)):
             return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
         straight = angle_to(state, turned) < STRAIGHT or height < STRAIGHT_ABOVE

@@ -24,6 +24,8 @@ ImageArray = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 
 RADIUS = np.float32(3)
+CAMERA_SIDE, MODEL_SIDE = 256, 336
+"""Pixels; training images were stored (and traced) at the first and enlarged to the second."""
 
 
 def as_rgb(image: NDArray[np.uint8] | None) -> ImageArray:
@@ -51,9 +53,29 @@ def jpeg_and_resize_all(images: Sequence[ImageArray], side: int) -> list[ImageAr
     return on_threads(lambda image: jpeg_and_resize(image, side), images)
 
 
+def stored(image: NDArray[np.uint8] | None) -> bytes:
+    """A camera image as the training data holds it: a JPEG file of 256 x 256 pixels."""
+    return stored_small(jpeg_and_resize(as_rgb(image), CAMERA_SIDE))
+
+
+def stored_small(image: ImageArray) -> bytes:
+    """The same of an image that has been resampled already, whatever was drawn on it since."""
+    return jpeg_encode(image)
+
+
+def from_stored(data: bytes) -> ImageArray:
+    """(336, 336, 3), what the model sees of a :func:`stored` image."""
+    return decode_and_resize(data, MODEL_SIDE)
+
+
 def jpeg_and_resize(image: ImageArray, side: int) -> ImageArray:
     """Through JPEG, then to ``side`` x ``side`` pixels."""
-    resized = lanczos3(jpeg_round_trip(image), side)
+    return decode_and_resize(jpeg_encode(image), side)
+
+
+def decode_and_resize(data: bytes, side: int) -> ImageArray:
+    """A JPEG file to ``side`` x ``side`` pixels."""
+    resized = lanczos3(jpeg_decode(data), side)
     return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
 
 

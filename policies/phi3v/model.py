@@ -63,25 +63,27 @@ class Phi3V(nn.Module):  # type: ignore[misc]
         return features
 
     def image_tokens(self, features: Tensor, image_size: tuple[int, int]) -> Tensor:
-        """All tokens of one image before the projection, (n, 4C): the crops row by row, a mark, the global view.
+        """All tokens of images of one size before the projection, (..., n, 4C): the crops row by row, a mark, the global view.
 
-        ``features`` (1 + crops, 576, C), the global view first; ``image_size`` (height, width) of the padded image
+        ``features`` (..., 1 + crops, 576, C), the global view first; ``image_size`` (height, width) of the padded images
         [pixel], multiples of 336.
         """
         high, wide = image_size[0] // CROP, image_size[1] // CROP  # crops a column, crops a row
-        cells = merge_patches(features[: 1 + high * wide])  # (1 + high*wide, 12, 12, 4C)
-        global_view, crops = cells[0], cells[1:]  # (12, 12, 4C), (high*wide, 12, 12, 4C)
+        lead = features.shape[:-3]
+        cells = merge_patches(features[..., : 1 + high * wide, :, :].flatten(0, -3)).unflatten(0, (*lead, 1 + high * wide))
+        global_view, crops = cells[..., 0, :, :, :], cells[..., 1:, :, :, :]  # (..., 12, 12, 4C), (..., high*wide, 12, 12, 4C)
         mosaic = (
-            crops.unflatten(0, (high, wide))  # (high, wide, 12, 12, 4C)
-            .transpose(1, 2)  # (high, 12, wide, 12, 4C)
-            .reshape(high * CELLS, wide * CELLS, -1)  # (high*12, wide*12, 4C)
+            crops.unflatten(-4, (high, wide))  # (..., high, wide, 12, 12, 4C)
+            .transpose(-4, -3)  # (..., high, 12, wide, 12, 4C)
+            .reshape(*lead, high * CELLS, wide * CELLS, -1)  # (..., high*12, wide*12, 4C)
         )
-        return torch.cat([self._with_row_ends(mosaic), self.global_mark[None], self._with_row_ends(global_view)])
+        mark = self.global_mark.expand(*lead, 1, -1)
+        return torch.cat([self._with_row_ends(mosaic), mark, self._with_row_ends(global_view)], dim=-2)
 
     def _with_row_ends(self, cells: Tensor) -> Tensor:
-        """(rows, columns, 4C) -> (rows * (columns + 1), 4C)."""
-        row_ends = self.row_end.expand(cells.shape[0], 1, -1)  # (rows, 1, 4C)
-        return torch.cat([cells, row_ends], dim=1).flatten(0, 1)
+        """(..., rows, columns, 4C) -> (..., rows * (columns + 1), 4C)."""
+        row_ends = self.row_end.expand(*cells.shape[:-2], 1, -1)  # (..., rows, 1, 4C)
+        return torch.cat([cells, row_ends], dim=-2).flatten(-3, -2)
 
     def project(self, image_tokens: Tensor) -> Tensor:
         """(n, 4C) image tokens, marks included -> (n, H)."""
@@ -113,10 +115,16 @@ class Phi3V(nn.Module):  # type: ignore[misc]
         embeddings: Tensor = self.language.model.embed_tokens(input_ids.clamp(min=0))  # (B, T, H)
         if crops is not None and crop_rows is not None and len(crop_rows):
             features = self.patch_features(crops)  # (N, 576, C)
-            each = zip(crop_rows.to(self.device), image_sizes, strict=True)
-            tokens = torch.cat([self.image_tokens(features[row], size) for row, size in each])  # (n, 4C) of all images
-            embeddings[input_ids < 0] = self.project(tokens)  # (n, H)
+            tokens = self.project(self._tokens_of(features, crop_rows.to(self.device), image_sizes))  # (n, H)
+            embeddings[input_ids < 0] = tokens.to(embeddings.dtype)  # they differ where torch chooses types by itself
         return embeddings
+
+    def _tokens_of(self, features: Tensor, crop_rows: Tensor, image_sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """(n, 4C) tokens of all images; images of one size are worked on together."""
+        if len(set(image_sizes)) == 1:
+            return self.image_tokens(features[crop_rows], image_sizes[0]).flatten(0, 1)
+        each = zip(crop_rows, image_sizes, strict=True)
+        return torch.cat([self.image_tokens(features[row], size) for row, size in each])
 
     def hidden_states(
         self,

@@ -66,7 +66,7 @@ def write_weights(folder: Path, content: Mapping[str, Any], seed: int, shard_byt
     """
     (folder / "config.json").write_text(json.dumps(content, indent=1))
     config = parse_config(content)
-    shards = list(_shards(shapes(config), shard_bytes))
+    shards = list(shards_of(shapes(config), shard_bytes))
     where: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
         for number, shard in enumerate(shards, 1):
@@ -79,7 +79,8 @@ def write_weights(folder: Path, content: Mapping[str, Any], seed: int, shard_byt
         (folder / INDEX).write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=1))
 
 
-def _shards(tensors: dict[str, tuple[int, ...]], limit: int | None) -> Iterator[dict[str, tuple[int, ...]]]:
+def shards_of(tensors: Mapping[str, tuple[int, ...]], limit: int | None) -> Iterator[dict[str, tuple[int, ...]]]:
+    """Names and shapes of each file, in their order, if no file shall be larger than ``limit`` bytes (but for one tensor)."""
     shard: dict[str, tuple[int, ...]] = {}
     size = 0
     for name, shape in tensors.items():

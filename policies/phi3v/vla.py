@@ -38,6 +38,7 @@ from policies.phi3v.leftovers import check_leftovers
 from policies.phi3v.margins import Margins
 from policies.phi3v.preprocessor import read_image_settings
 from policies.phi3v.processor import Prompt, make_inputs, make_sequences
+from policies.phi3v.provenance import training_remarks
 from policies.phi3v.statistics import STATISTICS, parse_unnorm_key, read_ranges
 from policies.phi3v.tokenizer import FILE, PromptTokenizer
 from policies.phi3v.weights import load_model, stored_parameters, weight_files
@@ -95,6 +96,7 @@ class VLA:
         if self.tokenizer.highest_id >= self.config.text["vocab_size"]:
             raise UserError(f"{folder}: {FILE} has more ids than the model (vocab_size in config.json).")
         self.unused = check_leftovers(folder, self.tokenizer)
+        self._training = training_remarks(folder)
         self.limit = self.config.short_context - ACTION_TOKENS  # beyond, one long sequence would change all others of a batch
         if images * self.image_settings.most_tokens + SHORTEST_TEXT > self.limit:
             raise UserError(
@@ -216,7 +218,7 @@ class VLA:
         if (settings.mean, settings.std) != (USUAL.mean, USUAL.std):
             remarks.append("images normalised as the checkpoint says")
         unused = [f"not used of the checkpoint: {', '.join(self.unused)}"] if self.unused else []
-        return [*self.ranges.remarks, *remarks, *unused]
+        return [*self._training, *self.ranges.remarks, *remarks, *unused]
 
     def _settings(self) -> dict[str, JsonValue]:
         """What of the image settings is not the usual: files beside the weights decide it, which their hash leaves out."""

@@ -152,11 +152,12 @@ def released_names(model: Phi3V) -> dict[str, tuple[str, Tensor]]:
     """Name in a released checkpoint -> (name in the model, parameter)."""
     names = {}
     for name, parameter in model.state_dict(keep_vars=True).items():
-        names[_released(name)] = (name, parameter)
+        names[released_name(name)] = (name, parameter)
     return names
 
 
-def _released(name: str) -> str:
+def released_name(name: str) -> str:
+    """Name in the model -> name in a released checkpoint."""
     special = {"row_end": f"{_EYES}sub_GN", "global_mark": f"{_EYES}glb_GN"}
     if name in special:
         return special[name]

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from policies.base import Observation
-from policies.phi3v.camera_transforms import ImageArray, as_rgb, jpeg_and_resize
+from policies.phi3v.camera_transforms import CAMERA_SIDE, ImageArray, as_rgb, from_stored, jpeg_and_resize, stored_small
 from policies.phi3v.threads import on_threads
-
-CAMERA_SIDE, MODEL_SIDE = 256, 336
-"""Pixels; training images were stored and traced at the first and enlarged to the second."""
 
 
 class Traced(Protocol):
@@ -59,7 +56,7 @@ def small_image(image: ImageArray | None) -> ImageArray:
 
 def enlarged(image: ImageArray) -> ImageArray:
     """A small image, with a trace or without, as the model sees it: (336, 336, 3)."""
-    return jpeg_and_resize(image, MODEL_SIDE)
+    return from_stored(stored_small(image))
 
 
 def camera_images(observation: Observation, tracer: Tracer | None) -> CameraImages:

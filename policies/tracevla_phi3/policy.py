@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from policies.base import EpisodeInfo, Observation, PolicyDescription
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
-from policies.tracevla_phi3.prompt import make_prompt
+from policies.tracevla_phi3.prompt import model_prompt
 
 if TYPE_CHECKING:
     from policies.tracevla_phi3.images import CameraImages
@@ -63,14 +63,13 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
-        from policies.phi3v.processor import Prompt
         from policies.tracevla_phi3.images import model_images
 
         episodes = [observation.episode for observation in observations]
         images = model_images(episodes, self._camera_images(observations), self.traces)
         return [
             PolicyInput(
-                Prompt(make_prompt(observation.instruction, trace), [plain, traced]),
+                model_prompt(observation.instruction, plain, traced if trace else None),
                 ("input 1", "input 2: trace" if trace else "input 2: no trace"),
                 trace,
             )

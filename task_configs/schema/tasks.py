@@ -10,7 +10,6 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from task_configs.schema.parsing import StrictModel
@@ -204,6 +203,8 @@ class Episodes(StrictModel):
     def robot_setups(self, setup: Setup, places: Mapping[str, RobotPlace]) -> list[Setup]:
         """The setup once for every place of the robot; the setup itself where no place is given."""
         if self.robot_x is not None and self.robot_y is not None:
+            import numpy as np  # here, because the help of the command reads what this file holds
+
             xs, ys = np.linspace(*self.robot_x), np.linspace(*self.robot_y)
             return [setup.model_copy(update={"robot_xy": (float(x), float(y))}) for x in xs for y in ys]
         return [places[name].applied_to(setup) for name in self.robot_places] or [setup]

@@ -47,6 +47,13 @@ def test_too_few_cannot_tell_and_say_how_many_would(gate):
     assert content["initial_states"] == 48
 
 
+@pytest.mark.parametrize("ends", ["s" * 47 + "e", "s" * 20 + "-" * 28, "f" * 40 + "-" * 8])
+def test_nothing_is_told_while_episodes_have_no_verdict(gate, ends):
+    code, out, _ = gate("s" * 48, ends, margin=30)
+    assert code == 3
+    assert "play what is left out first (simpler-eval run --resume RUN --retry-errored)" in out
+
+
 def test_a_loss_within_the_margin_passes(gate):
     """Shown worse, and shown to be within the margin: what the margin is for."""
     assert gate("s" * 48, "s" * 43 + "f" * 5, margin=30)[0] == 0

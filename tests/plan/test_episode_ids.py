@@ -29,6 +29,13 @@ def test_no_suite_is_forgotten() -> None:
     assert set(RECORDED) == set(suite_names())
 
 
+def test_a_changed_copy_is_another_episode() -> None:
+    (spec,) = make_plan(tasks=["widowx_carrot_on_plate"], limit=1)
+    assert spec.id == spec.model_copy().id
+    changed = spec.model_copy(update={"instruction": "put it elsewhere"})
+    assert changed.id == EpisodeSpec(**changed.model_dump()).id != spec.id
+
+
 def test_the_original_s_reset_is_no_part_of_the_id() -> None:
     (spec,) = make_plan(tasks=["widowx_carrot_on_plate"], limit=1)
     assert spec.simpler_reset is not None

@@ -19,6 +19,7 @@ from eval.report.failure_map import failure_maps
 from eval.report.headline import answer, headline
 from eval.report.layouts import layouts
 from eval.report.live import LiveReport
+from eval.report.page import write_report
 from eval.report.progress import kind_of_failure
 from eval.report.view import camera_view, resting_place
 from eval.statistics.power import smallest_difference
@@ -137,6 +138,14 @@ def test_embedded_data_cannot_leave_its_script():
 
 
 # ---- where it is written ------------------------------------------------------------------------------------------------
+
+
+def test_no_text_turns_the_direction_of_what_stands_around_it(tmp_path):
+    run = made_up_run(tmp_path / "run", make_plan(tasks=[CARROT], limit=2), filmed=False, policy="a\u202eb\x1b\u2028c")
+    page = write_report([run], run.path / "report").read_text()
+    assert "\u202e" not in page
+    assert "\x1b" not in page
+    assert r"a\u202eb\x1b\u2028c solved" in page
 
 
 def test_report_writes_the_page_where_it_says(cli, tmp_path):

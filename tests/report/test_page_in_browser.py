@@ -7,10 +7,22 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
+from audited_policies import TASK, Attentive
+from audited_world import AuditedWorld
 from browser import MISSING, Browser, found
 from made_up_runs import made_up_run
+from scripted_runs import in_this_process
 
+from eval.audit.findings import find
+from eval.audit.plans import audit_plans
+from eval.audit.playing import play_conditions
+from eval.audit.published_rows import published_pairs
+from eval.comparison.comparison import compare_runs
+from eval.plan.options import PlanOptions
 from eval.plan.suites import make_plan
+from eval.records.options import RunOptions
+from eval.report.audit_page import write_audit
+from eval.report.compare_page import write_comparison
 from eval.report.page import Running, write_report
 
 pytest.importorskip("playwright", reason="Playwright is not installed: pip install -e '.[test]'")
@@ -234,3 +246,42 @@ def test_the_whole_protocol_is_quick(browser, tmp_path):
         assert (opened.page.evaluate("long"), opened.problems) == ([], [])
     assert built < 30
     assert loaded < 2
+
+
+@pytest.fixture(scope="module")
+def pages(plan, tmp_path_factory):
+    """A page of each kind, in folders whose names mean something in addresses."""
+    folder = tmp_path_factory.mktemp("pages") / "a #1 %41 ?x &'é"
+    runs = [made_up_run(folder / name, plan[:6], seed=seed, policy=name) for seed, name in enumerate(("first #2", "second"))]
+    audit = PlanOptions(tasks=(TASK,), max_steps=1)
+    with in_this_process(AuditedWorld):
+        options = RunOptions(policy="audited_policies:Attentive", world="audited_world", workers=1)
+        played = play_conditions(audit_plans(audit, 2), options, folder / "audit", Attentive())
+    return {
+        "report": write_report([runs[0]], runs[0].path / "report"),
+        "compare": write_comparison(folder / "compared %", compare_runs(runs)),
+        "audit": write_audit(folder / "audit", find(played, 0.1), published_pairs(played.runs["published"].plan)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["report", "compare", "audit"])
+def test_every_page_can_be_read_by_anybody_wherever_it_lies(browser, pages, kind):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install -e '.[test]'").Axe()
+    with browser.open(pages[kind], 390, "dark") as opened:
+        shown = opened.page
+        for scheme in ("dark", "light"):
+            shown.emulate_media(color_scheme=scheme)
+            faults = axe.run(shown).response["violations"]
+            grave = [(f["id"], f["nodes"][0]["html"][:200]) for f in faults if f["impact"] in ("serious", "critical")]
+            assert (scheme, grave) == (scheme, [])
+        assert shown.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out to the side"
+        if kind == "report":
+            shown.locator("#list a.thumb").first.click()
+        if kind != "audit":
+            shown.wait_for_function("() => [...document.querySelectorAll('video')].some(one => one.duration > 0)")
+        pictures = shown.locator("img").evaluate_all(
+            "all => all.map(one => [one.loading = 'eager', one.getAttribute('src')][1])"
+        )
+        assert all((pages[kind].parent / unquote(source)).is_file() for source in pictures)
+        assert len(pictures) > 2 or kind == "compare"
+        assert (opened.problems, opened.requests) == ([], [])

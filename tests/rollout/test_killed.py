@@ -148,11 +148,13 @@ def _wait_for(condition, seconds=30.0):
 def test_a_disk_that_is_really_full_is_one_line_and_the_run_goes_on_later(tmp_path, command):
     disk, run = tmp_path / "disk", tmp_path / "disk/run"
     disk.mkdir()
-    room = (tmp_path / "plan").stat().st_size + 26_000  # for the plan, run.json and some of the episodes
+    room = (
+        tmp_path / "plan"
+    ).stat().st_size + 50_000  # for the plan, run.json and some of the episodes with actions and states
     inside = f"""
 set -e
-mount -t tmpfs -o size=400k tmpfs {disk}
-head -c {400 * 1024 - room} /dev/zero >{disk}/filler
+mount -t tmpfs -o size=800k tmpfs {disk}
+head -c {800 * 1024 - room} /dev/zero >{disk}/filler
 set +e
 "$@" 2>{tmp_path}/full.txt
 echo $? >{tmp_path}/code

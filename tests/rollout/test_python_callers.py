@@ -106,6 +106,7 @@ def test_one_name_is_one_name(lab):
     ("call", "message"),
     [
         (lambda: simpler_eval.make_plan(taks="x"), r'make_plan\(\) has no keyword "taks". Did you mean "tasks"'),
+        (lambda: simpler_eval.run([], placements="heldout"), r'no keyword "placements": .*; give it to make_plan\(\)'),
         (lambda: simpler_eval.run([], outt="x"), r'run\(\) has no keyword "outt". Did you mean "out"'),
         (lambda: simpler_eval.run([], vidio="x"), 'Did you mean "video"'),
         (lambda: simpler_eval.run("demo"), "The plan must be a list of episodes"),

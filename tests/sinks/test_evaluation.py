@@ -10,7 +10,7 @@ import listening_sink
 import pytest
 from fake_policies import Counts, Still
 
-import eval.sinks.evaluation
+import eval.sinks.thread
 from eval.errors import UserError
 from eval.rollout.run import run
 from eval.sinks.base import SINKS
@@ -82,7 +82,7 @@ def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(play, make_spec, t
 
 
 def test_a_tracker_that_hangs_is_not_waited_for(play, make_spec, told, capsys, monkeypatch):
-    monkeypatch.setattr(eval.sinks.evaluation, "END_SECONDS", 0.2)
+    monkeypatch.setattr(eval.sinks.thread, "END_SECONDS", 0.2)
     listening_sink.fails_at.append("hang")
     begun = time.monotonic()
     data = play([make_spec(0)])

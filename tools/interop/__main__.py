@@ -35,6 +35,7 @@ PACKAGES = {
     "vla-eval": (["vla-eval==0.8.0"], True),
     "openpi-client": (["openpi-client==0.1.2", "websockets", "typing_extensions"], False),
     "stable-baselines3": (["stable-baselines3"], True),
+    "lerobot": (["lerobot[dataset,evaluation]==0.6.1", str(REPO), str(REPO / "tools" / "lerobot_env_simpler")], False),
 }
 """Environment -> what pip installs, and whether our own requirements go beside it."""
 
@@ -67,12 +68,23 @@ def python_of(venvs: Path, name: str) -> str:
             project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
             packages = [*packages, *project["dependencies"], *project["optional-dependencies"].get("remote", [])]
         install = [python, "-m", "pip", "install", "-q", *(["-c", REPO / "constraints.txt"] if with_ours else []), *packages]
-        for command in ([sys.executable, "-m", "venv", place], install):
+        for command in ([interpreter_for(name), "-m", "venv", place], install):
             ran = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
             if ran.returncode:
                 raise Skipped(f"pip cannot install {name} here: {ran.stderr.strip().splitlines()[-1][:150]}")
         done.touch()
     return str(python)
+
+
+def interpreter_for(name: str) -> str:
+    """That makes the environment. Raises Skipped."""
+    if name != "lerobot":
+        return sys.executable
+    for newer in ("python3.12", "python3.13"):
+        with contextlib.suppress(OSError):
+            if subprocess.run([newer, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
+                return newer
+    raise Skipped("lerobot needs Python 3.12 or newer, and there is none here")
 
 
 def version_of(venvs: Path, name: str) -> str:
@@ -257,9 +269,40 @@ def openpi_server(venvs: Path) -> str:
     raise Skipped("openpi's server is part of openpi itself (JAX), not of openpi-client; our client is tested on a fake of it")
 
 
-def lerobot(venvs: Path) -> str:
-    """Another Python."""
-    raise Skipped("lerobot 0.6.1 needs Python 3.12 and torch < 2.12; the plug-in is not built yet")
+def lerobot_eval(venvs: Path) -> str:
+    """Their command on a policy of theirs with random weights."""
+    binary = Path(python_of(venvs, "lerobot")).with_name("lerobot-eval")
+    given = {
+        "env.type": "simpler", "env.task": TASK, "env.max_steps": STEPS, "eval.n_episodes": LIMIT, "eval.batch_size": 1,
+        "policy.type": "act", "policy.device": "cpu", "policy.pretrained_backbone_weights": "null",
+        "policy.push_to_hub": "false", "seed": 0,
+        "policy.chunk_size": 4, "policy.n_action_steps": 4, "policy.dim_model": 32, "policy.n_heads": 2, "output_dir": "out",
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as place:
+        run([str(binary), *(f"--{name}={value}" for name, value in given.items())], Path(place), {"HF_HUB_OFFLINE": "1"})
+        told = json.loads((Path(place) / "out" / "eval_info.json").read_text())
+    if list(told["per_group"]) != [TASK] or told["overall"]["n_episodes"] != LIMIT:
+        raise RuntimeError(f"it counted {told['overall']}")
+    return f"{LIMIT} episodes with an ACT policy of random weights, by task in eval_info.json"
+
+
+def lerobot_oracle(venvs: Path) -> str:
+    """Their evaluation loop on what our oracle commanded in a run of ours."""
+    import numpy as np
+
+    import simpler_eval
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        plan = simpler_eval.make_plan(tasks=TASK)[:1]
+        simpler_eval.run(plan, "oracle", out=folder / "ours", workers=1).raise_errors()
+        actions = folder / "ours" / "actions" / f"{plan[0].id}.npy"
+        script = [python_of(venvs, "lerobot"), str(HERE / "lerobot_oracle.py"), str(actions), TASK]
+        told = json.loads(run(script, folder, {"HF_HUB_OFFLINE": "1"}).splitlines()[-1])
+        steps = len(np.load(actions))
+    if told["overall"]["pc_success"] != 100.0 or told["steps"] != plan[0].max_steps:
+        raise RuntimeError(f"it counted {told['overall']} in {told['steps']} steps")
+    return f"the oracle's {steps} actions of a run here solve the task there, too, in {told['steps']} steps"
 
 
 TRIALS = (
@@ -270,7 +313,8 @@ TRIALS = (
     Trial("openpi", "server (`simpler-eval serve`)", "openpi-client", "its client", openpi_client),
     Trial("openpi", "client (`run --policy openpi://`)", "", "openpi's server", openpi_server),
     Trial("Gymnasium", "`simpler_eval/...-v0`", "stable-baselines3", "checkers of Gymnasium and SB3", gymnasium_checks),
-    Trial("LeRobot", "`lerobot_env_simpler`", "", "`lerobot-eval`", lerobot),
+    Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "`lerobot-eval`", lerobot_eval),
+    Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "its `eval_policy_all`", lerobot_oracle),
 )
 
 

@@ -1,0 +1,134 @@
+"""Who is told how a training goes: the terminal, ``log.jsonl`` in its folder, and a tracker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from eval.errors import UserError
+from eval.sinks.base import Subject, check_sink
+from eval.sinks.thread import SinkThread
+from eval.training.evaluation import evaluate
+from eval.training.options import TrainOptions
+
+LOG = "log.jsonl"
+"""A line of numbers each time they are told, the step first."""
+SHARES = ("token_accuracy", "held_out_token_accuracy", "success_rate")
+HIDDEN = ("gradient_norm",)
+
+
+class TrainingMonitor:
+    """A :class:`policies.training.Monitor`, and a context manager, which begins and ends the reports.
+
+    Args:
+        options: of the training.
+        out: its folder.
+        say: prints a line.
+    """
+
+    def __init__(self, options: TrainOptions, out: Path, say: Callable[[str], None]) -> None:
+        self._options, self._out, self._print = options, out, say
+        if options.report_to != "none":
+            check_sink(options.report_to)
+        self._tracker: SinkThread | None = None
+        self._signal: int | None = None
+
+    @property
+    def signal(self) -> int | None:
+        """The number of the signal that asked for the end."""
+        return self._signal
+
+    def __enter__(self) -> TrainingMonitor:
+        if self._options.report_to != "none":
+            subject = Subject(self._out.absolute(), self._out.name, self._options.model_dump(mode="json"))
+            self._tracker = SinkThread(self._options.report_to, subject, self._print, "training")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if self._tracker is not None:
+            self._tracker.finish()
+
+    def begun(self, step: int) -> None:
+        """The training begins, or goes on, after a step: what the log says of later ones will be said again."""
+        path = self._out / LOG
+        if not path.is_file():
+            return
+        kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
+        part = path.with_name(f".{LOG}.part")
+        part.write_text("".join(f"{line}\n" for line in kept))
+        part.replace(path)
+
+    def say(self, line: str) -> None:
+        """A line for the user."""
+        self._print(f"simpler-eval: {line}")
+
+    def log(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        """A line, an entry of the log, a report to the tracker. Raises UserError if the disk refuses."""
+        shown = [f"{name} {_shown(name, value)}" for name, value in metrics.items() if name not in HIDDEN]
+        self._print(f"step {step}/{steps}  {'  '.join(shown)}")
+        try:
+            with (self._out / LOG).open("a") as file:
+                file.write(json.dumps({"step": step, **metrics}) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"{self._out / LOG} cannot be written: {error.strerror}. What was saved before is whole; make room, and go on "
+                "with --resume."
+            ) from error
+        if self._tracker is not None:
+            told = {f"train/{name}": value for name, value in metrics.items()}
+            self._tracker.put(lambda sink: sink.log(told, step))
+
+    def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
+        """Play the checkpoint; a failure costs a line, not the training."""
+        try:
+            return evaluate(self._options, checkpoint, self._out)
+        except (UserError, OSError) as error:
+            self.say(f"{error}; the training goes on")
+            return {}
+
+    def stopping(self) -> bool:
+        """Whether a signal asked for the end."""
+        return self._signal is not None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """The first Ctrl-C, SIGTERM or SIGHUP ends the training after its step, with all saved; the next one at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._signal is not None:
+                raise KeyboardInterrupt
+            self._signal = number
+            self.say("saving and stopping after this step; once more stops at once, and loses what came after the last save")
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.getsignal(number) for number in numbers}
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _shown(name: str, value: float) -> str:
+    if name in SHARES or name.startswith("success_rate"):
+        return f"{100 * value:.1f}%"
+    return f"{value:.0f}" if name == "samples_per_second" and value >= 10 else f"{value:.4g}"
+
+
+def _step_of(line: str) -> float:
+    """Infinity for a line that a crash tore in half."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

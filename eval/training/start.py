@@ -1,0 +1,113 @@
+"""Begins a training, or goes on with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from eval.errors import UserError
+from eval.records.provenance import provenance
+from eval.training.demonstrations import LeRobotDemonstrations, open_demonstrations
+from eval.training.monitor import TrainingMonitor
+from eval.training.options import TrainOptions
+from policies.training import Job, Trained, find_trainer
+
+OPTIONS = "options.json"
+"""In the folder of a training: what it was begun with. Its presence makes the folder one."""
+FRAMES = "frames"
+CHANGEABLE = (
+    "datasets", "stop_after", "device", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes", "report_to",
+    "frames",
+)  # fmt: skip
+"""Options that a training may go on with otherwise; datasets may lie elsewhere, but must be the same."""
+
+
+def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained, int | None]:
+    """Begin a training.
+
+    Args:
+        options: what is trained on what, and how.
+        out: its folder; new, or empty.
+        say: prints a line.
+
+    Returns:
+        What came out, and the signal that stopped it, if one did.
+
+    Raises:
+        UserError: an option or a dataset cannot be used, the folder is another training's, or the disk refuses.
+    """
+    options = options.settled()
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if (out / OPTIONS).is_file():
+            raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
+        raise UserError(f"{out} exists and is no training; choose another --out.")
+    find_trainer(options.policy)
+    datasets = _open(options)
+    options = options.model_copy(
+        update={
+            "datasets": tuple(f"{each.key}={each.root}" for each in datasets),
+            "checkpoint": _absolute(options.checkpoint),
+            "frames": None if options.frames is None else str(Path(options.frames).expanduser().absolute()),
+        }
+    )
+    monitor = TrainingMonitor(options, out, say)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / OPTIONS).write_text(options.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}.") from error
+    return _train(options, datasets, out, monitor, resume=False)
+
+
+def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained, int | None]:
+    """Go on with a training from what was saved last; what ``given`` does not set is as it was begun.
+
+    Raises:
+        UserError: as :func:`begin`; the folder holds no training, or the data or the checkpoint is not what it was.
+    """
+    path = out / OPTIONS
+    try:
+        before = TrainOptions.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{out} holds no training ({OPTIONS} is missing); begin one with --out.") from None
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{path} cannot be read; begin anew with another --out.") from error
+    options = before.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
+    if "stop_after" not in given.model_fields_set:
+        options = options.model_copy(update={"stop_after": None})
+    return _train(options.settled(), _open(options), out, TrainingMonitor(options, out, say), resume=True)
+
+
+def _open(options: TrainOptions) -> list[LeRobotDemonstrations]:
+    return [open_demonstrations(text, options.tracevla, options.allow_test_placements) for text in options.datasets]
+
+
+def _absolute(checkpoint: str | None) -> str | None:
+    """A folder from wherever it is gone on with; a name on the hub as it is."""
+    if checkpoint is None or not Path(checkpoint).expanduser().is_dir():
+        return checkpoint
+    return str(Path(checkpoint).expanduser().absolute())
+
+
+def _train(
+    options: TrainOptions, datasets: Sequence[LeRobotDemonstrations], out: Path, monitor: TrainingMonitor, resume: bool
+) -> tuple[Trained, int | None]:
+    on_test = any(each.on_test_placements for each in datasets)
+    if on_test:
+        monitor.say("some of the demonstrations stand where the evaluation plays: every title of this policy will say so")
+    made = provenance()
+    data: list[JsonValue] = [{"key": each.key, "fingerprint": each.fingerprint, **each.facts} for each in datasets]
+    record: dict[str, JsonValue] = {
+        "test_placements": on_test,
+        "datasets": data,
+        "command": made.command,
+        "git": None if made.git is None else made.git.model_dump(mode="json"),
+        "packages": dict(made.packages),
+    }
+    frames = Path(options.frames) if options.frames else out / FRAMES
+    job = Job(options.settings, datasets, out, frames, record, resume)
+    with monitor, monitor.listening():
+        trained = find_trainer(options.policy)(job, monitor)
+    return trained, monitor.signal

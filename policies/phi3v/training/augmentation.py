@@ -1,0 +1,76 @@
+"""Images changed at random, as the original's training changes them with ``--image_aug``.
+
+In this order: a square of 0.9 of the area cut out and enlarged, brightness +-0.2, contrast and saturation times 0.8 to 1.2, hue
++-0.05 of the circle. Every image gets numbers of its own, the plain one and that with a trace, too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+AREA = 0.9
+BRIGHTNESS = 0.2
+FACTORS = (0.8, 1.2)
+HUE = 0.05
+
+
+def augment(images: Tensor, random: np.random.Generator) -> Tensor:
+    """(N, H, W, 3) uint8 -> the same, on the same device."""
+    numbers = torch.from_numpy(random.random((6, len(images)), dtype=np.float32)).to(images.device)
+    pixels = images.permute(0, 3, 1, 2).float() / 255
+    pixels = _cut_out(pixels, numbers[0], numbers[1]).clamp(0, 1)
+    shift, contrast, saturation, hue = (each[:, None, None, None] for each in numbers[2:])
+    pixels = (pixels + (2 * shift - 1) * BRIGHTNESS).clamp(0, 1)
+    middle = pixels.mean((2, 3), keepdim=True)
+    pixels = ((pixels - middle) * _between(contrast) + middle).clamp(0, 1)
+    hues, saturations, values = to_hsv(pixels)
+    saturations = (saturations * _between(saturation)[:, 0]).clamp(0, 1)
+    hues = torch.remainder(hues + (2 * hue[:, 0] - 1) * HUE, 1.0)
+    pixels = to_rgb(hues, saturations, values).clamp(0, 1)
+    return (pixels * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _between(share: Tensor) -> Tensor:
+    low, high = FACTORS
+    return low + (high - low) * share
+
+
+def _cut_out(pixels: Tensor, across: Tensor, down: Tensor) -> Tensor:
+    """Corners are on the centres of the corner pixels, as TensorFlow's crop_and_resize has it."""
+    side = math.sqrt(AREA)
+    n, _, height, width = pixels.shape
+    centre_x, centre_y = ((1 - side) * (2 * each - 1) for each in (across, down))  # in -1..1 of the image
+    theta = torch.zeros(n, 2, 3, device=pixels.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = side
+    theta[:, 0, 2], theta[:, 1, 2] = centre_x, centre_y
+    grid = F.affine_grid(theta, [n, 3, height, width], align_corners=True)
+    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def to_hsv(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, 3, H, W) in 0..1 -> hue, saturation and value in 0..1, (N, H, W) each."""
+    red, green, blue = pixels.unbind(1)
+    value, which = pixels.max(1)
+    spread = value - pixels.amin(1)
+    safe = torch.where(spread > 0, spread, torch.ones_like(spread))
+    sixths = torch.where(
+        which == 0, (green - blue) / safe, torch.where(which == 1, 2 + (blue - red) / safe, 4 + (red - green) / safe)
+    )
+    hue = torch.where(spread > 0, torch.remainder(sixths / 6, 1.0), torch.zeros_like(spread))
+    saturation = torch.where(value > 0, spread / torch.where(value > 0, value, torch.ones_like(value)), torch.zeros_like(value))
+    return hue, saturation, value
+
+
+def to_rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """Reverse of :func:`to_hsv`, (N, 3, H, W)."""
+
+    def channel(n: int) -> Tensor:
+        k = torch.remainder(n + 6 * hue, 6.0)
+        return value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1)
+
+    return torch.stack([channel(5), channel(3), channel(1)], 1)

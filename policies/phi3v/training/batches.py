@@ -1,0 +1,144 @@
+"""Which samples a step sees, and what the model gets of them. Everything at random follows from the seed and the sample's place
+in the order, so a training that goes on sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from policies.phi3v.image_processor import ImageBatch, ImageSettings
+from policies.phi3v.processor import Prompt, make_sequences
+from policies.phi3v.threads import on_threads
+from policies.phi3v.tokenizer import PAD, PromptTokenizer
+from policies.phi3v.training.frames import Frames
+from policies.phi3v.training.recipe import Recipe
+
+Ints = NDArray[np.int64]
+
+END = PAD
+"""Ends the answer; the id that fills up, too."""
+ORDER, DROPPED, AUGMENTED = 1, 2, 3
+"""Streams of random numbers."""
+
+
+def generator(seed: int, stream: int, number: int) -> np.random.Generator:
+    """Random numbers of a purpose that do not depend on any drawn before."""
+    return np.random.Generator(np.random.PCG64([seed, stream, number]))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples, padded on the right: no token sees what fills up behind it, so attention needs no mask."""
+
+    input_ids: Tensor
+    """(B, T) int64, prompt, seven actions and fill; negative: place of an image token."""
+    images: ImageBatch
+    targets: Tensor
+    """(B, 8) int64: seven action ids and the end."""
+    at: Tensor
+    """(B, 8) int64: the place whose logits are for each target."""
+
+
+class Samples:
+    """All samples that are trained on, or all that are held out.
+
+    Args:
+        frames: of every dataset.
+        ids: (n, 7) action ids of every dataset.
+        chosen: (m, 2) dataset and frame of each sample.
+        recipe: of the policy.
+        tokenizer: of the checkpoint.
+        settings: how images are prepared.
+        trace_dropout: share of the traces that are left out.
+        limit: tokens that a prompt may have.
+        seed: of order and dropout.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frames],
+        ids: Sequence[Ints],
+        chosen: Ints,
+        recipe: Recipe,
+        tokenizer: PromptTokenizer,
+        settings: ImageSettings,
+        trace_dropout: float,
+        limit: int,
+        seed: int,
+    ) -> None:
+        self._frames, self._ids, self._chosen, self._recipe = frames, ids, chosen, recipe
+        self._tokenizer, self._settings, self._limit = tokenizer, settings, limit
+        self._trace_dropout, self._seed = trace_dropout, seed
+        self._order: tuple[int, Ints] = (-1, np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def order(self, begin: int, end: int) -> Ints:
+        """Samples at the places ``begin`` to ``end`` of the endless order, in which each pass is shuffled anew."""
+        places = np.arange(begin, end)
+        found = np.empty(len(places), np.int64)
+        for epoch in np.unique(places // len(self)):
+            here = places // len(self) == epoch
+            found[here] = self._shuffled(int(epoch))[places[here] % len(self)]
+        return found
+
+    def _shuffled(self, epoch: int) -> Ints:
+        """All samples in the order of a pass; that of the last one asked for is kept, for whichever thread comes next."""
+        kept = self._order
+        if kept[0] != epoch:
+            kept = self._order = epoch, generator(self._seed, ORDER, epoch).permutation(len(self))
+        return kept[1]
+
+    def prompt(self, sample: int, drop_trace: bool) -> Prompt:
+        """What the model gets of a sample; instructions are in small letters, as in the original's training."""
+        which, index = self._chosen[sample]
+        frames = self._frames[which]
+        traced = frames.trace(index) if self._recipe.images > 1 and not drop_trace else None
+        return self._recipe.prompt(frames.texts[frames.text[index]].lower(), frames.image(index), traced)
+
+    def batch(self, begin: int, end: int) -> Batch:
+        """The samples at these places of the order."""
+        samples = self.order(begin, end)
+        dropped = [generator(self._seed, DROPPED, place).random() < self._trace_dropout for place in range(begin, end)]
+        return self._made(samples, dropped)
+
+    def plain_batch(self, samples: Ints) -> Batch:
+        """These samples, no trace left out."""
+        return self._made(samples, [False] * len(samples))
+
+    def _made(self, samples: Ints, dropped: Sequence[bool]) -> Batch:
+        prompts = on_threads(lambda each: self.prompt(*each), list(zip(samples.tolist(), dropped, strict=True)))
+        made = make_sequences(self._tokenizer, prompts, self._settings, self._limit)
+        assert made.images is not None
+        targets = np.stack([np.append(self._ids[which][index], END) for which, index in self._chosen[samples]])
+        ids, at = pad_right([np.append(ids, row[:-1]) for ids, row in zip(made.ids, targets, strict=True)], targets.shape[1])
+        return Batch(ids, made.images, torch.from_numpy(targets), at)
+
+
+def pad_right(sequences: Sequence[Ints], answers: int) -> tuple[Tensor, Tensor]:
+    """(B, T) ids, and (B, answers) the places whose logits are for the last ``answers - 1`` of each, and for what follows."""
+    longest = max(len(sequence) for sequence in sequences)
+    ids = torch.full((len(sequences), longest), PAD)
+    for row, sequence in zip(ids, sequences, strict=True):
+        row[: len(sequence)] = torch.from_numpy(sequence)
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return ids, lengths[:, None] - answers + torch.arange(answers)
+
+
+def ahead(make: Callable[[int], Batch], numbers: Sequence[int]) -> Iterator[Batch]:
+    """``make`` of each number, in their order; the next ones while the last one is used. It is called by two threads."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting: list[Future[Batch]] = []
+        for number in numbers:
+            waiting.append(pool.submit(make, number))
+            if len(waiting) > 2:
+                yield waiting.pop(0).result()
+        yield from (each.result() for each in waiting)

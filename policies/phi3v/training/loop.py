@@ -1,0 +1,316 @@
+"""The training itself: batches in, checkpoints out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.errors import UserError
+from policies.phi3v.actions import action_ids
+from policies.phi3v.checkpoint import content_hash, find_checkpoint
+from policies.phi3v.config import Phi3VConfig, read_config
+from policies.phi3v.device import attention_kernels, choose_device, device_name, explain_out_of_memory
+from policies.phi3v.generation import ACTION_TOKENS
+from policies.phi3v.leftovers import check_leftovers
+from policies.phi3v.model import Phi3V
+from policies.phi3v.preprocessor import read_image_settings
+from policies.phi3v.tokenizer import PromptTokenizer
+from policies.phi3v.training.adapters import add_adapters, merged_state
+from policies.phi3v.training.augmentation import augment
+from policies.phi3v.training.batches import AUGMENTED, Batch, ahead, generator
+from policies.phi3v.training.data import prepare_data
+from policies.phi3v.training.loss import Measured, measure
+from policies.phi3v.training.optimisation import learning_rate, make_optimizer, shorten_gradients
+from policies.phi3v.training.recipe import Recipe
+from policies.phi3v.training.saving import save_checkpoint
+from policies.phi3v.training.scratch import new_model, write_surroundings
+from policies.phi3v.training.state import Progress, differing, load_state, read_progress, save_state
+from policies.phi3v.weights import load_model, weight_files
+from policies.training import Job, Monitor, Settings, Trained
+
+MEASURED = 512
+"""Held-out samples that are measured, spread over all of them."""
+FREE = ("stop_after", "device", "save_steps", "log_steps", "eval_every", "checkpoint")
+"""Settings that change nothing of what comes out, so that a training may go on with others."""
+
+
+def train(job: Job, monitor: Monitor, recipe: Recipe) -> Trained:
+    """Train a policy, or go on with it.
+
+    Raises:
+        UserError: something that was given cannot be used, the disk refuses, or the loss is no longer a number.
+    """
+    training = Training(job, monitor, recipe)
+    with explain_out_of_memory(training.device), attention_kernels(training.device):
+        return training.run()
+
+
+class Training:
+    """A training that has been set up: model, samples and optimizer, at the step where it is."""
+
+    def __init__(self, job: Job, monitor: Monitor, recipe: Recipe) -> None:
+        self._began = time.monotonic()
+        self.job, self._monitor, self._recipe = job, monitor, recipe
+        settings = self.settings = job.settings
+        self.device = choose_device(settings.device)
+        self.base = self._base()
+        self.config = read_config(self.base)
+        self._hash = "" if settings.init else content_hash(weight_files(self.base))
+        tokenizer = PromptTokenizer(self.base)
+        check_leftovers(self.base, tokenizer)
+        self.actions = action_ids(tokenizer.vocab_size)
+        self._images = read_image_settings(self.base, 1)
+        before = read_progress(job.out) if job.resume else None
+        if before is not None:
+            self._check(before)
+        limit = self.config.short_context - ACTION_TOKENS - 1
+        data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit)
+        self.samples, self._held_out, self._statistics = data.train, data.held_out, data.statistics
+        self.steps = settings.max_steps or math.ceil(settings.num_train_epochs * len(self.samples) / settings.batch_size)
+        self.model = self._model(self.config)
+        self.trainable = {name: each for name, each in self.model.named_parameters() if each.requires_grad}
+        if not self.trainable:
+            raise UserError("Nothing is left to train; leave out --freeze-vision-model.")
+        self._optimizer = make_optimizer(self.trainable, settings)
+        self.step = 0
+        self._saved = -1
+        if before is not None:
+            load_state(job.out, before, self.trainable, self._optimizer)
+            self.step = self._saved = before.step
+
+    # ---- setting up ----------------------------------------------------------------------------------------------
+
+    def _base(self) -> Path:
+        """The folder of what is begun with; of a model from scratch, one without weights."""
+        settings = self.settings
+        if settings.init is None:
+            if settings.checkpoint is None:
+                raise UserError("Give --checkpoint (what is fine-tuned) or --init small (from scratch).")
+            return find_checkpoint(settings.checkpoint)
+        folder = self.job.out / "base"
+        write_surroundings(folder, settings.init)
+        return folder
+
+    def _check(self, before: Progress) -> None:
+        changed = differing(before.settings, _deciding(self.settings))
+        if changed:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+            raise UserError(
+                f"{self.job.out} was begun with another {names}; leave it as it was, or begin anew with another --out."
+            )
+        if before.base != self._hash:
+            raise UserError(f"{self.base} is not the checkpoint that {self.job.out} began with; begin anew with another --out.")
+        if before.data != tuple(each.fingerprint for each in self.job.demonstrations):
+            raise UserError(
+                f"The datasets are not those that {self.job.out} began with; to go on with other data, begin anew with "
+                "--checkpoint and the newest checkpoint there."
+            )
+
+    def _model(self, config: Phi3VConfig) -> Phi3V:
+        settings = self.settings
+        if settings.init is not None:
+            model: Phi3V = new_model(settings.init, settings.seed).to(self.device)
+            model.make_tables(self.device)
+        else:
+            frozen = settings.lora_rank is not None and self.device.type == "cuda"
+            model = load_model(self.base, config, self.device, torch.bfloat16 if frozen else torch.float32)
+        model.requires_grad_(True)
+        if settings.lora_rank is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                add_adapters(model, settings)
+        elif settings.freeze_vision_model:
+            for part in (model.vision, model.projection):
+                part.requires_grad_(False)
+            for mark in (model.row_end, model.global_mark):
+                mark.requires_grad_(False)
+        if settings.gradient_checkpointing:
+            for network in (model.language, model.vision):
+                network.gradient_checkpointing_enable({"use_reentrant": False})
+        model.train()
+        return model
+
+    # ---- the loop ------------------------------------------------------------------------------------------------
+
+    def run(self) -> Trained:
+        """Train until the last step, or until it is told to stop."""
+        settings = self.settings
+        count = sum(parameter.numel() for parameter in self.trainable.values())
+        self._monitor.say(
+            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {device_name(self.device)}, {len(self.samples)} "
+            f"samples and {len(self._held_out)} held out, steps {self.step} to {self.steps} of {settings.batch_size} samples"
+        )
+        self._monitor.begun(self.step)
+        places = [place for step in range(self.step, self.steps) for place in self._places(step)]
+        batches = ahead(lambda number: self.samples.batch(*places[number]), range(len(places)))
+        window = _Window(settings.batch_size)
+        while self.step < self.steps:
+            self._advance(batches, window)
+            self.step += 1
+            last = self.step == self.steps
+            stopping = not last and (self._late() or self._monitor.stopping())
+            evaluating = settings.eval_every is not None and (last or self.step % settings.eval_every == 0)
+            saving = last or stopping or evaluating or self.step % settings.save_steps == 0
+            if saving or self.step % settings.log_steps == 0:
+                self._log(window.taken())
+            if saving:
+                self._save()
+            if evaluating and not stopping:
+                self._log(self._monitor.evaluate(self.step, self._checkpoint))
+            if stopping:
+                break
+        if self._saved != self.step or not self._checkpoint.is_dir():
+            self._save()
+        return Trained(self._recipe.policy, self._checkpoint, self.step, self.step == self.steps)
+
+    def _places(self, step: int) -> list[tuple[int, int]]:
+        """(begin, end) in the order of samples of each part of a step."""
+        begin, end = step * self.settings.batch_size, (step + 1) * self.settings.batch_size
+        size = self.settings.per_device_batch_size or self.settings.batch_size
+        return [(at, min(at + size, end)) for at in range(begin, end, size)]
+
+    def _advance(self, batches: Iterator[Batch], window: _Window) -> None:
+        """One step of the optimizer."""
+        rate = learning_rate(self.step, self.steps, self.settings)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        for begin, end in self._places(self.step):
+            batch = self._augmented(next(batches), begin)
+            if self.settings.lora_dropout:
+                torch.manual_seed((self.settings.seed << 32) + begin)
+            measured = self.measured(batch)
+            share = (end - begin) / self.settings.batch_size
+            (measured.loss * share).backward()
+            window.add(measured, share)
+        length = shorten_gradients(self.trainable.values(), self.settings.max_grad_norm)
+        if not math.isfinite(length):
+            raise UserError(
+                f"The gradients of step {self.step + 1} are not finite; go on from what was saved before with a lower "
+                "--learning-rate, in another --out."
+            )
+        self._optimizer.step()
+        window.close(length, rate)
+
+    def measured(self, batch: Batch) -> Measured:
+        """Loss and accuracy of a batch, with gradients."""
+        with self._precision():
+            return measure(self.model, batch, self.settings.loss, self.actions)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        """bfloat16 where it is not the weights that are touched, on a GPU."""
+        if self.device.type != "cuda":
+            return nullcontext()
+        return cast(AbstractContextManager[None], torch.autocast("cuda", torch.bfloat16))
+
+    def _augmented(self, batch: Batch, place: int) -> Batch:
+        if not self.settings.image_aug:
+            return batch
+        views = augment(batch.images.views.to(self.device), generator(self.settings.seed, AUGMENTED, place))
+        return replace(batch, images=replace(batch.images, views=views))
+
+    def _late(self) -> bool:
+        limit = self.settings.stop_after
+        return limit is not None and time.monotonic() - self._began > 60 * limit
+
+    # ---- what is left of it --------------------------------------------------------------------------------------
+
+    def _log(self, metrics: Mapping[str, float]) -> None:
+        if metrics:
+            self._monitor.log(self.step, self.steps, metrics)
+
+    def _held_out_metrics(self) -> dict[str, float]:
+        """Of samples that were not trained on, spread over all of them; nothing if there are none."""
+        count = min(MEASURED, len(self._held_out))
+        if not count:
+            return {}
+        chosen = np.linspace(0, len(self._held_out) - 1, count).astype(np.int64)
+        size = self.settings.per_device_batch_size or self.settings.batch_size
+        totals = np.zeros(3)
+        self.model.eval()
+        with torch.no_grad():
+            for begin in range(0, count, size):
+                part = chosen[begin : begin + size]
+                made = self.measured(self._held_out.plain_batch(part))
+                totals += len(part) * np.array([float(each) for each in (made.loss, made.accuracy, made.l1)])
+        self.model.train()
+        names = ("held_out_loss", "held_out_token_accuracy", "held_out_l1")
+        return {name: float(total) for name, total in zip(names, totals / count, strict=True)}
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.job.out / f"checkpoint-{self.step}"
+
+    def _save(self) -> None:
+        """A checkpoint for whoever plays it, and the state for going on."""
+        held_out = self._held_out_metrics()
+        self._log(held_out)
+        record = {
+            **self.job.record,
+            "policy": self._recipe.policy,
+            "step": self.step,
+            "steps": self.steps,
+            "complete": self.step == self.steps,
+            "samples": len(self.samples),
+            "settings": self.settings.model_dump(mode="json"),
+            "began_with": self._hash or f"--init {self.settings.init}, seed {self.settings.seed}",
+            **held_out,
+        }
+        with torch.no_grad():
+            state = merged_state(self.model)
+        save_checkpoint(self._checkpoint, state, self.base, self._images, self._statistics, record)
+        data = tuple(each.fingerprint for each in self.job.demonstrations)
+        progress = Progress(step=self.step, base=self._hash, data=data, settings=_deciding(self.settings))
+        save_state(self.job.out, progress, self.trainable, self._optimizer)
+        self._saved = self.step
+
+
+def _deciding(settings: Settings) -> dict[str, Any]:
+    """The settings that decide what comes out."""
+    return settings.model_dump(mode="json", exclude=set(FREE))
+
+
+class _Window:
+    """Means over the steps since it was last emptied."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sums: list[Tensor] = []
+        self._length = self._rate = 0.0
+        self._steps = 0
+        self._began = time.monotonic()
+
+    def add(self, measured: Measured, share: float) -> None:
+        """A part of a step."""
+        self._sums.append(torch.stack([measured.loss.detach(), measured.accuracy, measured.l1]) * share)
+
+    def close(self, length: float, rate: float) -> None:
+        """A step is over: the length of its gradients, and its learning rate."""
+        self._length += length
+        self._rate = rate
+        self._steps += 1
+
+    def taken(self) -> dict[str, float]:
+        """The means; empties the window."""
+        if not self._steps:
+            return {}
+        loss, accuracy, l1 = (torch.stack(self._sums).sum(0) / self._steps).tolist()
+        seconds = time.monotonic() - self._began
+        metrics = {
+            "loss": loss, "token_accuracy": accuracy, "l1": l1, "learning_rate": self._rate,
+            "gradient_norm": self._length / self._steps, "samples_per_second": self._steps * self._batch_size / seconds,
+        }  # fmt: skip
+        self._clear()
+        return metrics

@@ -1,0 +1,54 @@
+"""Models that are trained from scratch: the architecture of the release, small enough to be trained in minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from policies.phi3v.config import parse_config
+from policies.phi3v.model import Phi3V
+from policies.phi3v.random_checkpoint import CONFIG, make_tokenizer
+from policies.phi3v.tokenizer import FILE
+
+SMALL: dict[str, Any] = {
+    **CONFIG,
+    "hidden_size": 256,
+    "intermediate_size": 768,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "rope_scaling": {"type": "su", "short_factor": [1.0] * 32, "long_factor": [1.0 + i for i in range(32)]},
+    "img_processor": {
+        "name": "clip_vision_model",
+        "image_dim_out": 256,
+        "num_img_tokens": 144,
+        "clip_config": {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 7, "num_attention_heads": 4},
+    },
+}
+"""The matrix of 32064 embeddings is just below 16 MiB in bfloat16, so every file of a checkpoint can be."""
+CONFIGS: Mapping[str, Mapping[str, Any]] = {"small": SMALL, "tiny": CONFIG}
+"""What ``--init`` calls them -> ``config.json``."""
+SPREAD = 0.02
+"""Of initial weights."""
+
+
+def new_model(name: str, seed: int) -> Phi3V:
+    """A model with fresh weights, float32 on the CPU; the same whenever the seed is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Phi3V(parse_config(CONFIGS[name]))
+        for mark in (model.row_end, model.global_mark):
+            torch.nn.init.normal_(mark, std=SPREAD)
+    model.make_tables(torch.device("cpu"))
+    return model
+
+
+def write_surroundings(folder: Path, name: str) -> None:
+    """What a checkpoint holds beside its weights: ``config.json`` and the tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(CONFIGS[name], indent=1))
+    make_tokenizer().save(str(folder / FILE))

@@ -1,0 +1,98 @@
+"""What a training needs to go on exactly where it was: weights in full precision, the optimizer's moments, and how far it is.
+
+Order, dropout and augmentation follow from the seed and the step, so no generator has a state worth keeping.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from eval.errors import UserError
+from policies.phi3v.training.files import whole_folder
+
+NAME = "resume-"
+FILE, PROGRESS = "state.safetensors", "progress.json"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class Progress(BaseModel):
+    """How far a training is, and of what it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    base: str
+    """Hash of what it began with."""
+    data: tuple[str, ...]
+    """Fingerprints of the datasets."""
+    settings: dict[str, Any]
+    """Those that decide what comes out."""
+
+
+def save_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Write a state; the one before it goes when the new one is whole. Raises UserError if the disk refuses."""
+    tensors = {}
+    for name, parameter in trainable.items():
+        tensors[f"parameter/{name}"] = parameter.detach()
+        for moment in MOMENTS:
+            if moment in optimizer.state.get(parameter, {}):
+                tensors[f"{moment}/{name}"] = optimizer.state[parameter][moment]
+    target = out / f"{NAME}{progress.step}"
+    with whole_folder(target) as folder:
+        save_file({name: tensor.to("cpu").contiguous() for name, tensor in tensors.items()}, folder / FILE)
+        (folder / PROGRESS).write_text(progress.model_dump_json(indent=1) + "\n")
+    for path in _states(out):
+        if path != target:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_progress(out: Path) -> Progress | None:
+    """How far the training in a folder is; None: nothing was saved yet. Raises UserError for what cannot be read."""
+    paths = _states(out)
+    if not paths:
+        return None
+    path = paths[-1] / PROGRESS
+    try:
+        return Progress.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{path} cannot be read; begin anew with another --out.") from error
+
+
+def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Put the newest state into a model and its optimizer. Raises UserError if it belongs to another model."""
+    path = out / f"{NAME}{progress.step}" / FILE
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            if {name.removeprefix("parameter/") for name in names if name.startswith("parameter/")} != set(trainable):
+                raise UserError(f"{path} is the state of another model; begin anew with another --out.")
+            for name, parameter in trainable.items():
+                stored = file.get_tensor(f"parameter/{name}")
+                if stored.shape != parameter.shape:
+                    raise UserError(f"{path} is the state of another model: {name} has shape {list(stored.shape)}.")
+                parameter.data.copy_(stored)
+                if f"{MOMENTS[0]}/{name}" in names:
+                    moments = {moment: file.get_tensor(f"{moment}/{name}").to(parameter.device) for moment in MOMENTS}
+                    optimizer.state[parameter] = {"step": torch.tensor(float(progress.step)), **moments}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}); begin anew with another --out.") from error
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the settings that are not as they were."""
+    return [name for name in now if json.dumps(before.get(name)) != json.dumps(now[name])]
+
+
+def _states(out: Path) -> list[Path]:
+    found = [path for path in out.glob(f"{NAME}*") if path.name.removeprefix(NAME).isdecimal()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix(NAME)))

@@ -1,0 +1,46 @@
+"""What the oracle says in states that another policy brought about: it leads out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from eval.backends.base import WorldOptions
+from eval.backends.sapien3 import Sapien3
+from eval.plan.suites import make_plan
+from eval.rollout.play import play_episode
+from policies.base import Action, EpisodeInfo, EpisodeResult, Observation
+from policies.motion import hand_of
+from policies.oracle import OraclePolicy
+
+AWAY = 15
+"""Control steps that somebody else plays: the hand goes down and aside and closes on nothing; the oracle is asked, too."""
+
+
+class TakenOver(OraclePolicy):
+    """Somebody else's first steps; then what the labels say."""
+
+    def act(self, observations: Sequence[Observation]) -> list[Action]:
+        labels = self.label(observations)
+        return [
+            Action(np.array([0.004, 0.008, -0.01, 0, 0, 0.03, hand_of(seen.robot).close_command]))
+            if seen.step < AWAY
+            else label
+            for seen, label in zip(observations, labels, strict=True)
+        ]
+
+    def end(self, episodes: Sequence[EpisodeInfo], results: Sequence[EpisodeResult]) -> None:
+        super().end(episodes, results)
+        assert not self._from_state
+
+
+@pytest.mark.parametrize("task", ["widowx_carrot_on_plate", "google_robot_pick_horizontal_coke_can"])
+def test_labels_lead_from_where_another_hand_went_to_success(task: str) -> None:
+    spec = make_plan(tasks=[task], placements="train", count=1, limit=1)[0]
+    spec = spec.model_copy(update={"max_steps": 120})
+    record = play_episode(Sapien3(WorldOptions(assets="")), TakenOver(), spec).record
+    assert record.error is None
+    assert record.success_last
+    assert record.steps > AWAY + 20

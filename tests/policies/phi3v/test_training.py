@@ -1,0 +1,331 @@
+"""Training of Phi-3-vision policies: data, losses, going on, and what is saved. Formulas of the tests are their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.errors import UserError
+
+torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
+
+from demonstrations import Killed, Listening, MadeUp, camera_image, job
+
+import policies.openvla_phi3.training
+import policies.tracevla_phi3.training
+from policies.openvla_phi3 import OpenVLAPhi3
+from policies.openvla_phi3.prompt import model_prompt as one_image
+from policies.phi3v.action_postprocessing import Gripper, controller_command
+from policies.phi3v.actions import decode
+from policies.phi3v.processor import make_inputs
+from policies.phi3v.statistics import read_ranges
+from policies.phi3v.training.augmentation import augment, to_hsv, to_rgb
+from policies.phi3v.training.labels import model_values, token_ids
+from policies.phi3v.training.loop import Training
+from policies.phi3v.training.recipe import Recipe
+from policies.phi3v.training.saving import save_checkpoint
+from policies.phi3v.training.scratch import SMALL, new_model
+from policies.phi3v.vla import VLA
+from policies.phi3v.weights import load_model
+from policies.tracevla_phi3.prompt import model_prompt as two_images
+from policies.training import PRESETS, Settings
+
+ONE = Recipe("openvla_phi3", 1, lambda text, image, _: one_image(text, image))
+TWO = Recipe("tracevla_phi3", 2, two_images)
+train = policies.openvla_phi3.training.train
+INSTRUCTION = "put the carrot on the plate"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Listening]:
+    """Four steps of a tiny model, saved after the second one."""
+    out, told = tmp_path_factory.mktemp("trained"), Listening()
+    train(job(out, max_steps=4, save_steps=2, image_aug=True, held_out=0.5, eval_every=4), told)
+    return out, told
+
+
+# ---- what is shown -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_trained_on_is_what_is_shown_when_it_plays(tiny: Path, make_info, make_seen, tmp_path: Path) -> None:
+    policy = OpenVLAPhi3(str(tiny), "cpu")
+    policy.reset([make_info(instruction=INSTRUCTION)])
+    given = policy._inputs([make_seen(image=camera_image(3), instruction=INSTRUCTION)])[0].prompt
+    played = make_inputs(policy.vla.tokenizer, [given], policy.vla.image_settings)
+    samples = Training(job(tmp_path), Listening(), ONE).samples
+    batch = samples.plain_batch(np.array([3]))
+    length = played.input_ids.shape[1]
+    assert batch.input_ids[0, :length].tolist() == played.input_ids[0].tolist()
+    assert batch.input_ids[0, length:].tolist() == batch.targets[0, :7].tolist()
+    assert torch.equal(batch.images.pixel_values, played.images.pixel_values)
+    assert batch.at[0].tolist() == list(range(length - 1, length + 7))
+    assert batch.targets[0, 7] == 32000
+
+
+def test_an_image_with_a_trace_is_shown_as_the_policy_shows_it(tmp_path: Path) -> None:
+    from policies.tracevla_phi3.images import _views
+
+    samples = Training(job(tmp_path, trace_dropout=0.5), Listening(), TWO).samples
+    traced, plain, dropped = samples.prompt(1, False), samples.prompt(2, False), samples.prompt(1, True)
+    assert "historial" in traced.text
+    small = next(step.traced for n, step in enumerate(MadeUp().steps(0)) if n == 1)
+    drawn = type("Drawn", (), {"image": small, "has_trace": True})
+    assert np.array_equal(traced.images[1], _views(traced.images[0], drawn).traced)
+    for prompt in (plain, dropped):
+        assert prompt.text == f"<|image_1|><|image_2|>\nWhat action should the robot take to {INSTRUCTION}?"
+        assert prompt.images[0] is prompt.images[1]
+    with_trace = [(samples.batch(n, n + 1).input_ids[0] < 0).sum() for n in range(3)]
+    assert with_trace == [2 * 313] * 3
+
+
+def test_labels_are_the_reverse_of_what_a_policy_does() -> None:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.uniform(-0.05, 0.05, (40, 3)), rng.uniform(-0.3, 0.3, (40, 3)), np.arange(40) // 20 % 2])
+    hand = Gripper("widowx")
+    commands = np.array([controller_command(row, hand) for row in values])
+    assert np.allclose(model_values(commands, "widowx", "rotation_vector", "command"), values, atol=1e-12)
+    assert np.array_equal(model_values(values, "widowx", "euler", "opening"), values)
+
+
+def test_a_google_robot_closes_when_its_demonstration_did() -> None:
+    commands = np.zeros((60, 7))
+    commands[10:25, 6], commands[40:55, 6] = 1.0, -1.0
+    hand = Gripper("google_robot")
+    values = model_values(commands, "google_robot", "rotation_vector", "command")
+    played = np.array([controller_command(row, hand)[6] for row in values])
+    assert np.array_equal(played, commands[:, 6])
+
+
+def test_bins_are_those_of_the_quantiles(trained: tuple[Path, Listening]) -> None:
+    out, _ = trained
+    values = np.array([step.action for episode in (0, 1) for step in MadeUp().steps(episode)])
+    span = read_ranges(out / "checkpoint-4").ranges["widowx"]
+    assert np.allclose(span.q01, np.quantile(values, 0.01, axis=0), atol=1e-15)
+    assert np.allclose(span.q99, np.quantile(values, 0.99, axis=0), atol=1e-15)
+    ids = token_ids(values, span, np.zeros(7, np.bool_), 32000)
+    back = span.unnormalise(decode(ids, 32000))
+    inside = np.clip(values, span.q01, span.q99)
+    assert np.abs(back - inside)[:, :6].max() <= ((span.q99 - span.q01)[:6]).max() / 255
+    assert ids[values[:, 6] == 1, 6].tolist() == [31744] * int((values[:, 6] == 1).sum())
+
+
+def test_augmentation_changes_images_within_its_limits() -> None:
+    images = torch.from_numpy(np.stack([np.repeat(np.repeat(camera_image(n), 4, 0), 4, 1) for n in (1, 5)]))
+    changed = augment(images, np.random.default_rng(1))
+    assert changed.shape == images.shape
+    assert changed.dtype == torch.uint8
+    assert torch.equal(changed, augment(images, np.random.default_rng(1)))
+    assert (changed.float().mean((1, 2, 3)) - images.float().mean((1, 2, 3))).abs().max() < 0.35 * 255
+    pixels = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(to_rgb(*to_hsv(pixels)), pixels, atol=1e-6)
+
+
+# ---- the losses ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["action_token_only", "full"])
+def test_loss_and_gradients_are_those_of_the_formula(rule: str, tmp_path: Path) -> None:
+    training = Training(job(tmp_path, loss=rule), Listening(), ONE)
+    batch = training.samples.plain_batch(np.array([0, 5]))
+    model = training.model
+    measured = training.measured(batch)
+    measured.loss.backward()
+    gradients = {name: each.grad.clone() for name, each in model.named_parameters()}
+    model.zero_grad()
+
+    total, right, count = torch.zeros(()), 0, 0
+    for row in range(2):  # one sample at a time, without padding, log of the softmax written out
+        length = int(batch.at[row, 0]) + 1
+        ids = torch.cat([batch.input_ids[row, :length], batch.targets[row]])[None]
+        crops = batch.images.crops[batch.images.crop_rows[row]]
+        embedded = model.language.model.embed_tokens(ids.clamp(min=0))
+        features = model.patch_features(crops)
+        embedded = torch.where((ids < 0)[..., None], 0 * embedded, embedded)
+        embedded = embedded.index_put((ids < 0).nonzero(as_tuple=True), model.project(model.image_tokens(features, (336, 336))))
+        logits = model.language(inputs_embeds=embedded).logits[0].float()
+        places = range(7) if rule == "action_token_only" else range(8)
+        for place in places:
+            scores = logits[length - 1 + place]
+            scores = scores[31744:32000] if rule == "action_token_only" else scores
+            target = int(batch.targets[row, place]) - (31744 if rule == "action_token_only" else 0)
+            total = total + torch.log(torch.exp(scores - scores.max()).sum()) + scores.max() - scores[target]
+            right += int(place < 7 and int(scores.argmax()) == target)
+            count += 1
+    (total / count).backward()
+    assert float(measured.loss.detach()) == pytest.approx(float((total / count).detach()), abs=1e-5)
+    assert float(measured.accuracy) == pytest.approx(right / 14)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(parameter.grad, gradients[name], atol=1e-5), name
+
+
+# ---- course --------------------------------------------------------------------------------------------------------
+
+
+def test_it_tells_saves_evaluates_and_measures_what_is_held_out(trained: tuple[Path, Listening]) -> None:
+    out, told = trained
+    assert [step for step, _ in told.losses()] == [1, 2, 3, 4]
+    assert {"token_accuracy", "l1", "learning_rate", "gradient_norm"} <= told.logged[0][1].keys()
+    assert [step for step, metrics in told.logged if "held_out_loss" in metrics] == [2, 4]
+    assert told.evaluated == ["checkpoint-4"]
+    assert told.logged[-1] == (4, {"success_rate": 0.5})
+    assert sorted(path.name for path in out.iterdir()) == ["base", "checkpoint-2", "checkpoint-4", "frames", "resume-4"]
+    assert json.loads((out / "checkpoint-2/training.json").read_text())["complete"] is False
+    assert json.loads((out / "checkpoint-4/training.json").read_text())["complete"] is True
+
+
+def test_what_was_killed_goes_on_as_if_nothing_had_been(trained: tuple[Path, Listening], tmp_path: Path) -> None:
+    out, whole = trained
+    settings = {"max_steps": 4, "save_steps": 2, "image_aug": True, "held_out": 0.5, "eval_every": 4}
+    told = Listening(dies_at=3)
+    with pytest.raises(Killed):
+        train(job(tmp_path, **settings), told)
+    told.dies_at = None
+    train(job(tmp_path, resume=True, **settings), told)
+    assert told.losses() == whole.losses()
+    ours, theirs = (folder / "checkpoint-4/model.safetensors" for folder in (tmp_path, out))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
+    told = [Listening(), Listening()]
+    train(job(tmp_path / "whole", max_steps=2, batch_size=4), told[0])
+    train(job(tmp_path / "parts", max_steps=2, batch_size=4, per_device_batch_size=3, gradient_checkpointing=True), told[1])
+    for (_, one), (_, other) in zip(told[0].losses(), told[1].losses(), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_what_is_asked_to_stop_saves_and_goes_on(tmp_path: Path) -> None:
+    told = Listening(stops_at=1)
+    assert train(job(tmp_path, max_steps=3), told).step == 2
+    assert json.loads((tmp_path / "checkpoint-2/training.json").read_text())["complete"] is False
+    told.stops_at = None
+    assert train(job(tmp_path, resume=True, max_steps=3), told).complete is True
+    assert [step for step, _ in told.losses()] == [1, 2, 3]
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    from policies.phi3v.training.optimisation import learning_rate
+
+    settings = Settings(init="tiny", learning_rate=1.0, schedule="cosine", warmup_steps=10)
+    rates = [learning_rate(step, 110, settings) for step in range(110)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == rates[10] == 1.0
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[-1] < 1e-3
+    assert all(PRESETS["tracevla_phi3"][name] == value for name, value in {"learning_rate": 4e-5, "wd": 0.01}.items())
+
+
+@pytest.mark.slow
+def test_sixteen_samples_are_learnt_by_heart(tmp_path: Path) -> None:
+    told = Listening()
+    train(job(tmp_path, batch_size=16, max_steps=110, learning_rate=0.02, schedule="cosine", warmup_steps=10), told)
+    assert told.logged[-1][1]["token_accuracy"] >= 0.95
+
+
+# ---- what is saved -------------------------------------------------------------------------------------------------
+
+
+def test_the_saved_folder_is_the_model(trained: tuple[Path, Listening]) -> None:
+    vla = VLA(str(trained[0] / "checkpoint-4"), "cpu")
+    assert vla.remarks == []
+    assert vla.ranges.keys == {"widowx": "bridge_orig"}
+
+
+def test_both_policies_play_what_was_saved(trained: tuple[Path, Listening], tmp_path: Path, cli: Callable[..., object]) -> None:
+    policies.tracevla_phi3.training.train(job(tmp_path / "trace", max_steps=1), Listening())
+    for policy, folder in (("openvla_phi3", trained[0] / "checkpoint-4"), ("tracevla_phi3", tmp_path / "trace/checkpoint-1")):
+        world = ("--limit", 1, "--max-steps", 1, "--world", "fake_world", "--workers", 1, "--video", "none", "--device", "cpu")
+        where = ("--task", "widowx_carrot_on_plate", "--policy", policy, "--checkpoint", folder, "--out", tmp_path / policy)
+        code, _, err = cli("run", *world, *where)
+        assert code == 0, err
+
+
+def test_a_policy_trained_on_test_placements_says_so(trained: tuple[Path, Listening], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained[0] / "checkpoint-4", tmp_path / "copy"))
+    record = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps({**record, "test_placements": True}))
+    assert VLA(str(folder), "cpu").remarks == ["TRAINED ON TEST PLACEMENTS"]
+
+
+def test_a_small_model_is_easily_moved(tmp_path: Path) -> None:
+    from policies.phi3v.image_processor import USUAL
+    from policies.phi3v.training.scratch import write_surroundings
+
+    model = new_model("small", 0)
+    assert 20e6 <= sum(parameter.numel() for parameter in model.parameters()) <= 30e6
+    write_surroundings(tmp_path / "base", "small")
+    save_checkpoint(tmp_path / "saved", model.state_dict(), tmp_path / "base", USUAL, {}, {})
+    sizes = [path.stat().st_size for path in (tmp_path / "saved").iterdir()]
+    assert max(sizes) < 16 * 2**20
+    assert sum(sizes) <= 56e6
+    from policies.phi3v.config import parse_config
+
+    again = load_model(tmp_path / "saved", parse_config(SMALL), torch.device("cpu"), torch.float32)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor.bfloat16().float()), name
+
+
+def test_adapters_are_merged_into_what_is_saved(tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="peft is not installed (extra train)")
+    settings = {"init": None, "checkpoint": str(tiny), "lora_rank": 4, "learning_rate": 0.01}
+    training = Training(job(tmp_path, **settings), Listening(), ONE)
+    assert all(".lora_" in name for name in training.trainable)
+    training.run()
+    batch = training.samples.plain_batch(np.array([0]))
+    vla = VLA(str(tmp_path / "checkpoint-2"), "cpu")
+    from policies.phi3v.training.loss import target_logits
+
+    with torch.no_grad():
+        ours, theirs = target_logits(training.model, batch), target_logits(vla.model, batch)
+        before = target_logits(VLA(str(tiny), "cpu").model, batch)
+    assert (ours - theirs).abs().max() < 0.1  # saved in bfloat16
+    assert (ours - before).abs().max() > 3 * (ours - theirs).abs().max()
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------
+
+
+def refused(call: Callable[[], object], *words: str) -> None:
+    with pytest.raises(UserError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_going_on_with_something_else_is_refused(trained: tuple[Path, Listening]) -> None:
+    out = trained[0]
+    same = {"max_steps": 4, "save_steps": 2, "image_aug": True, "held_out": 0.5, "eval_every": 4}
+    refused(lambda: train(job(out, MadeUp(fingerprint="other"), resume=True, **same), Listening()), "datasets are not those")
+    refused(lambda: train(job(out, resume=True, **{**same, "seed": 1}), Listening()), "another --seed")
+
+
+def test_what_cannot_be_trained_is_one_line(copy: Path, tmp_path: Path) -> None:
+    from_folder = {"init": None, "checkpoint": str(copy)}
+    refused(lambda: train(job(tmp_path / "a", init=None), Listening()), "--checkpoint", "--init small")
+    (copy / "dataset_statistics.json").unlink()
+    refused(lambda: train(job(tmp_path / "b", keep_statistics=True, **from_folder), Listening()), "dataset_statistics.json")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
+    refused(lambda: train(job(tmp_path / "c", **from_folder), Listening()), "no Phi-3-vision checkpoint")
+
+
+def test_a_full_disk_loses_nothing(trained: tuple[Path, Listening], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import policies.phi3v.training.state as state
+
+    out = Path(shutil.copytree(trained[0], tmp_path / "copy"))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(state, "save_file", full)
+    progress = state.read_progress(out)
+    assert progress is not None
+    refused(lambda: state.save_state(out, progress, {}, torch.optim.SGD([torch.zeros(1)])), "No space left", "--resume")
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -1,0 +1,165 @@
+"""The verb ``train`` on datasets of this harness and of others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import listening_sink
+import numpy as np
+import pytest
+from demonstrations import camera_image
+
+pytest.importorskip("torch", reason="torch is not installed (make vla)")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eval.errors import UserError
+from eval.sinks.base import SINKS
+from eval.training.demonstrations import open_demonstrations
+
+FRAMES = 6
+
+
+def png(image: np.ndarray) -> dict[str, object]:
+    import cv2
+
+    return {"bytes": cv2.imencode(".png", image[..., ::-1])[1].tobytes(), "path": None}
+
+
+def write_dataset(root: Path, angles: str = "roll,pitch,yaw", seed: int | None = None, broken: bool = False) -> Path:
+    """Two episodes as the public copies of Bridge have them, images stored one by one; ``seed``: as if they were ours."""
+    (root / "meta/episodes/chunk-000").mkdir(parents=True)
+    (root / "data/chunk-000").mkdir(parents=True)
+    names = ["x", "y", "z", *angles.split(","), "gripper"]
+    scalar = {name: {"dtype": "int64", "shape": [1]} for name in ("frame_index", "episode_index", "index", "task_index")}
+    features = {
+        "observation.images.image_0": {"dtype": "image", "shape": [60, 80, 3], "names": ["height", "width", "rgb"]},
+        "action": {"dtype": "float64", "shape": [7], "names": {"motors": names}},
+        "timestamp": {"dtype": "float32", "shape": [1]},
+        **scalar,
+    }
+    info = {
+        "codebase_version": "v3.0", "robot_type": "widowx", "fps": 5, "features": features, "total_episodes": 2,
+        "total_frames": 2 * FRAMES, "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
+    }  # fmt: skip
+    (root / "meta/info.json").write_text(json.dumps(info))
+    rows, episodes = [], []
+    for episode in range(2):
+        begin = episode * FRAMES
+        for step in range(FRAMES):
+            action = np.append(np.random.default_rng([episode, step]).uniform(-0.02, 0.02, 6), float(step > 2)).tolist()
+            image = png(camera_image(begin + step))
+            if broken and begin + step == 7:
+                image = {"bytes": b"no image", "path": None}
+            numbers = {"frame_index": step, "episode_index": episode, "index": begin + step, "task_index": 0}
+            rows.append({"observation.images.image_0": image, "action": action, "timestamp": step / 5, **numbers})
+        row = {
+            "episode_index": episode, "tasks": ["put carrot on plate"], "length": FRAMES, "data/chunk_index": 0,
+            "data/file_index": 0, "dataset_from_index": begin, "dataset_to_index": begin + FRAMES,
+        }  # fmt: skip
+        ours = {} if seed is None else {"simpler_eval/id": f"episode-{episode}", "simpler_eval/seed": seed + episode}
+        episodes.append(row | ours)
+    pq.write_table(pa.Table.from_pylist(rows), root / "data/chunk-000/file-000.parquet")
+    pq.write_table(pa.Table.from_pylist(episodes), root / "meta/episodes/chunk-000/file-000.parquet")
+    pq.write_table(pa.table({"task_index": [0], "task": ["put carrot on plate"]}), root / "meta/tasks.parquet")
+    return root
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "data")
+
+
+BRIEF = ("--init", "tiny", "--max-steps", 2, "--batch-size", 2, "--log-steps", 1, "--device", "cpu", "--held-out", 0)
+
+
+def test_a_training_leaves_what_run_loads_and_goes_on(cli, data: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(SINKS, "trackio", "training_sink:TrainingSink")
+    monkeypatch.setattr("eval.training.monitor.check_sink", lambda name: None)
+    listening_sink.told.clear()
+    out = tmp_path / "out"
+    code, said, err = cli("train", *BRIEF, "--dataset", data, "--out", out, "--report-to", "trackio")
+    assert code == 0, err
+    assert f"--checkpoint {out}/checkpoint-2" in said
+    assert "step 2/2" in err
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [1, 2]
+    told = [entry for entry in listening_sink.told if entry[0] == "log"]
+    assert [step for _, step, _ in told] == [1, 2]
+    assert told[1][2]["train/loss"] == log[1]["loss"]
+    record = json.loads((out / "checkpoint-2/training.json").read_text())
+    assert record["datasets"][0]["episodes"] == 2
+    assert record["test_placements"] is False
+    assert json.loads((out / "checkpoint-2/dataset_statistics.json").read_text())["bridge_orig"]["num_transitions"] == 12
+
+    code, _, err = cli("train", *BRIEF, "--dataset", data, "--out", out)
+    assert (code, f"--resume {out}" in err) == (2, True)
+    moved = shutil.move(data, tmp_path / "moved")
+    code, said, err = cli("train", "--resume", out, "--dataset", moved, "--json")
+    assert code == 0, err
+    assert json.loads(said) == {"checkpoint": f"{out}/checkpoint-2", "step": 2, "complete": True}
+    other = write_dataset(tmp_path / "other", seed=3_000_000_001)
+    code, _, err = cli("train", "--resume", out, "--dataset", other)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "datasets are not those" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Give --dataset"),
+        (("--dataset", "nowhere"), "nowhere is no LeRobot dataset"),
+        (("--dataset", "{data}", "--tracevla"), "annotate-traces"),
+        (("--dataset", "{data}", "--preset", "tracevla_phi"), 'Did you mean "tracevla_phi3"?'),
+        (("--dataset", "{data}", "--eval-every", "2"), "--eval-task"),
+        (("--dataset", "{data}", "--eval-task", "x"), "no effect without --eval-every"),
+        (("--dataset", "{data}", "--lora-dropout", "0.1"), "no effect without --lora-rank"),
+        (("--resume", "{data}"), "holds no training"),
+        (("--resume", "{data}", "--seed", "3"), "no effect with --resume"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(cli, data: Path, tmp_path: Path, arguments, said: str) -> None:
+    given = [argument.format(data=data) for argument in arguments]
+    begun = () if "--resume" in given else ("--init", "tiny", "--out", tmp_path / "out")
+    code, _, err = cli("train", *given, *begun)
+    assert code == 2
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_cannot_be_decoded_is_named(cli, tmp_path: Path) -> None:
+    code, _, err = cli("train", *BRIEF, "--dataset", write_dataset(tmp_path / "data", broken=True), "--out", tmp_path / "out")
+    assert code == 2
+    assert "image of frame 7 cannot be decoded" in err.splitlines()[-1]
+
+
+def test_actions_without_a_meaning_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="roll, pitch, yaw"):
+        open_demonstrations(str(write_dataset(tmp_path / "data", angles="a,b,c")), False, False)
+
+
+def test_placements_of_the_evaluation_are_refused_unless_allowed_and_then_recorded(cli, tmp_path: Path) -> None:
+    for seed, refused in ((7, True), (2_000_000_003, True), (3_000_000_003, False)):
+        root = write_dataset(tmp_path / str(seed), seed=seed)
+        if refused:
+            with pytest.raises(UserError, match="where the evaluation plays"):
+                open_demonstrations(str(root), False, False)
+        assert open_demonstrations(str(root), False, True).on_test_placements == refused
+    out = tmp_path / "out"
+    brief = [*BRIEF[:3], 1, *BRIEF[4:]]
+    code, _, err = cli("train", *brief, "--dataset", tmp_path / "7", "--out", out, "--allow-test-placements")
+    assert code == 0, err
+    assert json.loads((out / "checkpoint-1/training.json").read_text())["test_placements"] is True
+
+
+def test_the_same_data_has_the_same_fingerprint_and_other_data_another(tmp_path: Path) -> None:
+    prints = [
+        open_demonstrations(str(write_dataset(tmp_path / name, angles=angles)), False, False).fingerprint
+        for name, angles in (("a", "roll,pitch,yaw"), ("b", "roll,pitch,yaw"), ("c", "rx,ry,rz"))
+    ]
+    assert prints[0] == prints[1] != prints[2]
