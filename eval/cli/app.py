@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from eval.cli.stop_signals import Interrupted, exit_code_of
 from eval.cli.verbs import Verbs
 from eval.errors import UserError, did_you_mean
 
@@ -95,6 +96,13 @@ class VerbGroup(TyperGroup):
         if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UserError(f'There is no verb "{args[0]}".{did_you_mean(args[0], VERBS)}')
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Raises Interrupted where a verb was stopped and did not answer that itself."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(exit_code_of(stop)) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """The table as a list; no verb is imported for it."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from eval.cli.ending import Ending
+from eval.cli.stop_signals import Interrupted
 from eval.cli.streams import Output, own_streams
 from eval.errors import UserError
 
@@ -44,6 +45,8 @@ def _answer(given: list[str]) -> int:
         return _complain(str(error), UNUSABLE)
     except KeyboardInterrupt:
         return _complain("stopped.", STOPPED)
+    except Interrupted as stop:
+        return _complain("stopped.", stop.code)
     except SystemExit as error:
         if "_SIMPLER_EVAL_COMPLETE" in os.environ or any(text.endswith("-completion") for text in given):
             raise  # of typer, which answers the shell

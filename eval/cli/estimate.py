@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from eval.datasets.staging import STAGING, Staging
+from eval.datasets.writer import FOLDER as DATASET
 from eval.records.moments import FOLDER as STATES
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.turns import Turn
@@ -56,6 +58,8 @@ class Estimate:
         waiting = sum(key in self._filmed for key in self._left)
         videos = round(videos * (1 + waiting / len(filmed))) if filmed else 0
         actions = sum(_size(run / kept / f"{record.key.name}.npy") for record in self._seen for kept in (ACTIONS, STATES))
+        staging = Staging(run / DATASET / STAGING)
+        actions += sum(_size(file(record.key)) for record in self._seen for file in (staging.video, staging.frames))
         others = (actions / max(1, len(self._seen)) + RECORD_BYTES) * (len(self._seen) + len(self._left))
         return videos + round(others), videos
 

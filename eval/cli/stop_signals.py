@@ -15,6 +15,14 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+class Interrupted(Exception):
+    """A verb that had nothing to say about it was stopped; the parser would swallow a KeyboardInterrupt without a word."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
 def exit_code_of(stop: KeyboardInterrupt) -> int:
     """128 + the signal's number, as shells have it."""
     return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)

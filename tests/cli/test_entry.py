@@ -14,6 +14,7 @@ import pytest
 import eval.cli.app
 from eval.cli.app import VERBS
 from eval.cli.crash import EXIT_CODE
+from eval.cli.stop_signals import Stopped
 
 REPO = Path(__file__).parents[2]
 COMMAND = f"{sys.executable} -m simpler_eval"
@@ -72,6 +73,15 @@ def test_ctrl_c_is_one_quiet_line():
         child.send_signal(signal.SIGINT)
         assert "Traceback" not in child.communicate(timeout=60)[1]
         assert child.returncode in (130, -signal.SIGINT, 0)
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (Stopped(signal.SIGTERM), 143)])
+def test_a_verb_that_is_stopped_says_so(cli, monkeypatch, stop, code):
+    def stopped(paths):
+        raise stop
+
+    monkeypatch.setattr("eval.records.merging.read_runs", stopped)
+    assert cli("export", "run", "--to", "csv", "--out", "files") == (code, "", "simpler-eval: stopped.\n")
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), RecursionError(), MemoryError(), KeyError("café\udcff")])

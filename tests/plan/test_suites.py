@@ -155,6 +155,17 @@ def test_variants_are_chosen_by_patterns() -> None:
     assert {spec.id for spec in plan} < {spec.id for spec in make_plan(tasks=[CAN])}
 
 
+def test_tasks_that_name_their_variants_differently_are_narrowed_together() -> None:
+    plan = make_plan(tasks=[CAN, CARROT], variants=["standing/urdf=none", "default"])
+    assert counts(plan) == {"standing/urdf=none": 25, "default": 24}
+    by_environment = make_plan(tasks=["GraspSingleOpenedCokeCanInScene-v0", CARROT], variants=["standing/urdf=none", "default"])
+    assert [spec.id for spec in by_environment] == [spec.id for spec in plan]
+    with pytest.raises(UserError, match="No variant of google_robot_pick_coke_can or widowx_carrot_on_plate matches 'defalt'"):
+        make_plan(tasks=[CAN, CARROT], variants=["standing/urdf=none", "defalt"])
+    with pytest.raises(UserError, match=r"No variant of widowx_carrot_on_plate matches 'standing/\*'.*known: default"):
+        make_plan(tasks=[CAN, CARROT], variants=["standing/*"])
+
+
 def test_a_limit_beyond_the_grid_takes_all() -> None:
     assert len(make_plan(tasks=[CARROT], limit=1000)) == 24
 

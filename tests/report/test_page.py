@@ -17,6 +17,7 @@ from eval.report.entries import entries_of
 from eval.report.episodes import embedded
 from eval.report.failure_map import failure_maps
 from eval.report.headline import answer, headline
+from eval.report.html import breakable, moment
 from eval.report.layouts import layouts
 from eval.report.live import LiveReport
 from eval.report.page import write_report
@@ -197,6 +198,13 @@ def wait_for(said, seconds=150.0):
             return True
         time.sleep(0.2)
     return False
+
+
+def test_names_break_between_words_and_stay_escaped():
+    assert str(breakable("urdf=recolor_<b>")) == "urdf=<wbr>recolor_<wbr>&lt;b&gt;"
+    assert str(breakable("")) == ""
+    assert moment("2026-11-28T13:47:23+00:00") == "2026-11-28 13:47 UTC"
+    assert moment("yesterday <b>") == "yesterday <b>"
 
 
 def test_a_running_run_has_a_page_and_one_that_was_left_has_a_last_one(tmp_path, monkeypatch):
