@@ -96,6 +96,17 @@ MAY_SKIP = {
     "tests/rollout/replicas": "Ray (the extra ray)",
     "tests/rollout/test_killed.py": "rights to mount a small disk",
     "tests/sim/test_collision_hulls.py": "a collision file that the asset pack lacks",
+    "tests/annotation": "torch, pyarrow (extras vla, datasets)",
+    "tests/cli/test_export.py": "pyarrow (extra datasets), or a LaTeX compiler",
+    "tests/datasets": "pyarrow (extra datasets)",
+    "tests/docs/test_robot_pages.py": "torch (make vla)",
+    "tests/policies/remote": "websockets, msgpack, httpx (extra remote), or the real packages of other harnesses",
+    "tests/report": "a browser, and Playwright (extra test)",
+    "tests/serving": "torch (make vla), or time in which two clients meet",
+    "tests/sinks/test_real_trackers.py": "wandb, trackio (extras)",
+    "tests/support/real_packages.py": "the real packages of other harnesses",
+    "tests/training": "torch, pyarrow (extras vla, train)",
+    "tests/wire": "the extra remote",
 }
 """Where a test may be left out, and what it lacks then."""
 

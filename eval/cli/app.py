@@ -61,7 +61,9 @@ VERBS = {
         "replay", "Play one episode again from the actions that its run kept, and say whether the world did the same."
     ),
     "serve": Verb("serve", "Answer other harnesses, programs and robots with a policy's actions, over a WebSocket."),
-    "vla-eval-config": Verb("vla_eval_config", "Write the YAML with which vla-eval plays the same episodes in this world."),
+    "vla-eval-config": Verb(
+        "vla_eval_config", "Write the YAML with which vla-eval plays the same episodes in this world: one entry a cell."
+    ),
     "check-adapter": Verb(
         "check_adapter",
         "Ask two ways of running the same model about the same observations, and name the convention in which they differ.",

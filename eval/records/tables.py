@@ -138,8 +138,9 @@ def shown_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown(table: pd.DataFrame, heading: str) -> str:
-    """The table as a GitHub table under its title."""
-    return "\n".join([f"# {plain_markdown(heading)}", "", *markdown_table(*shown_rows(table))]) + "\n"
+    """The table as a GitHub table under its title, which may have several lines."""
+    titles = [plain_markdown(line) for line in heading.splitlines()]
+    return "# " + "\n".join([*titles, "", *markdown_table(*shown_rows(table))]) + "\n"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_lists_and_plans_are_tables_for_a_reader(cli: Cli) -> None:
         assert word in out
     code, out, _ = cli("plan", "--task", "widowx_carrot_on_plate", "--shard", "1/4")
     assert code == 0
-    assert out.splitlines()[0].strip() == "6 episodes, at most 360 control steps and about 35 kB on disk"
+    assert out.splitlines()[0].strip() == "6 episodes, at most 360 control steps and about 96 kB on disk"
     code, out, _ = cli("plan", "--suite", "everything")
     assert code == 0
     assert out.startswith("5,530 episodes, ")

@@ -20,7 +20,7 @@ from eval.records.labels import labels
 from eval.records.merging import group_runs, merge_runs
 from eval.records.titles import title
 from eval.tasks.loading import load_task
-from eval.tasks.user_tasks import built_in_tasks
+from eval.tasks.user_tasks import VARIABLE, built_in_tasks
 
 CARROT, CAN = "widowx_carrot_on_plate", "google_robot_pick_coke_can"
 SAME_PLACES = ("alt_urdf", "robot_ablation")
@@ -147,7 +147,8 @@ def test_a_wish_that_cannot_be_met_is_one_line(wish: dict[str, object], said: st
         make_plan(tasks=[CARROT], **wish)
 
 
-def test_user_tasks_have_them_too_or_say_why_not(tmp_path: Path) -> None:
+def test_user_tasks_have_them_too_or_say_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")  # what is added to it is forgotten with this test
     mine = tmp_path / "near_corners.yaml"
     mine.write_text(f"extends: {CARROT}\nsquares: {{center: [-0.16, 0.0], half_sizes: [0.06]}}\n")
     held, train = (make_plan(tasks=[str(mine)], placements=p, count=30) for p in ("heldout", "train"))

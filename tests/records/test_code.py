@@ -55,7 +55,7 @@ def test_the_hash_is_the_same_in_every_version_of_python(tmp_path: Path) -> None
 
 
 def test_a_shipped_policy_has_one_over_its_package_and_a_users_own_has_none(tmp_path: Path) -> None:
-    oracle = [*(POLICIES / "oracle").glob("*.py"), POLICIES / "motion.py", POLICIES / "numbers.py"]
+    oracle = [*(POLICIES / "oracle").glob("*.py"), POLICIES / "disturbance.py", POLICIES / "motion.py", POLICIES / "numbers.py"]
     assert shipped_code_hash(load_policy("oracle")) == code_hash(oracle)
     assert shipped_code_hash(load_policy("random")) == code_hash([POLICIES / "random.py", POLICIES / "numbers.py"])
     (tmp_path / "mine.py").write_text((POLICIES / "random.py").read_text())

@@ -59,7 +59,7 @@ def test_other_faults_and_verdicts_between_them_do_not_stop_it(play, make_spec):
 
 
 def test_a_fault_of_batches_alone_costs_no_verdict_and_is_said(play, make_spec, capsys):
-    data = play([make_spec(index, max_steps=30) for index in range(4)], OneByOne(), stop_after=1)
+    data = play([make_spec(index, max_steps=30) for index in range(4)], OneByOne(), stop_after=1, workers=3)
     assert errors(data) == [None] * 4
     said = capsys.readouterr().err
     assert "act() of 2 observations failed" in said

@@ -88,7 +88,7 @@ def test_a_training_leaves_what_run_loads_and_goes_on(cli, data: Path, tmp_path:
     assert "step 2/2" in err
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [1, 2]
-    told = [entry for entry in listening_sink.told if entry[0] == "log"]
+    told = [entry for entry in listening_sink.told if entry[0] == "log" and "train/loss" in entry[2]]  # others may be late
     assert [step for _, step, _ in told] == [1, 2]
     assert told[1][2]["train/loss"] == log[1]["loss"]
     record = json.loads((out / "checkpoint-2/training.json").read_text())
@@ -163,3 +163,25 @@ def test_the_same_data_has_the_same_fingerprint_and_other_data_another(tmp_path:
         for name, angles in (("a", "roll,pitch,yaw"), ("b", "roll,pitch,yaw"), ("c", "rx,ry,rz"))
     ]
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_an_evaluation_that_fails_costs_a_line_and_not_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eval.training.monitor import TrainingMonitor
+    from eval.training.options import TrainOptions
+
+    asked: list[list[str]] = []
+
+    def play(command, stdout, **_):
+        asked.append(command)
+        stdout.write(b"loading\nsimpler-eval: the card is lost\n")
+        return type("Done", (), {"returncode": 2})
+
+    monkeypatch.setattr("eval.training.evaluation.subprocess.run", play)
+    lines: list[str] = []
+    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",), eval_episodes=3)
+    assert TrainingMonitor(options, tmp_path, lines.append).evaluate(7, tmp_path / "checkpoint-7") == {}
+    assert "the card is lost" in lines[0]
+    assert "the training goes on" in lines[0]
+    said = " ".join(asked[0])
+    for part in ("--placements heldout", "--limit 3", "--task widowx_stack_cube", f"--checkpoint {tmp_path}/checkpoint-7"):
+        assert part in said

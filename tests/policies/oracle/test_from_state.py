@@ -16,7 +16,7 @@ from policies.motion import hand_of
 from policies.oracle import OraclePolicy
 
 AWAY = 15
-"""Control steps that somebody else plays: the hand goes down, aside, and closes on nothing, while the oracle is asked."""
+"""Control steps that somebody else plays: the hand goes down and aside and closes on nothing; the oracle is asked, too."""
 
 
 class TakenOver(OraclePolicy):
