@@ -47,16 +47,16 @@ class Recorded(PreTrainedPolicy):  # type: ignore[misc,unused-ignore]
         return hold
 
     def predict_action_chunk(self, batch: dict[str, Any], **_: Any) -> torch.Tensor:  # noqa: ANN401
-        """Not asked for."""
-        raise NotImplementedError
+        """(1, 1, 7): a chunk of one."""
+        return self.select_action(batch)[:, None]
 
     def forward(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Not asked for."""
-        raise NotImplementedError
+        """A recording has nothing to learn."""
+        raise TypeError("a recording is played, not trained")
 
     def get_optim_params(self) -> Any:  # noqa: ANN401
-        """Not asked for."""
-        raise NotImplementedError
+        """None: it has no parameters."""
+        return {}
 
 
 def main() -> None:

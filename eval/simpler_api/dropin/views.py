@@ -5,6 +5,7 @@ Every view looks the present scene up anew, so one kept over a reset tells the n
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -49,7 +50,7 @@ def only_read(what: str, name: str) -> NoReturn:
     raise AttributeError(f'"{name}" of the original\'s {what} cannot be written here; give make or reset what you want.')
 
 
-class Body(View):
+class Body(View, ABC):
     """What has a place in the scene: an actor or a link."""
 
     name: str
@@ -58,9 +59,9 @@ class Body(View):
         return f'{type(self).__name__}(name="{self.name}")'
 
     @property
+    @abstractmethod
     def _entity(self) -> sapien.Entity:
         """In the present scene."""
-        raise NotImplementedError
 
     @property
     def id(self) -> int:

@@ -290,29 +290,37 @@ def test_adapters_are_merged_into_what_is_saved(tiny: Path, tmp_path: Path) -> N
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 
-def refused(call: Callable[[], object], *words: str) -> None:
+def refusal(call: Callable[[], object]) -> str:
+    """What it is refused with."""
     with pytest.raises(UserError) as error:
         call()
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
+    return str(error.value)
 
 
 def test_going_on_with_something_else_is_refused(trained: tuple[Path, Listening]) -> None:
     out = trained[0]
     same = {"max_steps": 4, "save_steps": 2, "image_aug": True, "held_out": 0.5, "eval_every": 4}
-    refused(lambda: train(job(out, MadeUp(fingerprint="other"), resume=True, **same), Listening()), "datasets are not those")
-    refused(lambda: train(job(out, resume=True, **{**same, "seed": 1}), Listening()), "another --seed")
+    other = refusal(lambda: train(job(out, MadeUp(fingerprint="other"), resume=True, **same), Listening()))
+    assert "datasets are not those" in other
+    assert "\n" not in other
+    seeded = refusal(lambda: train(job(out, resume=True, **{**same, "seed": 1}), Listening()))
+    assert "another --seed" in seeded
+    assert "\n" not in seeded
 
 
 def test_what_cannot_be_trained_is_one_line(copy: Path, tmp_path: Path) -> None:
     from_folder = {"init": None, "checkpoint": str(copy)}
-    refused(lambda: train(job(tmp_path / "a", init=None), Listening()), "--checkpoint", "--init small")
+    lines = [refusal(lambda: train(job(tmp_path / "a", init=None), Listening()))]
+    assert "--checkpoint" in lines[0]
+    assert "--init small" in lines[0]
     (copy / "dataset_statistics.json").unlink()
-    refused(lambda: train(job(tmp_path / "b", keep_statistics=True, **from_folder), Listening()), "dataset_statistics.json")
+    lines.append(refusal(lambda: train(job(tmp_path / "b", keep_statistics=True, **from_folder), Listening())))
+    assert "dataset_statistics.json" in lines[1]
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
-    refused(lambda: train(job(tmp_path / "c", **from_folder), Listening()), "no Phi-3-vision checkpoint")
+    lines.append(refusal(lambda: train(job(tmp_path / "c", **from_folder), Listening())))
+    assert "no Phi-3-vision checkpoint" in lines[2]
+    assert not [line for line in lines if "\n" in line]
 
 
 def test_a_full_disk_loses_nothing(trained: tuple[Path, Listening], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,5 +335,8 @@ def test_a_full_disk_loses_nothing(trained: tuple[Path, Listening], tmp_path: Pa
     monkeypatch.setattr(state, "save_file", full)
     progress = state.read_progress(out)
     assert progress is not None
-    refused(lambda: state.save_state(out, progress, {}, torch.optim.SGD([torch.zeros(1)])), "No space left", "--resume")
+    line = refusal(lambda: state.save_state(out, progress, {}, torch.optim.SGD([torch.zeros(1)])))
+    assert "No space left" in line
+    assert "--resume" in line
+    assert "\n" not in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
