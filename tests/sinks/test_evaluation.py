@@ -17,13 +17,18 @@ from eval.sinks.base import SINKS
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What the tracker ``wandb`` was told; here it is one of ours."""
+def heard(monkeypatch):
+    """The tracker ``wandb`` is one of ours here."""
     monkeypatch.setitem(SINKS, "wandb", "listening_sink:ListeningSink")
     monkeypatch.setitem(sys.modules, "wandb", listening_sink)
-    listening_sink.told.clear()
-    listening_sink.fails_at.clear()
-    return listening_sink.told
+    with listening_sink.listening() as heard:
+        yield heard
+
+
+@pytest.fixture
+def told(heard):
+    """What it was told."""
+    return heard.told
 
 
 @pytest.fixture
@@ -73,17 +78,17 @@ def test_a_continued_run_is_the_same_one_and_its_steps_go_on(play, make_spec, to
 
 
 @pytest.mark.parametrize("where", ["open", "log", "table", "finish"])
-def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(play, make_spec, told, capsys, where):
-    listening_sink.fails_at.append(where)
+def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(play, make_spec, heard, capsys, where):
+    heard.fails_at.append(where)
     data = play([make_spec(0), make_spec(1)])
     assert [record.status for record in data.records.values()] == ["success", "failure"]
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"simpler-eval: nothing more is reported to wandb (no {where} today); the run goes on"
 
 
-def test_a_tracker_that_hangs_is_not_waited_for(play, make_spec, told, capsys, monkeypatch):
+def test_a_tracker_that_hangs_is_not_waited_for(play, make_spec, heard, capsys, monkeypatch):
     monkeypatch.setattr(eval.sinks.thread, "END_SECONDS", 0.2)
-    listening_sink.fails_at.append("hang")
+    heard.fails_at.append("hang")
     begun = time.monotonic()
     data = play([make_spec(0)])
     assert time.monotonic() - begun < 30

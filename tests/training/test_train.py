@@ -80,15 +80,15 @@ BRIEF = ("--init", "tiny", "--max-steps", 2, "--batch-size", 2, "--log-steps", 1
 def test_a_training_leaves_what_run_loads_and_goes_on(cli, data: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(SINKS, "trackio", "training_sink:TrainingSink")
     monkeypatch.setattr("eval.training.monitor.check_sink", lambda name: None)
-    listening_sink.told.clear()
     out = tmp_path / "out"
-    code, said, err = cli("train", *BRIEF, "--dataset", data, "--out", out, "--report-to", "trackio")
+    with listening_sink.listening() as heard:
+        code, said, err = cli("train", *BRIEF, "--dataset", data, "--out", out, "--report-to", "trackio")
     assert code == 0, err
     assert f"--checkpoint {out}/checkpoint-2" in said
     assert "step 2/2" in err
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [1, 2]
-    told = [entry for entry in listening_sink.told if entry[0] == "log" and "train/loss" in entry[2]]  # others may be late
+    told = [entry for entry in heard.told if entry[0] == "log" and "train/loss" in entry[2]]
     assert [step for _, step, _ in told] == [1, 2]
     assert told[1][2]["train/loss"] == log[1]["loss"]
     record = json.loads((out / "checkpoint-2/training.json").read_text())
