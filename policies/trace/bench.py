@@ -21,8 +21,9 @@ PRESET = PRESETS["released"]
 
 def measure_tracker(
     tracker: str, checkpoint: str | None, device: str, episodes: int, repeats: int
-) -> Mapping[str, Sequence[float]]:
-    """Milliseconds of each kind of call, one number a repeat; the first call, in which libraries warm up, is left out.
+) -> tuple[str, str, Mapping[str, Sequence[float]]]:
+    """The tracker and the device that are used, and milliseconds of each kind of call, one number a repeat; the first call, in
+    which libraries warm up, is left out.
 
     Args:
         tracker: as of ``--tracker``.
@@ -63,7 +64,8 @@ def measure_tracker(
         for prefix in ("going on", *(f"{what} {k}" for what in ("new", "dense") for k in range(repeats + 1))):
             for n in range(episodes):
                 given.forget(f"{prefix} {n}")
-    return {name: values[1:] for name, values in taken.items()}
+    used = given.describe().details.get("device", "cpu")
+    return given.name, str(used), {name: values[1:] for name, values in taken.items()}
 
 
 def _device(text: str) -> str:

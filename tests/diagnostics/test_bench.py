@@ -203,13 +203,14 @@ def test_a_tracker_is_measured_by_its_own_package(cli, monkeypatch):
 
     def measure(tracker, checkpoint, device, episodes, repeats):
         asked.append((tracker, checkpoint, device, episodes, repeats))
-        return {"points": [3.0, 1.0, 2.0]}
+        return "cotracker", "cuda:0", {"points": [3.0, 1.0, 2.0]}
 
     point = SimpleNamespace(load=lambda: measure)
     monkeypatch.setattr(trackers, "entry_points", lambda **_: [point])
-    code, out, _ = cli("bench", "tracker", "--tracker", "cotracker", "--episodes", "4", "--repeats", "3", "--json")
+    code, out, _ = cli("bench", "tracker", "--episodes", "4", "--repeats", "3", "--json")
     assert code == 0
-    assert asked == [("cotracker", None, "auto", 4, 3)]
+    assert asked == [("auto", None, "auto", 4, 3)]
+    assert [json.loads(out)[name] for name in ("tracker", "device")] == ["cotracker", "cotracker on cuda:0"]
     (row,) = json.loads(out)["rows"]
     assert (row["call"], row["ms"], row["repeats"]) == ("points", 2.0, [3.0, 1.0, 2.0])
 

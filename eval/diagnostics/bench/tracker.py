@@ -9,8 +9,9 @@ from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
 from eval.errors import UserError
 
 GROUP = "simpler_eval.bench"
-Measure = Callable[[str, str | None, str, int, int], Mapping[str, Sequence[float]]]
-"""Tracker, its checkpoint, device, episodes a call, repeats -> name of a call -> milliseconds, one number a repeat."""
+Measure = Callable[[str, str | None, str, int, int], tuple[str, str, Mapping[str, Sequence[float]]]]
+"""Tracker, its checkpoint, device, episodes a call, repeats -> the tracker and the device that were chosen; name of a call ->
+milliseconds, one number a repeat."""
 
 
 class TrackerSpeed(Row):
@@ -65,7 +66,7 @@ def measure_trackers(
         raise UserError("this installation knows no tracker to measure. Install simpler-eval again (make setup).")
     try:
         measure: Measure = points[0].load()
-        seen = measure(tracker, checkpoint, device, episodes, repeats)
+        chosen, used, seen = measure(tracker, checkpoint, device, episodes, repeats)
     except ModuleNotFoundError as error:
         raise UserError(f'bench tracker needs the package "{error.name}", which is not installed; run `make vla`.') from error
     rows = [
@@ -73,4 +74,11 @@ def measure_trackers(
         for call, values in seen.items()
     ]
     measured, drivers = measured_here()
-    return TrackerReport(bench="tracker", device=device, drivers=drivers, measured=measured, tracker=tracker, rows=tuple(rows))
+    return TrackerReport(
+        bench="tracker",
+        device=f"{chosen} on {used}",
+        drivers=drivers,
+        measured=measured,
+        tracker=chosen,
+        rows=tuple(rows),
+    )

@@ -9,7 +9,8 @@ from policies.trace.bench import measure_tracker
 
 
 def test_every_kind_of_call_is_measured_as_often_as_asked_for() -> None:
-    taken = measure_tracker("lucas_kanade", None, "auto", episodes=2, repeats=2)
+    name, device, taken = measure_tracker("lucas_kanade", None, "auto", episodes=2, repeats=2)
+    assert (name, device) == ("lucas_kanade", "cpu")
     assert [name.split(",")[0] for name in taken] == ["points", "points", "dense 30 x 30"]
     assert all(len(values) == 2 and min(values) > 0 for values in taken.values())
 
