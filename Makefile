@@ -8,7 +8,7 @@ export PYTHON
 
 help:
 	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
-	@echo "make test    lint, check the types, run the tests (without those marked slow)"
+	@echo "make test    lint, check the types, run the tests (without those marked slow), several at a time"
 	@echo "make coverage  run all tests and say which lines they reach, also in processes that they start"
 	@echo "make doctor  check this machine, and say how to fix what is missing"
 	@echo "make setup   only the set-up"
@@ -20,7 +20,8 @@ demo:
 
 test: lint
 	@tools/setup.sh all
-	@$(PY) -m pytest -q -m "not slow"
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not slow and not alone"
+	@$(PY) -m pytest -q -m "alone and not slow"
 
 coverage:
 	@tools/setup.sh all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from eval.episode import EpisodeSpec, PhysicsSpec, RuleSpec
 from task_configs.schema.world import LightSet
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+os.environ.pop("COLUMNS", None)  # tables are as wide as where nobody asks for a width; xdist's processes inherit one
 
 from recordings import NEEDS_BULK, SHARED, needs_bulk
 

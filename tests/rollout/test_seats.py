@@ -42,6 +42,7 @@ def results(data):
     return {key: record.model_dump(exclude={"seconds", "attempts"}) for key, record in data.records.items()}
 
 
+@pytest.mark.alone
 def test_episodes_side_by_side_in_one_worker_end_as_they_do_alone(play, make_spec, tmp_path):
     per_worker = 3
     plan = [make_spec(i, max_steps=4 + i) for i in range(7)]
