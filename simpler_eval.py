@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from eval import run_doctor as run_doctor
     from eval import run_smoke as run_smoke
     from eval import write_tables as write_tables
+    from eval.report.auditing import audit as audit
+    from eval.report.comparing import compare as compare
+    from eval.report.comparing import gate as gate
+    from eval.report.reporting import report as report
     from policies.registry import describe as describe
     from policies.registry import load_policy as load_policy
 
@@ -43,6 +47,13 @@ USER_FOLDERS = "SIMPLER_EVAL_USER_FOLDERS"
 FINDERS = ("OurFinder", "LastFinder")
 """Names of the import hooks below; distinguished by name, since a spawned process may execute this file twice."""
 _FROM_REGISTRY = ("describe", "load_policy")
+_REPORTS = {
+    "audit": "eval.report.auditing",
+    "compare": "eval.report.comparing",
+    "gate": "eval.report.comparing",
+    "report": "eval.report.reporting",
+}
+"""Functions that are called like rooms of ``eval`` (``eval.report``, ``eval.audit``), or go with such; they are here alone."""
 
 __path__: list[str] = []  # a package, so that users' modules can be named below it
 
@@ -152,13 +163,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def __getattr__(name: str) -> object:
     if name in _FROM_REGISTRY:
         return getattr(importlib.import_module("policies.registry"), name)
+    if name in _REPORTS:
+        function = getattr(importlib.import_module(_REPORTS[name]), name)
+        return importlib.import_module("eval").with_hints(function)
     if not name.startswith("_") and name in importlib.import_module("eval").__all__:
         return getattr(importlib.import_module("eval"), name)
     raise AttributeError(f"module 'simpler_eval' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FROM_REGISTRY, *importlib.import_module("eval").__all__])
+    return sorted([*globals(), *_FROM_REGISTRY, *_REPORTS, *importlib.import_module("eval").__all__])
 
 
 _install()

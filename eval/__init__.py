@@ -59,11 +59,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:  # noqa: ANN401  module attributes have any type
     if name not in _PUBLIC:
         raise AttributeError(f"module 'eval' has no attribute {name!r}")
-    function = globals()[name] = _with_hints(getattr(importlib.import_module(_PUBLIC[name]), name))
+    function = globals()[name] = with_hints(getattr(importlib.import_module(_PUBLIC[name]), name))
     return function
 
 
-def _with_hints(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_hints(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, whose error for a keyword that it does not have names the nearest one."""
     import functools
     import inspect

@@ -7,6 +7,7 @@ from typing import Any
 from eval.audit.findings import Audit, Finding
 from eval.audit.published_rows import PublishedCell
 from eval.records.cell_tables import markdown_table
+from eval.records.latex import SETTING_TITLES
 
 COLUMNS = [
     "question",
@@ -50,7 +51,8 @@ def published_rows(cells: tuple[PublishedCell, ...]) -> list[list[str]]:
     """A row a published cell, under ``PUBLISHED_COLUMNS``."""
     return [
         [
-            cell.title, cell.setting, str(cell.n), str(cell.numbers), str(len(cell.pairs)), str(cell.told_apart),
+            cell.title, SETTING_TITLES.get(cell.setting, cell.setting), str(cell.n), str(cell.numbers), str(len(cell.pairs)),
+            str(cell.told_apart),
             "none" if cell.smallest_told is None else f"{cell.smallest_told:.1f}", str(len(cell.leaders) - 1),
         ]
         for cell in cells

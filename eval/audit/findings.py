@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
@@ -12,10 +12,12 @@ import numpy as np
 from eval.audit.conditions import CONDITIONS, Condition, ConditionName
 from eval.audit.playing import Played
 from eval.records.folder import RunData
-from eval.records.results import EpisodeRecord, RecordKey
+from eval.records.independence import independent
+from eval.records.results import EpisodeRecord, RecordKey, by_episode
+from eval.records.states import state_of
 from eval.records.tallies import JUDGES
 from eval.rollout.kept_actions import FOLDER as ACTIONS
-from eval.statistics.differences import holm, mcnemar_exact, newcombe, tango
+from eval.statistics.differences import design_effect, holm, newcombe, sign_flip_exact, tango
 from eval.statistics.intervals import Interval
 from eval.statistics.power import episodes_needed
 
@@ -96,7 +98,7 @@ def find(played: Played, margin: float) -> Audit:
     same = repeats_itself(base, played.runs.get("again"))
     paired = [name for name in PAIRED if name in played.runs]
     tables = {name: _paired(base, played.runs[name]) for name in paired}
-    tests = dict(zip(tables, holm([mcnemar_exact(lost, won) for _, _, lost, won in tables.values()]), strict=True))
+    tests = dict(zip(tables, holm([sign_flip_exact(table.sums) for table in tables.values()]), strict=True))
     findings = []
     for name, condition in CONDITIONS.items():
         if name in ("published", "again"):
@@ -106,9 +108,8 @@ def find(played: Played, margin: float) -> Audit:
         elif name == "heldout":
             findings.append(_heldout(condition, base, played.runs[name], margin))
         else:
-            n, successes, lost, won = tables[name]
             reaction = _reaction(base, played.runs[name])
-            findings.append(_judged(condition, n, successes, lost, won, tests[name], reaction, margin, same))
+            findings.append(_judged(condition, tables[name], tests[name], reaction, margin, same))
     return Audit(played, margin, same, tuple(findings))
 
 
@@ -122,13 +123,11 @@ def repeats_itself(base: RunData, again: RunData | None) -> bool | None:
     return all(np.abs(a[0] - b[0]).max() <= SAME for a, b in known) if known else None
 
 
-def _judged(
-    condition: Condition, n: int, successes: int, lost: int, won: int, p: float, reaction: Reaction, margin: float,
-    same: bool | None,
-) -> Finding:  # fmt: skip
+def _judged(condition: Condition, table: _Paired, p: float, reaction: Reaction, margin: float, same: bool | None) -> Finding:
     """A condition that was played on the same episodes."""
     passed, failed, when = NOT[condition.name]
-    interval = tango(lost, won, n)
+    n, successes, lost, won = table.n, table.successes, table.lost, table.won
+    interval = tango(lost / table.effect, won / table.effect, n / table.effect)
     changed = successes - lost + won
     told = _told(successes, n, changed, n, interval)
     untouched = reaction.n > 0 and reaction.any == 0
@@ -155,7 +154,8 @@ def _heldout(condition: Condition, base: RunData, other: RunData, margin: float)
     """Other initial states, so not paired."""
     passed, failed, when = NOT[condition.name]
     (n, k), (m, j) = _tally(base), _tally(other)
-    interval = newcombe(k, n, j, m)
+    ours, theirs = (_independent(run) for run in (base, other))
+    interval = newcombe(k / n * ours if n else 0, ours, j / m * theirs if m else 0, theirs)
     told = _told(k, n, j, m, interval)
     verdict: Verdict
     if not n or not m:
@@ -206,13 +206,40 @@ def _tally(run: RunData) -> tuple[int, int]:
     return len(verdicts), sum(verdicts.values())
 
 
-def _paired(base: RunData, other: RunData) -> tuple[int, int, int, int]:
-    """Episodes with both verdicts, successes as it is, solved as it is alone, solved under the condition alone."""
+@dataclass(frozen=True)
+class _Paired:
+    """Episodes that have a verdict both ways, counted."""
+
+    n: int
+    successes: int
+    """As it is."""
+    lost: int
+    """Solved as it is alone."""
+    won: int
+    """Solved under the condition alone."""
+    sums: tuple[int, ...]
+    """Of each initial state, won minus lost: variants that show a state again are one unit."""
+    effect: float
+    """Episodes that count as an independent one."""
+
+
+def _paired(base: RunData, other: RunData) -> _Paired:
     ours, theirs = _verdicts(base), _verdicts(other)
-    both = ours.keys() & theirs.keys()
+    both = [key for key in ours if key in theirs]
     lost = sum(ours[key] and not theirs[key] for key in both)
     won = sum(theirs[key] and not ours[key] for key in both)
-    return len(both), sum(ours[key] for key in both), lost, won
+    state = {spec.id: state_of(spec) for spec in base.plan}
+    groups: dict[Hashable, list[int]] = {}
+    for key in both:
+        groups.setdefault(state[key.episode], []).append(int(theirs[key]) - int(ours[key]))
+    sums, sizes = tuple(map(sum, groups.values())), tuple(map(len, groups.values()))
+    effect = design_effect(sums, sizes, lost + won)
+    return _Paired(len(both), sum(ours[key] for key in both), lost, won, sums, effect)
+
+
+def _independent(run: RunData) -> float:
+    judge = JUDGES[run.header.options.success]
+    return independent(run.plan, by_episode(run.records), judge, run.header.repeats)
 
 
 def _reaction(base: RunData, other: RunData) -> Reaction:

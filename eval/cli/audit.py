@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from eval.audit.findings import Audit
     from eval.audit.published_rows import PublishedCell
 
-DEFAULT_TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
-DEFAULT_COUNT = 24
+DEFAULT_COUNT, DEFAULT_MARGIN = 24, 10.0
 PLAYED = (
     *("assets", "assets_fallback", "world", "world_python", "rt", "render_device"),
     *("workers", "per_worker", "batch", "watchdog", "stop_after", "success", "retry_errored"),
@@ -60,35 +59,26 @@ def audit_verb(
 
       simpler-eval audit my_policy.py:MyPolicy --task google_robot_move_near --count 60 --out results/audit
     """
-    from eval.audit.findings import find
-    from eval.audit.plans import audit_plans
-    from eval.audit.playing import play_conditions
-    from eval.audit.published_rows import published_pairs
-    from eval.report.audit_page import write_audit
+    from eval.report.auditing import audit_by
     from eval.rollout.run import default_out
 
-    chosen = plan if plan.suites or plan.tasks else plan.model_copy(update={"tasks": DEFAULT_TASKS})
-    plans = audit_plans(chosen, count)
     options = options.model_copy(update={"policy": policy, "policy_args": model.args()})
-    options.check_for(plans.published)
     folder = out or default_out(f"audit-{policy}")
     stop_like_ctrl_c()
     try:
         with stdout_to_stderr():
-            played = play_conditions(plans, options, folder, tell=lambda line: typer.echo(line, err=True))
+            done = audit_by(plan, options, count, margin, folder, tell=lambda line: typer.echo(line, err=True))
     except KeyboardInterrupt as stop:
         typer.echo(f"Stopped. What was played is kept; the same command with --out {folder} goes on.", err=True)
         raise typer.Exit(exit_code_of(stop)) from None
-    audit, cells = find(played, margin / 100), published_pairs(plans.published)
-    page = write_audit(folder, audit, cells)
     if as_json:
         from eval.audit.exports import to_json
 
-        typer.echo(json.dumps({"out": str(folder), **to_json(audit, cells)}, indent=2))
+        typer.echo(json.dumps({"out": str(folder), **to_json(done.audit, done.published)}, indent=2))
     else:
-        _show(audit, cells)
-        typer.echo(page)
-    if any(record.status == "errored" for run in played.runs.values() for record in run.records.values()):
+        _show(done.audit, done.published)
+        typer.echo(done.page)
+    if done.errored:
         raise typer.Exit(1)
 
 

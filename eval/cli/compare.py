@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval.cli.layout import show_rows, show_text
-from eval.cli.options import Json, Real, RunPaths
+from eval.cli.options import Json, Real
 from eval.cli.report import Success
-from eval.cli.tables import print_ranking
-from eval.records.folder import RunData, know_tasks, refuse_folder_of_run
-from eval.records.merging import judged, read_runs
+from eval.cli.tables import print_ranking, warnings_to_stderr
 
 if TYPE_CHECKING:
     from eval.comparison.comparison import Comparison
@@ -30,7 +28,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compare_verb(
-    runs: RunPaths,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Two or more: folders of runs, the reference first. The parts of one are separated by commas, or lie in one "
+            "folder."
+        ),
+    ],
     common: Common = False,
     success: Success = None,
     real: Real = None,
@@ -44,38 +48,30 @@ def compare_verb(
     McNemar's exact test over all episodes decides, at 5 %; that is fixed, so that nobody chooses a test after the results.
     Cells come with paired intervals and Holm's p values. With --out a page shows both videos of every episode that changed.
 
+    A policy that was played in parts (--shard 1/4 ... 4/4) is one side: its folders with commas between them, the folder that
+    holds them, or simply all of them; what `report` counts as one is compared as one.
+
     Examples:
 
       simpler-eval compare results/reference results/candidate
 
       simpler-eval compare results/reference results/a results/b --out results/comparison
+
+      simpler-eval compare results/reference results/s1,results/s2,results/s3,results/s4
     """
-    from eval.comparison.comparison import compare_runs
-    from eval.comparison.real_robot import rank
+    from eval.report.comparing import compare
 
-    given = read_for_comparison(runs, success)
-    if out is not None:
-        refuse_folder_of_run(out)
-    comparison, ranking = compare_runs(given, common), rank(given, real or ())
-    if out is not None:
-        from eval.report.compare_page import write_comparison
-
-        write_comparison(out, comparison, ranking)
+    with warnings_to_stderr():
+        compared = compare(*runs, common=common, success=success, real=real, out=out)
     if as_json:
         from eval.comparison.exports import to_json
 
-        typer.echo(json.dumps({"out": None if out is None else str(out), **to_json(comparison, ranking)}, indent=2))
+        content = to_json(compared.comparison, compared.ranking)
+        typer.echo(json.dumps({"out": None if out is None else str(out), **content}, indent=2))
         return
-    _show(comparison, ranking)
+    _show(compared.comparison, compared.ranking)
     if out is not None:
         typer.echo(out / "index.html")
-
-
-def read_for_comparison(paths: list[Path], success: str | None) -> list[RunData]:
-    """Runs with their own tasks known. Raises UserError where one cannot be read or is given twice."""
-    for path in paths:
-        know_tasks(path)
-    return [judged(run, success) for run in read_runs(paths)]
 
 
 def _show(comparison: Comparison, ranking: RealRobot | None) -> None:

@@ -47,8 +47,8 @@ def export_verb(
         raise UserError("--successes has no effect without --to lerobot: tables count every episode.")
     given = [judged(run, success) for run in read_runs(runs)]
     refuse_folder_of_run(out)
-    for path in runs:
-        know_tasks(path)
+    for run in given:
+        know_tasks(run.path)
     written = export(given, formats, out, partial, successes)
     if as_json:
         typer.echo(json.dumps({"out": str(out), "files": [str(path) for path in written]}, indent=2))

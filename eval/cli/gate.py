@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from eval.cli.compare import Common, read_for_comparison
+from eval.cli.compare import Common
 from eval.cli.options import Json
 from eval.cli.report import Success
+from eval.cli.tables import warnings_to_stderr
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,8 +20,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gate_verb(
-    run: Annotated[Path, typer.Argument(help="Folder of the run that is judged.")],
-    baseline: Annotated[Path, typer.Option(help="Folder of the run that it is judged by: the same episodes.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run that is judged; of several parts with commas between them.")],
+    baseline: Annotated[Path, typer.Option(help="Folder of the run that it is judged by, likewise: the same episodes.")],
     margin: Annotated[float, typer.Option(help="Points of success rate that may be lost, such as 3.")],
     common: Common = False,
     success: Success = None,
@@ -37,9 +38,9 @@ def gate_verb(
 
       simpler-eval gate results/candidate --baseline results/main --margin 3
     """
-    from eval.comparison.comparison import compare_runs
-    from eval.comparison.gate import gate_of
+    from eval.report.comparing import gate
 
-    judge = gate_of(compare_runs(read_for_comparison([baseline, run], success), common), margin)
+    with warnings_to_stderr():
+        judge = gate(run, baseline, margin, common=common, success=success)
     typer.echo(json.dumps(judge.to_json(), indent=2) if as_json else judge.line)
     raise typer.Exit(judge.outcome.value)

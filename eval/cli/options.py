@@ -84,7 +84,7 @@ Out = Annotated[
 ]
 RunPaths = Annotated[
     list[Path],
-    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several."),
+    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several, or one that holds runs."),
 ]
 
 Real = Annotated[

@@ -122,4 +122,4 @@ def go_to_folder_of(run: RunData) -> None:
 def _show(data: RunData, page: Path | None, as_json: bool, partial: bool) -> None:
     from eval.cli.tables import print_table
 
-    print_table(data, as_json, partial, data.path / "tables", page=page)
+    print_table(data, as_json, partial, data.path / "tables", page)

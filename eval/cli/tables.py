@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from eval.records.errors import error_lines
 from eval.records.escaping import visible
 from eval.records.folder import RunData
 from eval.records.side_by_side import SideBySide
-from eval.records.tables import RunTables, shown_rows, tables_of
+from eval.records.tables import RunTables, conventions_of, shown_rows, tables_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,27 +30,8 @@ SAID = ("setting", "errored", "missing", "counted", "of")
 """Columns that go into the heading where they are the same in all rows."""
 
 
-def kept(write: Callable[[], Path], asked: bool) -> Path | None:
-    """The page of a run that was written; None with a warning where the disk refuses one that nobody asked for."""
-    try:
-        return write()
-    except UserError as error:
-        if asked:
-            raise
-        warn(f"the page is not kept: {error}")
-        return None
-
-
-def print_table(
-    data: RunData,
-    as_json: bool,
-    partial: bool,
-    folder: Path | None,
-    errors: bool = False,
-    asked: bool = False,
-    page: Path | None = None,
-) -> None:
-    """Show the tables of a run, and write them into a folder if there is one.
+def print_table(data: RunData, as_json: bool, partial: bool, folder: Path, page: Path | None = None) -> None:
+    """Write the tables of a run into a folder, and show them.
 
     Tables that cannot be written there (the run is read-only) are shown all the same, with a warning.
 
@@ -57,38 +40,41 @@ def print_table(
         as_json: print one JSON object instead.
         partial: give totals a rate although episodes are missing or errored.
         folder: where the tables are written.
-        errors: also list what went wrong in episodes without a verdict.
-        asked: the user named the folder: what cannot be written there is an error.
         page: of the run, which is named last.
     """
     tables = tables_of(data, partial)
     problem = ""
-    if folder is not None:
-        try:
-            tables.write(folder)
-        except UserError as error:
-            if asked:
-                raise
-            problem = str(error)
-    if as_json:
-        typer.echo(json.dumps({"out": str(data.path), "page": _path(page), **_as_data(tables)}, indent=2))
-    else:
-        _print_run(tables, errors)
-        if folder is not None and not problem:
-            typer.echo(f"{folder}/summary.md")
-        if any(record.video for record in data.records.values()):
-            typer.echo(f"{data.path}/videos")
-        if (data.path / "dataset").is_dir():
-            typer.echo(f"{data.path}/dataset")
-        if page is not None:
-            typer.echo(str(page))
+    try:
+        tables.write(folder)
+    except UserError as error:
+        problem = str(error)
+    show_table(tables, as_json, None if problem else folder, page)
     if problem:
         warn(f"the tables are not kept: {problem}")
+
+
+def show_table(tables: RunTables, as_json: bool, folder: Path | None, page: Path | None, errors: bool = False) -> None:
+    """Show the tables of a run, and where they and the page lie if they do; ``errors``: also why episodes have no verdict."""
+    data = tables.run
+    if as_json:
+        typer.echo(json.dumps({"out": str(data.path), "page": _path(page), **_as_data(tables)}, indent=2))
+        return
+    _print_run(tables, errors)
+    if folder is not None:
+        typer.echo(f"{folder}/summary.md")
+    if any(record.video for record in data.records.values()):
+        typer.echo(f"{data.path}/videos")
+    if (data.path / "dataset").is_dir():
+        typer.echo(f"{data.path}/dataset")
+    if page is not None:
+        typer.echo(str(page))
 
 
 def _print_run(tables: RunTables, errors: bool) -> None:
     show_text(tables.title)
     print_rows("", tables.summary)
+    for line in conventions_of(tables.summary):
+        show_text(line, "  ")
     if len(tables.cells):
         columns, rows = shown_cells(tables.cells)
         show_rows("Cells of published tables", columns, rows, SAID)
@@ -100,15 +86,13 @@ def _print_run(tables: RunTables, errors: bool) -> None:
             show_text(f"- {line}", "  ")
 
 
-def print_side_by_side(
+def show_side_by_side(
     runs: SideBySide, as_json: bool, folder: Path | None, page: Path | None = None, ranking: RealRobot | None = None
 ) -> None:
-    """Show several runs in one table, and write the common tables into a folder if there is one.
+    """Show several runs in one table, and where the common tables and the page lie if they do.
 
     ``ranking``: the same policies beside the real-robot table, if it has any of them.
     """
-    if folder is not None:
-        runs.write(folder)
     if as_json:
         content = [
             {"run": label, "out": str(tables.run.path), **_as_data(tables)}
@@ -150,6 +134,17 @@ def _as_data(tables: RunTables) -> dict[str, Any]:
 def print_rows(heading: str, table: pd.DataFrame) -> None:
     """Show a table of results: rates in percent with their intervals, or what is missing."""
     show_rows(heading, *shown_rows(table), SAID)
+
+
+@contextlib.contextmanager
+def warnings_to_stderr() -> Iterator[None]:
+    """What a public function warns of within, as our own lines on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, UserWarning):
+            warn(str(warning.message))
 
 
 def warn(text: str) -> None:

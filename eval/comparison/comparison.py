@@ -30,6 +30,8 @@ class Side:
     label: str
     title: str
     path: Path
+    parts: tuple[Path, ...] = ()
+    """Folders of the runs that it is the union of; empty: it is one run."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Played:
     @classmethod
     def of(cls, run: RunData, record: EpisodeRecord, success: bool) -> Played:
         """From a record of a run."""
-        video, poster = (_inside(run.path, name) for name in (record.video, record.poster))
+        video, poster = (_inside(run.home_of(record), name) for name in (record.video, record.poster))
         return cls(success, record.steps, record.first_success_step, video, poster)
 
 
@@ -128,7 +130,10 @@ def compare_runs(runs: Sequence[RunData], common: bool = False) -> Comparison:
         raise UserError("Some of the runs count success at the last step, others at any; choose with --success last or any.")
     rule = rules.pop()
     names = [printable(label) for label in labels(runs)]
-    sides = [Side(name, printable(title(run.header, run.plan)), run.path) for name, run in zip(names, runs, strict=True)]
+    sides = [
+        Side(name, printable(title(run.header, run.plan)), run.path, tuple(part.path for part in run.parts))
+        for name, run in zip(names, runs, strict=True)
+    ]
     paired = [pair_runs(runs[0], run, common) for run in runs[1:]]
     cells_of = cell_names([spec for run in runs for spec in run.plan])
     counted = [_by_cell(pairs.pairs, cells_of, rule) for pairs in paired]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.comparison.comparison import ALPHA, Against, Change, Comparison, Played
+from eval.comparison.comparison import ALPHA, Against, Change, Comparison, Played, Side
 from eval.comparison.counts import Paired
 from eval.comparison.real_robot import RealRobot
 from eval.comparison.wording import (
@@ -34,8 +34,8 @@ def to_json(comparison: Comparison, real: RealRobot | None = None) -> dict[str, 
     }
 
 
-def _side(side: Any) -> dict[str, str]:  # noqa: ANN401
-    return {"label": side.label, "title": side.title, "run": str(side.path)}
+def _side(side: Side) -> dict[str, Any]:
+    return {"label": side.label, "title": side.title, "run": str(side.path), "parts": [str(part) for part in side.parts]}
 
 
 def _against(comparison: Comparison, against: Against) -> dict[str, Any]:

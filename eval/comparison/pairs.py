@@ -79,7 +79,7 @@ def pair_runs(reference: RunData, other: RunData, common: bool = False) -> Pairs
     if ours != theirs and not common:
         raise UserError(
             f"{reference.path} and {other.path} have different plans: {len(ours)} and {len(theirs)} episodes, {len(shared)} in "
-            "common; play both with the same options, or compare what is in common with --common."
+            f"common; {_advice(reference, other)}, or compare what is in common with --common."
         )
     repeats = (reference.header.repeats, other.header.repeats)
     both = min(repeats)
@@ -101,6 +101,15 @@ def pair_runs(reference: RunData, other: RunData, common: bool = False) -> Pairs
             f"{lacking['missing']} not played); continue the runs first."
         )
     return Pairs(tuple(pairs), LeftOut(lacking["errored"], lacking["missing"], foreign))
+
+
+def _advice(reference: RunData, other: RunData) -> str:
+    """What to do about plans that are not the same."""
+    parts = [run for run in (reference, other) if run.header.shard is not None]
+    if not parts:
+        return "play both with the same options"
+    said = " and ".join(f"{run.path} is shard {run.header.shard.shard}" for run in parts if run.header.shard)
+    return f"{said}: name the other shards, too, with commas"
 
 
 def cell_names(specs: Sequence[EpisodeSpec]) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from eval.episode import EpisodeSpec
 from eval.records.cells import Average, Source, cells
+from eval.records.independence import independent
 from eval.records.results import Records, by_episode
 from eval.records.states import state_of
 from eval.records.tallies import (
@@ -61,13 +62,15 @@ class Row:
     spread: float | None = None
     """Standard deviation of the rate over the repeats; None if fewer than two have one."""
 
+    independent: float = 0.0
+    """Episodes that tell as much and are independent (:func:`eval.records.independence.independent`)."""
     bootstrapped: tuple[float, float] | None = None
     """Of an average, whose cells count unequal numbers of episodes: :func:`eval.statistics.bootstrap.macro_interval`."""
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """95 %: as of :func:`rate_interval`, of an average the bootstrap's."""
-        return self.bootstrapped if self.kind == "average" else rate_interval(self.rate, self.tally.n, self.repeats)
+        return self.bootstrapped if self.kind == "average" else rate_interval(self.rate, self.independent)
 
     @property
     def lacks(self) -> str:
@@ -118,9 +121,14 @@ def aggregate(
     rate is the mean over the repeats, and ``spread`` how far they are apart.
     """
     rows = [
-        replace(row, bootstrapped=average_interval(row.name, row.setting.split("+"), plan, records, judge))
-        if row.kind == "average" and row.rate is not None
-        else row
+        replace(
+            row,
+            independent=independent(specs_of(row, plan, counts), played, grasped if row.kind == "partial" else judge, repeats),
+            bootstrapped=average_interval(row.name, row.setting.split("+"), plan, records, judge)
+            if row.kind == "average" and row.rate is not None
+            else None,
+        )
+        for played in [by_episode(records)]
         for row in _aggregate(plan, records, partial, counts, judge, repeats)
     ]
     if any(spec.placements != "published" for spec in plan):
@@ -176,6 +184,17 @@ def _cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool)
     inside = [text for part in parts if part.tally.planned for text in part.absent]
     absent = (*inside, *_others([part.title for part in parts if not part.tally.planned], config.parts))
     return [*shown, Row(setting, "cell", name, config.title, tally, rate, _sum([p.of for p in parts]), absent)]
+
+
+def specs_of(row: Row, plan: Sequence[EpisodeSpec], counts: Callable[[Key], bool] = counts) -> list[EpisodeSpec]:
+    """The episodes that a row counts."""
+    keys = {key: NOTHING for spec in plan if counts(key := (spec.task, spec.setting, spec.variant))}
+    if row.kind == "average":
+        parts = [part for member in cells().averages[row.name].of for part in cells().sub_cells_of(member)]
+    else:
+        parts = [row.name] if row.kind == "sub-cell" else list(cells().cells[row.name.removesuffix(PARTIAL)].sub_cells)
+    inside = {key for setting in row.setting.split("+") for part in parts for key in _source_of(part, setting, keys)[1]}
+    return [spec for spec in plan if (spec.task, spec.setting, spec.variant) in inside]
 
 
 def _others(absent: Sequence[str], parts: str) -> tuple[str, ...]:

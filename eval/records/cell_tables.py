@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELL_COLUMNS = ["setting", "kind", "name", "title", "n", "successes", "rate", "low", "high", "errored", "missing", "of",
-                "lacks", "success", "repeats", "spread"]  # fmt: skip
-AVERAGES = "Intervals of averages: stratified bootstrap over initial states; all others: Wilson."
+                "lacks", "success", "repeats", "spread", "independent"]  # fmt: skip
+AVERAGES = "Intervals of averages: stratified bootstrap over initial states; all others: Wilson, with a design effect."
 NUMBER = "success % [95 %]"
 """Head of the column with a rate and its interval."""
 
@@ -34,7 +34,7 @@ def cell_table(
 
     ``rate`` in 0..1 is a mean of means (:mod:`eval.records.aggregation`); ``of`` are the episodes that the published
     cell has, so ``n`` below it is a sample. ``lacks`` says why there is no rate, ``success`` which flag counts, ``spread`` is
-    the standard deviation of the rate over the repeats.
+    the standard deviation of the rate over the repeats, ``independent`` how many independent episodes the interval is of.
     """
     import pandas as pd  # here, because every worker process imports what the command imports
 
@@ -43,7 +43,9 @@ def cell_table(
         low, high = row.interval or (None, None)
         tally = row.tally
         numbers = [tally.n, tally.successes, row.rate, low, high, tally.errored, tally.missing, row.of]
-        rows.append([row.setting, row.kind, row.name, row.title, *numbers, row.lacks, success, repeats, row.spread])
+        rows.append(
+            [row.setting, row.kind, row.name, row.title, *numbers, row.lacks, success, repeats, row.spread, row.independent]
+        )
     return pd.DataFrame(rows, columns=CELL_COLUMNS).astype({"of": "Int64", "spread": float})
 
 

@@ -48,6 +48,12 @@ class RunData:
     plan: tuple[EpisodeSpec, ...]
     records: dict[RecordKey, EpisodeRecord]
     """The last line of a key counts."""
+    parts: tuple[RunData, ...] = ()
+    """The runs that it is the union of, whose folders hold the files that records name; empty: it is one run."""
+
+    def home_of(self, record: EpisodeRecord) -> Path:
+        """The folder in which the files of a record lie."""
+        return next((part.path for part in self.parts if part.records.get(record.key) is record), self.path)
 
     def table(self, partial: bool = False) -> pd.DataFrame:
         """The table of the run (:func:`eval.records.tables.summary`): a row a variant, and a total a task and setting."""
@@ -102,7 +108,7 @@ def load_run(path: Text) -> RunData:
     if not is_folder(path):
         raise UserError(f"{path} is not a folder; give the folder of a run (it holds {RUN_FILE}).")
     if is_missing(path / RUN_FILE):
-        raise UserError(f"{path} holds no {RUN_FILE}; give the folder of a run.")
+        raise UserError(f"{path} holds no {RUN_FILE}; give the folder of a run, or one that holds runs.")
     header = _read_header(path / RUN_FILE)
     check_tasks(path / TASKS_FOLDER, header)
     if header.schema_version == SCHEMA_VERSION:

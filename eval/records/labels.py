@@ -51,10 +51,16 @@ def labels(runs: Sequence[RunData]) -> list[str]:
     for name, policy, other in zip(names, policies, rest, strict=True):
         same = [p for n, p in zip(names, policies, strict=True) if n == name]
         texts.append(", ".join([name, *_told(policy, same), *_told(other, rest)]))
-    for where in (lambda path: path.name, str):
+    for where in (_folder_name, lambda run: str(run.path)):
         counts = Counter(texts)
-        texts = [f"{text}, {where(run.path)}" if counts[text] > 1 else text for text, run in zip(texts, runs, strict=True)]
+        texts = [f"{text}, {where(run)}" if counts[text] > 1 else text for text, run in zip(texts, runs, strict=True)]
     return texts
+
+
+def _folder_name(run: RunData) -> str:
+    """Of runs that are one: ``s1+s2``, of many ``s1+...+s8``."""
+    names = [part.path.name for part in run.parts] or [run.path.name]
+    return "+".join(names if len(names) <= MOST_VALUES else [names[0], "...", names[-1]])
 
 
 def _told(mine: Mapping[str, _Aspect], all_of_them: Sequence[Mapping[str, _Aspect]]) -> list[str]:

@@ -1,24 +1,16 @@
-"""Text on images, in the scalable font that Pillow brings along: Latin letters; others show as boxes, and nothing raises."""
+"""Text on images, in the fonts that :mod:`eval.records.fonts` finds; whatever the text holds, nothing raises."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from PIL import ImageDraw
 
-from PIL import ImageDraw, ImageFont
+from eval.records.fonts import OWN, by_face, drawable, font
 
 Color = tuple[int, int, int]
 
 MOST_LETTERS = 500
 """Of a text that are looked at; no line on an image holds more."""
 CUT = "…"
-
-
-@lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(max(size, 1))
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError("Pillow was built without FreeType, so it has no scalable font; install its wheel.")
-    return font
 
 
 def line_height(size: int) -> int:
@@ -28,18 +20,22 @@ def line_height(size: int) -> int:
 
 def text_width(text: str, size: int) -> int:
     """Columns that a line takes."""
-    return round(_font(size).getlength(_clean(text)))
+    return _width(_clean(text), size)
+
+
+def _width(clean: str, size: int) -> int:
+    return round(sum(font(face, size).getlength(part) for part, face in by_face(clean)))
 
 
 def fitted(text: str, size: int, width: int) -> str:
     """A text on one line of ``width`` columns, cut where it is too long."""
     clean = _clean(text)
-    if text_width(clean, size) <= width:
+    if _width(clean, size) <= width:
         return clean
     low, high = 0, len(clean)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if text_width(clean[:middle].rstrip() + CUT, size) <= width else (low, middle - 1)
+        low, high = (middle, high) if _width(clean[:middle].rstrip() + CUT, size) <= width else (low, middle - 1)
     return clean[:low].rstrip() + CUT if low else ""
 
 
@@ -57,11 +53,14 @@ def wrapped(text: str, size: int, width: int, most: int) -> list[str]:
 def write(draw: ImageDraw.ImageDraw, left: int, top: int, text: str, size: int, color: Color, width: int | None = None) -> int:
     """Write one line, cut to ``width`` columns where that is given; returns the column behind it."""
     shown = _clean(text) if width is None else fitted(text, size, width)
-    draw.text((left, top), shown, fill=color, font=_font(size))
-    return left + text_width(shown, size)
+    baseline, column = top + font(OWN, size).getmetrics()[0], float(left)
+    for part, face in by_face(shown):
+        drawn_with = font(face, size)
+        draw.text((column, baseline), part, fill=color, font=drawn_with, anchor="ls")
+        column += drawn_with.getlength(part)
+    return left + _width(shown, size)
 
 
 def _clean(text: str) -> str:
-    """One line without what has no shape: line breaks, control characters, lone surrogates."""
-    words = " ".join(text[:MOST_LETTERS].split())
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+    """One line of letters that some font has: no line breaks, control characters, lone surrogates."""
+    return drawable(" ".join(text[:MOST_LETTERS].split()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +12,16 @@ from pathlib import Path
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
-from eval.given import Texts, texts_of
+from eval.given import Texts, absolute, texts_of
 from eval.options import read_options
 from eval.plan.shards import parse_shard
-from eval.records.folder import RunData, load_run, plan_hash
-from eval.records.header import RunHeader, WorldRecord
+from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash
+from eval.records.header import RunHeader, ShardRecord, WorldRecord
 from eval.records.identity import place_of, refuse_another_episode, require_poolable
 from eval.records.options import RunOptions
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.worlds import merge_worlds
+from task_configs.schema.files import is_folder, is_missing
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,38 @@ def load_runs(paths: Texts, partial: bool = False) -> RunData:
 
 
 def read_runs(paths: Texts) -> list[RunData]:
-    """Every run by itself. Raises UserError where one cannot be read or is given twice."""
-    runs = [load_run(path) for path in texts_of(paths, "the folder of a run")]
+    """Every run by itself; a name may stand for several, as :func:`folders_of` says.
+
+    Raises UserError where one cannot be read or is given twice.
+    """
+    runs = [load_run(folder) for path in texts_of(paths, "the folder of a run") for folder in folders_of(path)]
     if len({run.path.resolve() for run in runs}) < len(runs):
         raise UserError("The same run is given twice; name each folder once.")
     return runs
+
+
+def folders_of(given: str) -> list[str]:
+    """The run folders that a name stands for: itself, several with commas between them, or the runs that a folder holds.
+
+    Raises UserError where nothing stands beside a comma.
+    """
+    if "," in given and not os.path.exists(absolute(given)):
+        names = [name.strip() for name in given.split(",")]
+        if not all(names):
+            raise UserError(f'"{given}" names no folder beside a comma; give the folders of runs, separated by commas.')
+        return [folder for name in names for folder in folders_of(name)]
+    folder = Path(absolute(given))
+    if is_folder(folder) and is_missing(folder / RUN_FILE):
+        with disk_errors(folder):
+            inside = [entry for entry in folder.iterdir() if not is_missing(entry / RUN_FILE)]
+        if inside:
+            return [str(entry) for entry in sorted(inside, key=_by_number)]
+    return [given]
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Order of names in which 10 comes after 9."""
+    return [(int(digits or -1), text) for text, digits in re.findall(r"(\D*)(\d*)", path.name)]
 
 
 def judged(run: RunData, success: str | None) -> RunData:
@@ -58,16 +88,18 @@ def judged(run: RunData, success: str | None) -> RunData:
     return replace(run, header=run.header.model_copy(update={"options": options}))
 
 
-def merge_runs(runs: Sequence[RunData], partial: bool = False) -> Merged:
+def merge_runs(runs: Sequence[RunData], partial: bool = False, option: str = "--partial") -> Merged:
     """The union of runs of one policy; ``path`` is that of the first.
 
-    What a run has that others have, too, is counted once; one that has nothing else is left out.
+    What a run has that others have, too, is counted once; one that has nothing else is left out. ``option`` is how the
+    caller's user writes ``partial``.
 
     Raises UserError if policies, worlds or plans contradict each other, if two runs have different verdicts for an
     episode, or, unless ``partial``, if a shard of a plan is not among them.
     """
     for pair in itertools.combinations(runs, 2):  # two runs may share what the first lacks
         require_one_row(*pair)
+    given = tuple(runs)
     records = _union_of_records(runs)
     rules = {run.header.options.success for run in runs}
     if len(rules) > 1:
@@ -82,12 +114,12 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False) -> Merged:
         return Merged(runs[0], tuple(notes))
     missing = _missing_shards(runs)
     if missing and not partial:
-        raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with --partial.")
+        raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with {option}.")
     plan = _union_of_plans(runs)
     twice = sum(len(run.plan) for run in runs) - len(plan)
     if twice:
         notes.append(f"{twice} episodes are in several of the runs; they are counted once")
-    return Merged(RunData(runs[0].path, _header(runs, plan, missing), plan, records), tuple(notes))
+    return Merged(RunData(runs[0].path, _header(runs, plan, missing), plan, records, given), tuple(notes))
 
 
 def group_runs(runs: Sequence[RunData]) -> list[list[RunData]]:
@@ -152,9 +184,21 @@ def _needed(runs: Sequence[RunData]) -> tuple[list[RunData], list[str]]:
     return left, notes
 
 
-def _union_of_plans(runs: Iterable[RunData]) -> tuple[EpisodeSpec, ...]:
-    """Every episode once."""
+def _union_of_plans(runs: Sequence[RunData]) -> tuple[EpisodeSpec, ...]:
+    """Every episode once; all shards of one plan are that plan again, in its order."""
+    if whole := _whole(runs):
+        order = sorted(runs, key=lambda run: parse_shard(run.header.shard.shard)[0] if run.header.shard else 0)
+        turns = itertools.zip_longest(*(run.plan for run in order))
+        plan = tuple(spec for turn in turns for spec in turn if spec is not None)
+        if plan_hash(plan) == whole.plan_hash:
+            return plan
     return tuple({spec.id: spec for run in runs for spec in run.plan}.values())
+
+
+def _whole(runs: Sequence[RunData]) -> ShardRecord | None:
+    """What the shards of one plan say of it; None where the runs are anything else."""
+    shards = [run.header.shard for run in runs]
+    return shards[0] if shards[0] and len({shard and shard.plan_hash for shard in shards}) == 1 else None
 
 
 def _union_of_records(runs: Iterable[RunData]) -> dict[RecordKey, EpisodeRecord]:
@@ -194,14 +238,26 @@ def _missing_shards(runs: Sequence[RunData]) -> list[str]:
 
 
 def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Sequence[str]) -> RunHeader:
-    """``run.json`` of the union; ``merged`` is what its title must say."""
+    """``run.json`` of the union; ``merged`` is what its title must say.
+
+    Its identity is that of a run of all episodes, as far as the parts tell: files of the whole plan, all user tasks, the
+    rendering of whichever part had one.
+    """
     sessions = tuple(session for run in runs for session in run.header.sessions)
     commits = {session.git.commit[:7] for session in sessions if session.git}
     merged = [f"{len(runs)} runs together", *missing]
     if len(commits) > 1:
         merged.append(f"of different versions {', '.join(sorted(commits))}")
+    identities = [run.header.identity for run in runs]
+    world = identities[0].world.model_copy(
+        update={"rendering": next((one.world.rendering for one in identities if one.world.rendering), None)}
+    )
+    whole = _whole(runs)
+    files = whole.assets if whole and not missing else identities[0].assets
+    tasks = {name: digest for one in identities for name, digest in one.tasks.items()}
     return runs[0].header.model_copy(
         update={
+            "identity": identities[0].model_copy(update={"world": world, "assets": files, "tasks": tasks}),
             "world": world_of(runs),
             "sessions": sessions,
             "merged": tuple(merged),

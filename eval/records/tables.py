@@ -16,9 +16,10 @@ from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdow
 from eval.records.errors import ErrorCount, error_counts, error_lines
 from eval.records.escaping import csv_of, plain_markdown
 from eval.records.folder import RunData, disk_errors, write_atomically
+from eval.records.independence import independent
 from eval.records.labels import labels
 from eval.records.latex import cells_latex, summary_latex
-from eval.records.results import Records
+from eval.records.results import Records, by_episode
 from eval.records.tallies import (
     JUDGES,
     NOTHING,
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing", "counted",
-           "first", "success", "repeats", "spread"]  # fmt: skip
+           "steps_to_success", "success", "repeats", "spread",
+           "independent"]  # fmt: skip
 TOTAL = "all"
-HIDDEN = ("low", "high", "success", "repeats")
+HIDDEN = ("low", "high", "success", "repeats", "independent")
 """Columns that people read elsewhere: beside the rate, or in the title."""
+
+HEADS = {"rate": NUMBER, "steps_to_success": "steps to success"}
+"""How columns are headed for people, if not by their names."""
+STEPS = "Steps to success: median control step at which the flag of the successful episodes first came up."
 
 __all__ = ["COLUMNS", "TOTAL", "RunTables", "markdown", "summary", "tables_of", "title", "write_tables"]
 
@@ -57,10 +63,11 @@ def summary(
     """Count successes over the plan; columns as in ``COLUMNS``.
 
     ``n`` counts episodes with a verdict, each repeat as one; ``rate`` is successes / n in 0..1, ``low`` and ``high`` its 95 %
-    Wilson interval, in which every scene counts once. ``errored`` and ``missing`` episodes are in neither. The total
+    Wilson interval, in which repeats count once. ``errored`` and ``missing`` episodes are in neither. The total
     (variant ``all``) is over the variants that count in the published average (``counted``), its rate the mean of theirs;
-    with errored or missing episodes it has no rate unless ``partial``. ``first`` is the median control step at which the
-    successes first had their flag up, ``spread`` the standard deviation of the rate over the repeats.
+    with errored or missing episodes it has no rate unless ``partial``. ``steps_to_success`` is the median control step at which
+    the successes first had their flag up, ``spread`` the standard deviation of the rate over the repeats, ``independent`` how
+    many independent episodes the interval is of (:func:`eval.records.independence.independent`).
 
     Args:
         plan: the episodes.
@@ -77,17 +84,23 @@ def summary(
         each = [_rows(plan, part, partial, success, 1) for part in by_repeat(records, repeats)]
         spreads = {key: spread(part[key].rate for part in each) for key in rows}
     steps = _first_steps(plan, records, success)
+    specs: dict[Key, list[EpisodeSpec]] = {}
+    for spec in plan:
+        specs.setdefault((spec.task, spec.setting, spec.variant), []).append(spec)
+    played = by_episode(records)
     lines = []
     for (task, setting, variant), row in rows.items():
-        low, high = rate_interval(row.rate, row.tally.n, repeats) or (None, None)
+        keys = [key for key in specs if key[:2] == (task, setting) and (counts(key) if variant == TOTAL else key[2] == variant)]
+        alone = independent([spec for key in keys for spec in specs[key]], played, JUDGES[success], repeats)
+        low, high = rate_interval(row.rate, alone) or (None, None)
         tally = [row.tally.n, row.tally.successes, row.rate, low, high, row.tally.errored, row.tally.missing]
         of_row = steps.get((task, setting, variant), [])
         if variant == TOTAL:
             of_row = [step for key, some in steps.items() if key[:2] == (task, setting) and counts(key) for step in some]
         first = float(np.median(of_row)) if of_row else None
-        more = [row.counted, first, success, repeats, spreads.get((task, setting, variant))]
+        more = [row.counted, first, success, repeats, spreads.get((task, setting, variant)), alone]
         lines.append([task, setting, variant, *tally, *more])
-    return pd.DataFrame(lines, columns=COLUMNS).astype({"first": float, "spread": float})
+    return pd.DataFrame(lines, columns=COLUMNS).astype({"steps_to_success": float, "spread": float})
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,7 @@ def _first_steps(plan: Sequence[EpisodeSpec], records: Records, success: Success
 
 def shown_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of a table of results as people read them: one column for a rate and its interval."""
-    empty = [name for name in ("first", "spread") if name in table and not table[name].notna().any()]
+    empty = [name for name in ("steps_to_success", "spread") if name in table and not table[name].notna().any()]
     names = [str(name) for name in table.columns if name not in (*HIDDEN, *empty)]
     rows = []
     for row in rows_of(table):
@@ -131,16 +144,22 @@ def shown_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             row["lacks"] = lacks(row["n"], row["errored"], row.get("missing", 0)) or "no variant counts"
         texts = {
             "rate": number(row), "spread": percent(row.get("spread")), "counted": "yes" if row.get("counted") else "no",
-            "first": "" if row.get("first") is None else f"{row['first']:g}",
+            "steps_to_success": "" if row.get("steps_to_success") is None else f"{row['steps_to_success']:g}",
         }  # fmt: skip
         rows.append([texts.get(name, str(row[name])) for name in names])
-    return [NUMBER if name == "rate" else name for name in names], rows
+    return [HEADS.get(name, name) for name in names], rows
+
+
+def conventions_of(table: pd.DataFrame) -> list[str]:
+    """What must be said of a column as people read it; a paragraph an entry."""
+    return [STEPS] if table["steps_to_success"].notna().any() else []
 
 
 def markdown(table: pd.DataFrame, heading: str) -> str:
     """The table as a GitHub table under its title, which may have several lines."""
     titles = [plain_markdown(line) for line in heading.splitlines()]
-    return "# " + "\n".join([*titles, "", *markdown_table(*shown_rows(table))]) + "\n"
+    said = [line for text in conventions_of(table) for line in ("", plain_markdown(text))]
+    return "# " + "\n".join([*titles, "", *markdown_table(*shown_rows(table)), *said]) + "\n"
 
 
 @dataclass(frozen=True)
@@ -163,6 +182,7 @@ class RunTables:
     def summary_markdown(self, level: str = "#") -> str:
         """``summary.md``: the table and the errors under the title."""
         lines = [f"{level} {plain_markdown(self.title)}", "", *markdown_table(*shown_rows(self.summary))]
+        lines += [line for text in conventions_of(self.summary) for line in ("", plain_markdown(text))]
         if self.errors:
             lines += ["", f"{level}# Errors", "", *(f"- {plain_markdown(line)}" for line in error_lines(self.errors))]
         return "\n".join(lines) + "\n"

@@ -48,13 +48,13 @@ class Tally:
 NOTHING = Tally(0, 0, 0, 0)
 
 
-def rate_interval(rate: float | None, n: int, repeats: int = 1) -> tuple[float, float] | None:
+def rate_interval(rate: float | None, independent: float) -> tuple[float, float] | None:
     """95 % Wilson interval around a rate, each end in 0..1; None without a rate.
 
-    Every scene counts once, however often it was played: repeats of a scene resemble each other, and a hundred of them tell
-    little about other scenes. How much the repeats differ is said by their spread.
+    ``independent`` is as of :func:`eval.records.independence.independent`: repeats of a scene and looks of an initial state
+    resemble each other, and a hundred of them tell little about other states. How much repeats differ is said by their spread.
     """
-    return None if rate is None else wilson(rate * n / repeats, n / repeats)
+    return None if rate is None else wilson(rate * independent, independent)
 
 
 def lacks(n: int, errored: int, missing: int, absent: Sequence[str] = ()) -> str:

@@ -82,10 +82,6 @@ class Entry:
             played.append(Played(spec, repeat, record, outcome))
         return tuple(played)
 
-    def home_of(self, record: EpisodeRecord) -> RunData:
-        """The run whose folder holds the files of a record."""
-        return next((run for run in self.parts if run.records.get(record.key) is record), self.run)
-
     def by_place(self) -> Iterator[tuple[tuple[str, str], list[Played]]]:
         """(task, setting) and its episodes, in the order of the plan."""
         places: dict[tuple[str, str], list[Played]] = {}

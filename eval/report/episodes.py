@@ -58,7 +58,7 @@ class EpisodeList:
             "stats": {},
         }  # fmt: skip
         if record is not None:
-            home = entry.home_of(record)
+            home = entry.run.home_of(record)
             texts["instruction"] = record.instruction or spec.instruction
             texts["kind"] = _how_it_ended(episode, record)
             cells |= {
@@ -93,8 +93,8 @@ def newest(entries: Sequence[Entry], media: Media, most: int) -> list[tuple[str,
         by_key = {episode.key: episode for episode in entry.episodes}
         for key in reversed(entry.run.records):
             record = entry.run.records[key]
-            if len(found) < most and key in by_key and (video := media.link(entry.home_of(record), record.video)):
-                found.append((video, media.link(entry.home_of(record), record.poster), by_key[key]))
+            if len(found) < most and key in by_key and (video := media.link(entry.run.home_of(record), record.video)):
+                found.append((video, media.link(entry.run.home_of(record), record.poster), by_key[key]))
     return found
 
 

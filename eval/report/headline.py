@@ -8,18 +8,16 @@ from typing import Any
 
 from eval.published.models import NumberRow
 from eval.published.numbers import known_disagreements, number_rows, policy_models, published_numbers, references
-from eval.records.cell_tables import conventions, percent, rows_of
+from eval.records.cell_tables import conventions, rows_of
 from eval.records.cells import cells
 from eval.records.latex import SETTING_TITLES
 from eval.records.tables import TOTAL
-from eval.records.tallies import lacks, rate_interval
+from eval.records.tallies import lacks
 from eval.report.entries import Entry
 from eval.report.layouts import Block, Layout, LayoutName, layouts
 from eval.statistics.power import smallest_difference
 
 NOT_PLANNED = "not planned"
-SAID = ("google_four_tasks", "widowx_four_tasks")
-"""Averages that the answer names."""
 OTHERS = "Other tasks"
 """Heading of the table of what no published table has a column for."""
 
@@ -160,7 +158,7 @@ def _numbers(entry: Entry) -> dict[tuple[str, str], Cell]:
 
 
 def _cell(row: dict[str, Any], entry: Entry) -> Cell:
-    states = row["n"] // max(1, entry.run.header.repeats)
+    states = round(row["independent"])
     return Cell(
         row["rate"], row["low"], row["high"], row["n"], row["successes"], row["of"], row["lacks"] or "",
         smallest_difference(states) if states else None, row.get("spread"),
@@ -239,44 +237,3 @@ def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Ce
         for entry, row in zip(entries, numbers, strict=True)
     )
     return Table(title, heads, (False,) * len(keys), rows)
-
-
-def answer(entries: Sequence[Entry], running: bool) -> list[str]:
-    """A sentence an entry: what was solved, of how many, how sure that is, and what is missing."""
-    return [_answer(entry, running) for entry in entries]
-
-
-def _answer(entry: Entry, running: bool) -> str:
-    name = f"{entry.label} ({entry.remarks})" if entry.remarks else entry.label
-    played = [episode for episode in entry.episodes if episode.outcome in ("success", "failure")]
-    solved = sum(episode.outcome == "success" for episode in played)
-    total = len(entry.episodes)
-    gaps = {
-        "lost to errors": sum(episode.outcome == "errored" for episode in entry.episodes),
-        "not played yet" if running else "not played": sum(episode.outcome == "missing" for episode in entry.episodes),
-    }
-    missing = " and ".join(f"{count:,} {what}" for what, count in gaps.items() if count)
-    if not played:
-        return f"{name}: no episode has a verdict ({missing} of {total:,})."
-    n, rate = len(played), solved / len(played)
-    low, high = rate_interval(rate, n, entry.run.header.repeats) or (0.0, 1.0)
-    tasks = list(dict.fromkeys(episode.spec.task for episode in entry.episodes))
-    of = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
-    so_far = " so far" if running else ""
-    noun = "episode" if n == 1 else "episodes"
-    ever = " at any step" if entry.run.header.options.success == "any" else ""
-    text = f"{name} solved {percent(rate)} %{so_far}{ever}: {solved:,} of {n:,} {noun} of {of}, "
-    text += f"95 % interval {percent(low)} to {percent(high)} %"
-    text += "".join(f"; {line}" for line in _averages(entry))
-    return text + (f"; {missing}, so the rates may still change." if missing else "; no episode is missing.")
-
-
-def _averages(entry: Entry) -> list[str]:
-    """The averages that the runs have all cells of, as published tables form them."""
-    found = []
-    for row in rows_of(entry.tables.cells):
-        if row["kind"] == "average" and row["rate"] is not None and row["name"] in SAID:
-            sure = "" if row["low"] is None else f" ({percent(row['low'])} to {percent(row['high'])})"
-            name = f"{row['title'][0].lower()}{row['title'][1:]}, {SETTING_TITLES.get(row['setting'], row['setting'])}"
-            found.append(f"{name}: {percent(row['rate'])} %{sure}")
-    return found

@@ -28,18 +28,19 @@ class Media:
         self._folder, self._own = folder, own
         self._numbers = {run.path: number for number, run in enumerate(runs, 1)}
 
-    def link(self, run: RunData, name: str | None) -> str | None:
-        """A relative URL, percent-encoded; None without a name, or for a file that is not there (any more) or not the run's.
+    def link(self, home: Path, name: str | None) -> str | None:
+        """A relative URL, percent-encoded, of a file in the folder of a run; None without a name, or for a file that is not
+        there (any more) or not the run's.
 
         Raises UserError if the disk refuses a file of the page's own.
         """
         if name is None or "\0" in name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             return None
-        file = run.path / name
+        file = home / name
         if not file.is_file():
             return None
         if self._own:
-            copy = self._folder / FOLDER / str(self._numbers[run.path]) / name
+            copy = self._folder / FOLDER / str(self._numbers[home]) / name
             with disk_errors(self._folder):
                 _give(file, copy)
             file = copy

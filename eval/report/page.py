@@ -10,11 +10,12 @@ from pathlib import Path
 from eval.records.folder import RunData
 from eval.records.provenance import now
 from eval.report import FILE
+from eval.report.answer import answer
 from eval.report.curve_shapes import drawn
 from eval.report.entries import Entry, entries_of
 from eval.report.episodes import EpisodeList, embedded, newest
 from eval.report.failure_map import FailureMap, Panel, failure_maps
-from eval.report.headline import answer, headline
+from eval.report.headline import headline
 from eval.report.heat import heat_maps
 from eval.report.html import write_page
 from eval.report.layouts import LayoutName
@@ -118,7 +119,7 @@ def _with_pictures(entry: Entry, found: FailureMap, media: Media) -> tuple[Failu
         link = None
         if panel.picture is not None:
             key, name = panel.picture
-            link = media.link(entry.home_of(entry.run.records[key]), name)
+            link = media.link(entry.run.home_of(entry.run.records[key]), name)
         pictures.append((panel, link))
     return found, tuple(pictures)
 

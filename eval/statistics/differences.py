@@ -115,16 +115,16 @@ def sign_flip_exact(differences: Sequence[int]) -> float:
     return float(min(1.0, chances[: reach - far + 1].sum() + chances[reach + far :].sum())) if far else 1.0
 
 
-def design_effect(differences: Sequence[float], sizes: Sequence[int], changed: int) -> float:
+def design_effect(differences: Sequence[float], sizes: Sequence[int], changed: float) -> float:
     """How many trials of groups count as one that is independent of the others; 1 where no group has more than one.
 
     The variance of the mean difference between groups, as a multiple of what it were if all trials were independent; at
     least 1, and where nothing changed the mean size of a group (Rao and Scott, Biometrics 48, 1992).
 
     Args:
-        differences: of each group the sum over its trials of first minus second.
+        differences: of each group the sum over its trials of first minus second; of one policy alone, its successes.
         sizes: trials of each group.
-        changed: trials that one of the two alone solved.
+        changed: trials that one of the two alone solved; of one policy, all its successes.
     """
     groups, n = len(sizes), sum(sizes)
     if groups == n or not n:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from audited_policies import TASK, Attentive, Blind, ByHeart, Deaf, Helpless, Seer
 from audited_world import AuditedWorld
-from scripted_runs import in_this_process
+from scripted_runs import in_this_process, scripted_run
 
 from eval.audit.findings import Audit, Finding, find
 from eval.audit.instructions import other_instructions
 from eval.audit.plans import audit_plans
-from eval.audit.playing import play_conditions
+from eval.audit.playing import Played, play_conditions
 from eval.audit.published_rows import published_pairs
 from eval.errors import UserError
 from eval.plan.options import PlanOptions
@@ -185,3 +185,13 @@ def test_the_command_audits_a_policy(tmp_path: Path, cli) -> None:  # type: igno
     assert (tmp_path / "out" / "audit.html").exists()
     code, _, err = cli("audit", "audited_policies:Deaf", "--task", "widowx_carot_on_plate")
     assert (code, err.count("\n")) == (2, 1)
+
+
+def test_looks_of_an_initial_state_are_one_unit(tmp_path: Path) -> None:
+    can = [spec for spec in make_plan(tasks=["google_robot_pick_coke_can"], variants=["standing/*"]) if spec.index < 3]
+    assert len(can) == 12, "3 places of the can in 4 arm colours"
+    runs = {name: scripted_run(tmp_path / name, can, ends * 12) for name, ends in (("published", "s"), ("blank_picture", "f"))}
+    others = dict.fromkeys(("other_picture", "other_instruction", "heldout"), "it was not played")
+    (finding, *_) = find(Played("random", runs, others, {}), 0.1).findings
+    assert (finding.successes, finding.changed, finding.verdict) == (12, 0, "unsure")
+    assert finding.p == pytest.approx(2 / 2**3), "three signs, not twelve"

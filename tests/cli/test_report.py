@@ -140,7 +140,7 @@ def test_success_at_any_step_stands_in_every_table(cli, play, carrot):
     change(run, success_any=True, first_success_step=7, steps=9)
     title = "SUCCESS AT ANY STEP"
     row = json.loads(cli("report", run, "--json")[1])["rows"][-1]
-    assert (row["successes"], row["first"], row["success"]) == (1, 7, "last")
+    assert (row["successes"], row["steps_to_success"], row["success"]) == (1, 7, "last")
     content = json.loads(cli("report", run, "--success", "any", "--json")[1])
     assert (content["rows"][-1]["successes"], content["cells"][0]["rate"], content["success"]) == (4, 1.0, "any")
     assert title in content["title"]

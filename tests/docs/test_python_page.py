@@ -18,7 +18,7 @@ QUICKLY = "import eval.backends.selection\neval.backends.selection.SAPIEN_WORLD 
 
 def test_the_page_is_a_program_without_a_guard(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     program = "import simpler_eval\n" + QUICKLY + "\n".join(blocks)
     path = os.pathsep.join(map(str, (REPO, REPO / "tests/support")))
     environment = {**os.environ, "PYTHONPATH": path, "SIMPLER_EVAL_ASSETS": ""}
@@ -33,3 +33,7 @@ def test_the_page_is_a_program_without_a_guard(tmp_path: Path) -> None:
     assert len([line for line in said if line.startswith("step ")]) == 4
     last = load_run(tmp_path / "results/training/000200")
     assert last.header.identity.policy.settings == {"step": 200}
+    for page in ("second/report/index.html", "compared/index.html", "audit/audit.html"):
+        assert (tmp_path / "results" / page).is_file(), page
+        assert any(line.endswith(page) for line in said) == (page != "audit/audit.html")
+    assert "Does it know the grid by heart?" in done.stdout

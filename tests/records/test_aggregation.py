@@ -83,7 +83,10 @@ def test_the_three_conventions_and_the_overall_mean_have_names_of_their_own(spec
     assert by_name["google_both_settings", both] == pytest.approx((1 / 3 + 1 + 0.5) / 3)
     *about, intervals = conventions(cell_table(plan, records))
     assert len(about) == 4
-    assert intervals == "Intervals of averages: stratified bootstrap over initial states; all others: Wilson."
+    assert (
+        intervals
+        == "Intervals of averages: stratified bootstrap over initial states; all others: Wilson, with a design effect."
+    )
 
 
 def test_what_is_missing_or_errored_takes_the_rate_away(specs):
@@ -199,7 +202,7 @@ def test_the_files_of_a_run(tmp_path, specs):
     assert "- Average of four tasks: plain mean of four tasks" in text
     latex = (tmp_path / "tables/cells.tex").read_text()
     assert r"Success (\%) & Pick Coke Can & Move Near & Open/Close Drawer & Place Apple in Drawer" in latex
-    assert r"Visual Matching & $50.0_{18.8}^{81.2}$" in latex  # 3 of 6; interval from the formula by hand
+    assert r"Visual Matching & $50.0_{5.5}^{94.5}$" in latex  # 3 of 6, but 2 states that end alike: n = 1, by hand
     assert latex.count(r"\begin{tabular}") == 1
     assert latex.count("{") == latex.count("}")
 

@@ -14,8 +14,9 @@ from eval.plan.suites import make_plan
 from eval.published.reproduce import compare_with_published
 from eval.records.folder import load_run
 from eval.records.header import OBSERVATION_CHANGE
+from eval.report.answer import answer
 from eval.report.entries import entries_of
-from eval.report.headline import answer, headline
+from eval.report.headline import headline
 
 CARROT = "widowx_carrot_on_plate"
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from made_up_runs import made_up_run
+from scripted_runs import scripted_run
 
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
 from eval.report import live
+from eval.report.answer import answer
 from eval.report.entries import entries_of
 from eval.report.episodes import embedded
 from eval.report.failure_map import failure_maps
-from eval.report.headline import answer, headline
+from eval.report.headline import headline
 from eval.report.html import breakable, moment
 from eval.report.layouts import layouts
 from eval.report.live import LiveReport
@@ -79,6 +81,49 @@ def test_every_episode_is_in_one_mark(tmp_path):
 # ---- what is said -------------------------------------------------------------------------------------------------------
 
 
+def said(folder, plan, *rates):
+    """The sentence where each task is solved at a rate of its own: its first episodes succeed."""
+    tasks = list(dict.fromkeys(spec.task for spec in plan))
+    letters = ""
+    for task, rate in zip(tasks, rates, strict=True):
+        n = sum(spec.task == task for spec in plan)
+        letters += "s" * round(rate * n) + "f" * (n - round(rate * n))
+    run = scripted_run(folder, plan, letters)
+    return answer(entries_of([run]), running=False)[0]
+
+
+def test_the_answer_gives_every_task_the_same_weight(tmp_path):
+    one = make_plan(tasks=[CARROT])
+    assert said(tmp_path / "one", one, 0.5).startswith(
+        "random solved 50.0 %: 12 of 24 episodes of widowx_carrot_on_plate, 95 %"
+    )
+    plan = [*one, *make_plan(tasks=["widowx_stack_cube"], limit=4)]
+    line = said(tmp_path / "two", plan, 1.0, 0.0)
+    assert line.startswith(
+        "random solved 50.0 % on average, the mean of Carrot on Plate and Stack Cube (WidowX, Visual Matching): "
+        "24 of 28 episodes, 95 % interval "
+    ), "24 of 28 are 86 %, which no table has"
+    four = make_plan("widowx_visual_matching")
+    run = scripted_run(tmp_path / "four", four, "".join("s" if spec.index % 3 == 0 else "f" for spec in four))
+    (entry,) = entries_of([run])
+    (average,) = entry.tables.cells.query("name == 'widowx_four_tasks'").to_dict("records")
+    low, high = 100 * average["low"], 100 * average["high"]
+    assert f"solved {100 * average['rate']:.1f} % on average" in answer([entry], running=False)[0]
+    assert f"95 % interval {low:.1f} to {high:.1f} %; no episode is missing." in answer([entry], running=False)[0]
+
+
+def test_the_answer_puts_no_robots_and_settings_together(tmp_path):
+    plan = [*make_plan(tasks=[CARROT], limit=4), *make_plan(tasks=[CAN, NEAR], limit=12)]
+    line = said(tmp_path / "both", plan, 0.5, 0.25, 0.75)
+    assert line.startswith(
+        "random solved 50.0 % on WidowX, Visual Matching (Carrot on Plate; 95 % interval 15.0 to 85.0 %) and "
+    )
+    assert " 50.0 % on Google Robot, Visual Matching (mean of Pick Coke Can and Move Near; 95 % interval " in line
+    assert line.endswith("): 14 of 28 episodes in all; no episode is missing.")
+    drawers = make_plan(tasks=[NEAR, DRAWER], limit=4)
+    assert "the mean of Move Near and Open Drawer (" in said(tmp_path / "part", drawers, 0.5, 0.5), "no column is named in part"
+
+
 def test_the_answer_says_what_is_missing(tmp_path):
     plan = make_plan(tasks=[CARROT])
     run = made_up_run(tmp_path / "run", plan, rate=1.0, filmed=False, missing=4, errors=("a", "b"))
@@ -95,12 +140,15 @@ def test_the_answer_says_what_is_missing(tmp_path):
 def test_a_table_has_the_columns_of_its_layout_and_published_rows(tmp_path):
     plan = make_plan("google_robot_visual_matching")
     run = made_up_run(tmp_path / "run", plan, filmed=False, policy="tracevla_phi3")
-    table = headline([entry_of(run)], "tracevla").tables[0]
+    entry = entry_of(run)
+    table = headline([entry], "tracevla").tables[0]
     assert table.columns[:3] == ("Move Near", "Pick Coke Can", "Open/Close Drawer")
     cells = table.rows[0].cells
     assert all(0 <= cell.low < cell.rate < cell.high <= 1 for cell in cells), "averages have an interval, too"
     assert [cell.n for cell in cells] == [240, 300, 216, 756, 108, 864]
-    assert cells[1].smallest == smallest_difference(300)
+    (alone,) = entry.tables.cells.query("title == 'Pick Coke Can' and kind == 'cell'")["independent"]
+    assert 75 <= alone <= 300
+    assert cells[1].smallest == smallest_difference(round(alone)), "75 initial states in 4 arm colours are not 300"
     own = [row for row in table.published if row.same_policy]
     assert (50.4, 52.2, 31.0) in [row.numbers[:3] for row in own], "the paper"
     assert (70.8, 69.7, 35.4) in [row.numbers[:3] for row in own], "the model card"

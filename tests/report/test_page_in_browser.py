@@ -99,7 +99,7 @@ def test_filters_and_order_do_what_they_say(browser, page, run):
     with browser.open(page) as opened:
         shown = opened.page
         shown.select_option("#filter-outcome", label="success")
-        assert shown.locator("#found").inner_text() == f"{solved} of 78 episodes: {solved} success."
+        assert shown.locator("#found").inner_text() == f"{solved} of 78 episodes: {solved} successes."
         assert {*shown.locator("#list .badge").all_inner_texts()} == {"✓ success"}
         shown.select_option("#filter-task", label=DRAWER)
         shown.fill("#search", "bottom drawer")

@@ -27,6 +27,8 @@ MACRO: dict[str, Strata] = {
 RATES = [(24, 0.05), (24, 0.5), (300, 0.02), (300, 0.9)]
 PAIRS = [(24, 0.05, 0.05), (24, 0.4, 0.1), (300, 0.02, 0.01), (300, 0.2, 0.1)]
 """n, share that the first alone solves, share that the second alone does."""
+LOOKS = [(75, 4, 0.5, 0.3), (75, 4, 0.5, 0.7), (75, 4, 0.1, 0.3), (25, 4, 0.5, 0.7), (25, 14, 0.5, 0.3), (9, 4, 0.5, 0.7)]
+"""Initial states, looks of each, rate, and how alike the looks of one state end (intraclass correlation)."""
 
 
 def share(holds: list[bool]) -> float:
@@ -82,6 +84,19 @@ def of_grouped_tango(states: int, times: int) -> float:
     return share(holds)
 
 
+def of_looks(states: int, looks: int, rate: float, likeness: float, times: int) -> tuple[float, float]:
+    """Wilson's with the design effect, and without: initial states whose rates vary (beta), each shown in several looks."""
+    rng = np.random.default_rng(states)
+    scale = (1 - likeness) / likeness
+    holds = []
+    for _ in range(times):
+        wins = rng.binomial(looks, rng.beta(rate * scale, (1 - rate) * scale, size=states))
+        k, n = int(wins.sum()), states * looks
+        effect = design_effect(wins.tolist(), [looks] * states, k)
+        holds.append((wilson(k / effect, n / effect).holds(rate), wilson(k, n).holds(rate)))
+    return share([with_effect for with_effect, _ in holds]), share([without for _, without in holds])
+
+
 @pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     for name, strata in MACRO.items():
@@ -92,6 +107,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         assert of_tango(n, first, second, 1000) >= 0.925, (n, first, second)
         assert of_newcombe(n, first, second, 1000) >= 0.93, (n, first, second)
     assert 0.93 <= of_grouped_tango(75, 1000) <= 0.97
+    for states, looks, rate, likeness in LOOKS:
+        assert of_looks(states, looks, rate, likeness, 1000)[0] >= 0.9, (states, looks, rate, likeness)
 
 
 def test_a_pooled_interval_of_unequal_cells_does_not() -> None:
@@ -110,4 +127,7 @@ if __name__ == "__main__":
         print(f"| Tango, n = {n}, alone {first} and {second} | {100 * of_tango(n, first, second, 2000):.1f} |")
         rates = f"{0.5 + first:g} and {0.5 + second:g}"
         print(f"| Newcombe, n = {n} each, {rates} | {100 * of_newcombe(n, first, second, 2000):.1f} |")
+    for states, looks, rate, likeness in LOOKS:
+        with_effect, without = of_looks(states, looks, rate, likeness, 2000)
+        print(f"| {states} x {looks}, {rate}, {likeness} | {100 * with_effect:.1f} | {100 * without:.1f} |")
     print(f"| Tango of 75 states in 4 variants each | {100 * of_grouped_tango(75, 2000):.1f} |")

@@ -8,6 +8,7 @@
   const word = (row, name) => words[name][row[at[name]]];
   const state = {search: "", place: null, sort: "plan", descending: false, page: 0, entry: "", task: "", setting: "", variant: "", outcome: "", kind: ""};
   const OUTCOMES = {success: "✓ success", failure: "✗ failure", errored: "! errored", missing: "○ not played"};
+  const COUNTED = {success: ["success", "successes"], failure: ["failure", "failures"], errored: ["errored", "errored"], missing: ["not played", "not played"]};
   const KEY = "simpler-eval " + location.pathname;
   const filters = [...document.querySelectorAll("#filters select[data-column]")];
   const byId = new Map(rows.map((row, number) => [row[at.entry] + " " + row[at.id], number]));
@@ -74,7 +75,7 @@
     const figure = (name, value, text) => element("td", {className: "number" + (value === null ? " none" : ""), "data-name": name}, text);
     return element("tr", {}, element("td", {}, thumb), about, verdict,
       figure("steps", row[at.steps], row[at.steps] === null ? "–" : `${row[at.steps]}/${row[at.limit]}`),
-      figure("first success", row[at.first], number(row[at.first])), figure("seconds", row[at.seconds], typeof row[at.seconds] === "number" ? number(row[at.seconds], 1) : "–"),
+      figure("steps to success", row[at.first], number(row[at.first])), figure("seconds", row[at.seconds], typeof row[at.seconds] === "number" ? number(row[at.seconds], 1) : "–"),
       element("td", {}, element("a", {href, "aria-label": "Link to episode " + row[at.id]}, "#" + row[at.id].replace(/^v\d+-/, "").slice(0, 6))));
   }
 
@@ -85,7 +86,7 @@
     document.querySelector("#list tbody").replaceChildren(...some.map(rowOf));
     const counts = new Map();
     for (const index of found) { const name = word(rows[index], "outcome"); counts.set(name, (counts.get(name) || 0) + 1); }
-    const told = [...counts].map(([name, count]) => `${count.toLocaleString("en")} ${name === "missing" ? "not played" : name}`).join(", ");
+    const told = [...counts].map(([name, count]) => `${count.toLocaleString("en")} ${count === 1 ? COUNTED[name][0] : COUNTED[name][1]}`).join(", ");
     $("found").replaceChildren(`${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} episodes${told ? ": " + told : ""}. `);
     if (state.place !== null) {
       $("found").append(element("button", {type: "button", onclick: () => { state.place = null; update(); }}, "of one initial state ×"));
@@ -111,7 +112,7 @@
     if (words.entry.length > 1) fact("policy", word(row, "entry"));
     fact("task", word(row, "task")); fact("setting", word(row, "setting")); fact("variant", word(row, "variant"));
     fact("number in the variant", row[at.index]); if (row[at.repeat]) fact("repeat", row[at.repeat]);
-    fact("steps", row[at.steps] === null ? null : `${row[at.steps]} of at most ${row[at.limit]}`); fact("first success at step", row[at.first]);
+    fact("steps", row[at.steps] === null ? null : `${row[at.steps]} of at most ${row[at.limit]}`); fact("steps to success", row[at.first]);
     fact("seconds", row[at.seconds]); fact("episode", row[at.id]); fact("error", row[at.error]);
     for (const [name, value] of Object.entries(row[at.stats])) fact(name.replaceAll("_", " "), value);
     return list;

@@ -20,7 +20,7 @@ from eval.rollout.run import run
 def numbers(data):
     """What must not depend on who played."""
     table = data.table(partial=True)
-    return table.drop(columns="first").to_csv(), sorted((key, r.status, r.steps) for key, r in data.records.items())
+    return table.drop(columns="steps_to_success").to_csv(), sorted((key, r.status, r.steps) for key, r in data.records.items())
 
 
 def same_actions(a, b):
