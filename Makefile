@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 export PYTHON
 
-.PHONY: help demo test coverage lint doctor setup vla
+.PHONY: help demo test coverage lint doctor setup vla interop
 
 help:
 	@echo "make demo    run the demo: both robots at work, a table and videos in results/"
@@ -13,6 +13,7 @@ help:
 	@echo "make doctor  check this machine, and say how to fix what is missing"
 	@echo "make setup   only the set-up"
 	@echo "make vla     add torch and transformers, for policies that are neural networks"
+	@echo "make interop  try the real packages of others, each in an environment of its own; writes results/benchmarks/interop.md"
 
 demo:
 	@tools/setup.sh demo
@@ -44,3 +45,7 @@ setup:
 
 vla:
 	@tools/setup.sh vla
+
+interop:
+	@tools/setup.sh test
+	@$(PY) tools/interop $(ARGS)

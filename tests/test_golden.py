@@ -99,6 +99,7 @@ MAY_SKIP = {
     "tests/annotation": "torch, pyarrow (extras vla, datasets)",
     "tests/cli/test_export.py": "pyarrow (extra datasets), or a LaTeX compiler",
     "tests/datasets": "pyarrow (extra datasets)",
+    "tests/docs/test_commands_of_pages.py": "pyarrow (extra datasets)",
     "tests/docs/test_robot_pages.py": "torch (make vla)",
     "tests/policies/remote": "websockets, msgpack, httpx (extra remote), or the real packages of other harnesses",
     "tests/report": "a browser, and Playwright (extra test)",

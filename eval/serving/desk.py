@@ -60,6 +60,11 @@ class PolicyDesk:
         self.actions = self.episodes = 0
         """So far."""
 
+    @property
+    def under_way(self) -> int:
+        """Episodes now."""
+        return len(self._begun)
+
     # ---- from any thread -----------------------------------------------------------------------------------------------
 
     def begin(self, client: str, info: EpisodeInfo) -> Future[EpisodeInfo]:

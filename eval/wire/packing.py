@@ -27,6 +27,8 @@ LONGEST = 10_000
 """Entries of a list or map: its memory is taken before they are read."""
 JPEG_QUALITY = 95
 """As vla-eval has it."""
+PNG_LEVEL = 1
+"""Of zlib: a quarter of the time of Pillow's usual 6 for a third more bytes (camera image of a scene), the same pixels."""
 NUMBERS, TEXTS = "biuf", "US"
 """Kinds of dtype."""
 _DTYPE = re.compile(r"[<>|=]?([biufUS])(\d{1,6})")
@@ -141,10 +143,19 @@ def _array_map(array: np.ndarray[Any, Any], dialect: Dialect, image_format: Imag
         return {dialect.image: True, "format": image_format, "data": _compressed(array, image_format), "shape": [*array.shape]}
     return {
         dialect.array: True,
-        dialect.data: array.tobytes(),
+        dialect.data: _bytes_of(array),
         dialect.dtype: array.dtype.str,
         dialect.shape: [*array.shape],
     }
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> bytes | memoryview:
+    """In C order; of a whole picture without a copy."""
+    return (
+        memoryview(array.data).cast("B")
+        if array.flags.c_contiguous and array.size and array.dtype == np.uint8
+        else array.tobytes()
+    )
 
 
 def _scalar_map(scalar: np.generic, dialect: Dialect) -> object:
@@ -187,7 +198,7 @@ def _compressed(image: np.ndarray[Any, Any], kind: Literal["png", "jpeg"]) -> by
         raise WireError(f"an image of {image.shape[2]} channels cannot be sent as JPEG")
     buffer = io.BytesIO()
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    picture.save(buffer, kind.upper(), **({"quality": JPEG_QUALITY} if kind == "jpeg" else {}))
+    picture.save(buffer, kind.upper(), **({"quality": JPEG_QUALITY} if kind == "jpeg" else {"compress_level": PNG_LEVEL}))
     return buffer.getvalue()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from serving import served
 import simpler_eval
 from eval.records.folder import RunData
 from eval.records.tables import write_tables
+from eval.serving.serve import Serving
 
 PROTOCOLS = ("vla-eval", "openpi")
 
@@ -45,15 +49,43 @@ def test_random_with_several_episodes_at_once(tmp_path, protocol):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["openvla_phi3", "tracevla_phi3"])
-def test_a_tiny_checkpoint_on_both_robots(tmp_path, policy):
+@pytest.mark.parametrize(("policy", "steps"), [("openvla_phi3", 3), ("tracevla_phi3", 13)])  # traces begin at step 10
+def test_a_tiny_checkpoint_on_both_robots(tmp_path, policy, steps):
+    """With one live episode and with 32: what a policy is asked about together, and over which wire, decides nothing."""
     pytest.importorskip("torch")
-    plan = simpler_eval.make_plan(tasks=["widowx_carrot_on_plate", "google_robot_pick_coke_can"], limit=4, max_steps=14)
+    tasks = ["widowx_carrot_on_plate", "google_robot_pick_coke_can"]
+    plan = simpler_eval.make_plan(tasks=tasks, limit=16, max_steps=steps)
     args = {"checkpoint": "tiny-random", "deterministic": True}
-    local = play(plan, policy, tmp_path / "local", workers=1, policy_args=args)
+    one, many = {"workers": 1}, {"workers": 2, "per_worker": 16}
+
+    def play_here(out: str, asked: str, options: dict, **more: object) -> RunData:
+        return play(plan, asked, tmp_path / out, "playful_world", **options, **more)
+
+    local = play_here("local", policy, one, policy_args=args)
+    assert {spec.robot_family for spec in plan} == {"widowx", "google_robot"}
+    assert {record.status for record in local.records.values()} == {"success", "failure"}
+    assert_the_same(local, play_here("local32", policy, many, policy_args=args))
     for protocol in PROTOCOLS:
-        with served(policy, args, protocol=protocol) as server:
+        with served(policy, args, protocol=protocol) as server, most_at_once(server) as most:
             address = server.url.replace("ws:", f"{protocol}:")
-            for several in (1, 8):
-                options = {"workers": 1, "per_worker": several}
-                assert_the_same(local, play(plan, address, tmp_path / f"{protocol}{several}", **options))
+            assert_the_same(local, play_here(f"{protocol}32", address, many))
+            assert most() > 16, "they were live together"
+            assert_the_same(local, play_here(protocol, address, one))
+
+
+@contextlib.contextmanager
+def most_at_once(server: Serving) -> Iterator[Callable[[], int]]:
+    """How many episodes were under way together, looked at now and then."""
+    most, end = [0], threading.Event()
+
+    def look() -> None:
+        while not end.wait(0.01):
+            most[0] = max(most[0], server.desk.under_way)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield lambda: most[0]
+    finally:
+        end.set()
+        thread.join()

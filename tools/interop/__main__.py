@@ -1,9 +1,9 @@
 """Try our server, our client and our world against the real packages of others; one table of what came of it.
 
-    python tools/interop VENVS [--out results/benchmarks/interop.md]
+    python tools/interop [VENVS] [--out results/benchmarks/interop.md]        or: make interop
 
-VENVS is a folder in which each package gets a virtual environment of its own, made by pip where it is not there yet. What
-cannot be had here is a row with the reason.
+VENVS (default: .interop, which git ignores) is a folder in which each package gets a virtual environment of its own, made by
+pip where it is not there yet. What cannot be had here is a row with the reason.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import json
 import os
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +25,7 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,11 @@ PACKAGES = {
     "vla-eval": (["vla-eval==0.8.0"], True),
     "openpi-client": (["openpi-client==0.1.2", "websockets", "typing_extensions"], False),
     "stable-baselines3": (["stable-baselines3"], True),
-    "lerobot": (["lerobot[dataset,evaluation]==0.6.1", str(REPO), str(REPO / "tools" / "lerobot_env_simpler")], False),
+    "lerobot": (["lerobot[dataset,evaluation]==0.6.1"], False),
 }
 """Environment -> what pip installs, and whether our own requirements go beside it."""
+OURS = {"lerobot": [REPO, REPO / "tools" / "lerobot_env_simpler"]}
+"""Environment -> what of ours is installed in it, as it is now."""
 
 
 class Skipped(Exception):
@@ -57,23 +61,37 @@ class Trial:
     """Given the folder of environments; comes to what was seen, raises Skipped or whatever else."""
 
 
+@functools.cache
 def python_of(venvs: Path, name: str) -> str:
     """The interpreter of an environment, which is made first if need be. Raises Skipped."""
     place = venvs / name
     python = place / "bin" / "python"
     done = place / "complete"
+    install = [python, "-m", "pip", "install", "-q"]
     if not done.exists():
         packages, with_ours = PACKAGES[name]
         if with_ours:
             project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
             packages = [*packages, *project["dependencies"], *project["optional-dependencies"].get("remote", [])]
-        install = [python, "-m", "pip", "install", "-q", *(["-c", REPO / "constraints.txt"] if with_ours else []), *packages]
-        for command in ([interpreter_for(name), "-m", "venv", place], install):
-            ran = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-            if ran.returncode:
-                raise Skipped(f"pip cannot install {name} here: {ran.stderr.strip().splitlines()[-1][:150]}")
-        done.touch()
+        set_up(name, [interpreter_for(name), "-m", "venv", place])
+        set_up(name, [*install, *(["-c", REPO / "constraints.txt"] if with_ours else []), *packages])
+    with tempfile.TemporaryDirectory() as copies:  # where pip builds it leaves things behind
+        ours = [Path(copies) / folder.name for folder in OURS.get(name, ())]
+        for folder, copy in zip(OURS.get(name, ()), ours, strict=True):
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".*", "build", "results", "tests", "*.egg-info"))
+        if ours and not done.exists():
+            set_up(name, [*install, *ours])  # with what they require
+        elif ours:
+            set_up(name, [*install, "--no-deps", "--force-reinstall", *ours])
+    done.touch()
     return str(python)
+
+
+def set_up(name: str, command: Sequence[object]) -> None:
+    """A step of making an environment. Raises Skipped."""
+    ran = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise Skipped(f"pip cannot install {name} here: {ran.stderr.strip().splitlines()[-1][:150]}")
 
 
 def interpreter_for(name: str) -> str:
@@ -107,9 +125,11 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def process(command: list[str], url: str | None, path: str = "/health") -> Iterator[int]:
-    """A server while this lasts, once it is well."""
-    child = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def process(command: list[str], url: str | None, path: str = "/health", more: dict[str, str] | None = None) -> Iterator[int]:
+    """A server while this lasts, once it is well; ``more``: environment variables."""
+    child = subprocess.Popen(
+        command, env=environment() | (more or {}), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         end = time.monotonic() + 120
         while url is not None:
@@ -215,6 +235,30 @@ def vla_eval_server(venvs: Path) -> str:
     return f"{len(ours)} episodes by `simpler-eval run`, none errored"
 
 
+def vla_eval_cogact(venvs: Path) -> str:
+    """The commands of docs/remote.md: vla-eval's own server of CogACT, whose weights alone are none."""
+    lines = (REPO / "docs" / "remote.md").read_text().splitlines()
+    served = next(line for line in lines if line.startswith("uv run vla_eval/")).split()[3:]
+    played = next(line for line in lines if "--policy-arg family=cogact" in line).split()
+    port = free_port()
+    python = python_of(venvs, "vla-eval")
+    script = run([python, "-c", "import vla_eval.model_servers as m; print(m.__path__[0])"]).strip() + "/cogact.py"
+    served = [word.replace(":8000", f":{port}") for word in served]
+    played = [word.replace(":8000", f":{port}") for word in played[1:]]
+    more = {"PYTHONPATH": str(HERE / "without_weights")}
+    with tempfile.TemporaryDirectory() as place:
+        with process([python, script, *served], f"http://127.0.0.1:{port}", more=more):
+            few = ["--limit", "1", "--max-steps", str(2 * STEPS), "--workers", "1", "--out", str(Path(place) / "run")]
+            run([sys.executable, "-m", "simpler_eval", *played, *few])
+        records = [json.loads(line) for line in (Path(place) / "run" / "episodes.jsonl").read_text().splitlines()]
+    if not records or any(record["status"] == "errored" for record in records):
+        raise RuntimeError(f"{len(records)} episodes, of which some are errored")
+    return (
+        f"its `model_servers/cogact.py` as it is, a stand-in for the weights: {len(records)} episodes by the commands of "
+        "docs/remote.md, none errored; pictures of 224 x 224 and the statistics' key arrive"
+    )
+
+
 @contextlib.contextmanager
 def their_server(venvs: Path) -> Iterator[int]:
     """A model server on vla-eval's own classes, with a model that looks at mean colours."""
@@ -269,40 +313,92 @@ def openpi_server(venvs: Path) -> str:
     raise Skipped("openpi's server is part of openpi itself (JAX), not of openpi-client; our client is tested on a fake of it")
 
 
-def lerobot_eval(venvs: Path) -> str:
-    """Their command on a policy of theirs with random weights."""
+def lerobot_command(venvs: Path, folder: Path, **options: object) -> dict[str, Any]:
+    """What ``lerobot-eval`` counts with a policy of theirs of random weights, which are the same every time."""
     binary = Path(python_of(venvs, "lerobot")).with_name("lerobot-eval")
     given = {
-        "env.type": "simpler", "env.task": TASK, "env.max_steps": STEPS, "eval.n_episodes": LIMIT, "eval.batch_size": 1,
+        "env.type": "simpler", "env.task": TASK, "env.max_steps": STEPS,
         "policy.type": "act", "policy.device": "cpu", "policy.pretrained_backbone_weights": "null",
         "policy.push_to_hub": "false", "seed": 0,
         "policy.chunk_size": 4, "policy.n_action_steps": 4, "policy.dim_model": 32, "policy.n_heads": 2, "output_dir": "out",
     }  # fmt: skip
-    with tempfile.TemporaryDirectory() as place:
-        run([str(binary), *(f"--{name}={value}" for name, value in given.items())], Path(place), {"HF_HUB_OFFLINE": "1"})
-        told = json.loads((Path(place) / "out" / "eval_info.json").read_text())
-    if list(told["per_group"]) != [TASK] or told["overall"]["n_episodes"] != LIMIT:
+    given |= {f"eval.{name}": str(value).lower() for name, value in options.items()}
+    folder.mkdir(parents=True)
+    run([str(binary), *(f"--{name}={value}" for name, value in given.items())], folder, {"HF_HUB_OFFLINE": "1"})
+    told: dict[str, Any] = json.loads((folder / "out" / "eval_info.json").read_text())
+    if list(told["per_group"]) != [TASK] or told["overall"]["n_episodes"] != options["n_episodes"]:
         raise RuntimeError(f"it counted {told['overall']}")
-    return f"{LIMIT} episodes with an ACT policy of random weights, by task in eval_info.json"
+    return told
+
+
+def lerobot_eval(venvs: Path) -> str:
+    """Their command, one environment at a time and several, with its videos."""
+    many = LIMIT + 1
+    with tempfile.TemporaryDirectory() as place:
+        for name, (size, processes) in {"one": (1, False), "two": (2, False), "processes": (2, True)}.items():
+            folder = Path(place) / name
+            lerobot_command(venvs, folder, n_episodes=many, batch_size=size, use_async_envs=processes)
+            films = [file for file in (folder / "out").glob("videos/*/*.mp4") if file.stat().st_size]
+            if len(films) < many:
+                raise RuntimeError(f"{len(films)} videos of {many} episodes ({name})")
+    return (
+        f"{many} episodes with an ACT policy of random weights, by task in eval_info.json, each with its video; "
+        "`--eval.batch_size` 1, 2, and 2 in processes"
+    )
+
+
+def lerobot_recording(venvs: Path) -> str:
+    """Their command with recording: whatever the batch, the same episodes."""
+    with tempfile.TemporaryDirectory() as place:
+        folders = [Path(place) / name for name in ("one", "together", "processes")]
+        lerobot_command(venvs, folders[0], n_episodes=1, batch_size=1, recording=True)
+        for folder, processes in zip(folders[1:], (False, True), strict=True):
+            options = {"n_episodes": LIMIT, "batch_size": LIMIT, "use_async_envs": processes}
+            lerobot_command(venvs, folder, recording=True, **options)
+        recordings = [str(folder / "out" / "recordings") for folder in folders]
+        script = [python_of(venvs, "lerobot"), str(HERE / "lerobot_recordings.py"), *recordings]
+        one, together, processes_ = json.loads(run(script, Path(place), {"HF_HUB_OFFLINE": "1"}).splitlines()[-1])
+    if [len(found) for found in (one, together, processes_)] != [1, LIMIT, LIMIT]:
+        raise RuntimeError("a recording lacks episodes")
+    if together != processes_ or not alike(one[0], together[0]) or alike(together[0], together[1]):
+        raise RuntimeError("the recorded episodes depend on the batch")
+    if any(len(found["states"]) != STEPS for found in (*one, *together)):
+        raise RuntimeError("an episode was not recorded as long as it was")
+    return (
+        f"recorded with `--eval.batch_size={LIMIT}`, in one process and in two: the same states, actions and pictures, "
+        "those of the first episode as with batch size 1"
+    )
+
+
+def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether these are one episode, but for how a network rounds on another batch size."""
+    import numpy as np
+
+    return all(np.allclose(one[name], other[name], atol=1e-4) for name in ("states", "actions"))
 
 
 def lerobot_oracle(venvs: Path) -> str:
-    """Their evaluation loop on what our oracle commanded in a run of ours."""
+    """Their evaluation loop on what our oracle commanded in a run of ours, once cut off half-way."""
     import numpy as np
 
     import simpler_eval
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        plan = simpler_eval.make_plan(tasks=TASK)[:1]
+        plan = simpler_eval.make_plan(tasks=TASK)[:3]
         simpler_eval.run(plan, "oracle", out=folder / "ours", workers=1).raise_errors()
-        actions = folder / "ours" / "actions" / f"{plan[0].id}.npy"
-        script = [python_of(venvs, "lerobot"), str(HERE / "lerobot_oracle.py"), str(actions), TASK]
+        files = [folder / "ours" / "actions" / f"{spec.id}.npy" for spec in plan]
+        actions = np.load(files[1])
+        np.save(files[1], actions[: len(actions) // 2])
+        script = [python_of(venvs, "lerobot"), str(HERE / "lerobot_oracle.py"), TASK, *map(str, files)]
         told = json.loads(run(script, folder, {"HF_HUB_OFFLINE": "1"}).splitlines()[-1])
-        steps = len(np.load(actions))
-    if told["overall"]["pc_success"] != 100.0 or told["steps"] != plan[0].max_steps:
-        raise RuntimeError(f"it counted {told['overall']} in {told['steps']} steps")
-    return f"the oracle's {steps} actions of a run here solve the task there, too, in {told['steps']} steps"
+    first = told["one"]
+    if first["successes"] != [True, False, True] or any(way != first for way in told.values()):
+        raise RuntimeError(f"it counted {told}")
+    return (
+        "the oracle's actions of 3 runs here solve the task there, too, and do not when they are cut off; successes and solved "
+        "steps are the same one environment at a time, two, and two in processes"
+    )
 
 
 TRIALS = (
@@ -310,12 +406,26 @@ TRIALS = (
     Trial("vla-eval", "server and benchmark (`SimplerEval`)", "vla-eval", "`vla-eval run`", vla_eval_harness),
     Trial("vla-eval", "benchmark (`SimplerEval`)", "vla-eval", "`vla-eval run`, its model server", vla_eval_server_harness),
     Trial("vla-eval", "client (`run --policy vla-eval://`)", "vla-eval", "its model server", vla_eval_server),
+    Trial("vla-eval", "client (`run --policy-arg family=cogact`)", "vla-eval", "its server of another family", vla_eval_cogact),
     Trial("openpi", "server (`simpler-eval serve`)", "openpi-client", "its client", openpi_client),
     Trial("openpi", "client (`run --policy openpi://`)", "", "openpi's server", openpi_server),
     Trial("Gymnasium", "`simpler_eval/...-v0`", "stable-baselines3", "checkers of Gymnasium and SB3", gymnasium_checks),
     Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "`lerobot-eval`", lerobot_eval),
+    Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "`lerobot-eval --eval.recording=true`", lerobot_recording),
     Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "its `eval_policy_all`", lerobot_oracle),
 )
+
+
+WIRE = """
+## What a wire costs
+
+ms a step over loopback, one observation a call: a camera image of 512 x 640 to `simpler-eval serve` with a policy that does
+nothing, an action back (`tools/interop/wire_cost.py`). Of 3 runs, the one whose median is least, with the load of the machine
+then; the processors' time of both processes depends on it less.
+
+| protocol | median | least | processors, client | processors, server | load |
+|---|---|---|---|---|---|
+"""
 
 
 def tried(trial: Trial, venvs: Path) -> tuple[str, str, str]:
@@ -335,7 +445,7 @@ def tried(trial: Trial, venvs: Path) -> tuple[str, str, str]:
 def main() -> int:
     """Make the table; exit code 1 if a trial failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("venvs", type=Path)
+    parser.add_argument("venvs", type=Path, nargs="?", default=REPO / ".interop")
     parser.add_argument("--out", type=Path, default=REPO / "results" / "benchmarks" / "interop.md")
     parser.add_argument("--only", help="trials whose words contain this; nothing is written")
     given = parser.parse_args()
@@ -349,12 +459,14 @@ def main() -> int:
         package = f"{trial.theirs} ({trial.package} {version})" if trial.package else trial.theirs
         rows.append(f"| {trial.protocol} | {trial.ours} | {package} | {outcome} | {seen.replace('|', '/')} |")
     now = datetime.date.today().isoformat()
+    commit = subprocess.run(["git", "log", "-1", "--format=%s"], cwd=REPO, capture_output=True, text=True, check=False).stdout
     text = (
         f"""# What was tried with whom
 
-`python tools/interop VENVS`, {now}, Python {platform.python_version()}, no GPU. Each package in a virtual environment of its
-own, as pip has it. World: built-in stand-ins; policy of ours: `random`, which is seeded by the episode, so that its actions
-tell whether everything arrived.
+`make interop`, {now}, Python {platform.python_version()}, no GPU, on the commit
+"{commit.strip()}".
+Each package in a virtual environment of its own, as pip has it. World: built-in stand-ins; policy of ours: `random`, which is
+seeded by the episode, so that its actions tell whether everything arrived.
 
 | protocol | ours | theirs | outcome | what was seen |
 |---|---|---|---|---|
@@ -362,6 +474,12 @@ tell whether everything arrived.
         + "\n".join(rows)
         + "\n"
     )
+    if not given.only:
+        try:
+            text += WIRE + run([sys.executable, str(HERE / "wire_cost.py")])
+        except Exception as error:  # the trials are not lost for it
+            failed = True
+            text += f"\nWhat a wire costs could not be measured: {error}\n"
     print(text)
     if not given.only:
         given.out.write_text(text, encoding="utf-8")

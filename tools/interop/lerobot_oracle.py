@@ -1,8 +1,9 @@
 """In LeRobot's interpreter: its ``eval_policy_all`` plays actions that were recorded here, in environments of our plug-in.
 
-    LEROBOT_ENV/bin/python tools/interop/lerobot_oracle.py ACTIONS.npy TASK
+    LEROBOT_ENV/bin/python tools/interop/lerobot_oracle.py TASK ACTIONS.npy ...
 
-ACTIONS.npy: (T, 7), what the oracle commanded in the first initial state of the task. Prints what LeRobot counted, as JSON.
+ACTIONS.npy: (T, 7), what the oracle commanded in an initial state of the task, in the order of the plan. They are played one
+environment at a time, two in one process, and two in processes of their own; what LeRobot counted of each is printed as JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from lerobot.envs import EnvConfig, make_env, make_env_pre_post_processors
+from lerobot.envs import EnvConfig, close_envs, make_env, make_env_pre_post_processors
 from lerobot.policies import PreTrainedPolicy
 from lerobot.policies.act.configuration_act import ACTConfig
 from lerobot.processor import PolicyProcessorPipeline
 from lerobot.scripts.lerobot_eval import eval_policy_all
 from lerobot.utils.import_utils import register_third_party_plugins
+
+WAYS = {"one": (1, False), "two": (2, False), "two processes": (2, True)}
+"""Of playing -> environments, and whether each is a process."""
 
 
 class Recorded(PreTrainedPolicy):  # type: ignore[misc,unused-ignore]
@@ -26,28 +30,32 @@ class Recorded(PreTrainedPolicy):  # type: ignore[misc,unused-ignore]
 
     config_class, name = ACTConfig, "recorded"
 
-    def __init__(self, actions: np.ndarray[Any, Any]) -> None:
+    def __init__(self, actions: list[np.ndarray[Any, Any]], environments: int) -> None:
         super().__init__(ACTConfig())
-        self.actions, self.step = torch.from_numpy(actions.astype(np.float32)), 0
-        self.seen: dict[str, Any] = {}
+        self.actions = [torch.from_numpy(one.astype(np.float32)) for one in actions]
+        self.environments, self.batch, self.step = environments, -1, 0
 
     def reset(self) -> None:
-        """At the first step."""
-        self.step = 0
+        """The next initial states, as many as there are environments."""
+        self.batch, self.step = self.batch + 1, 0
 
     def select_action(self, batch: dict[str, Any], **_: Any) -> torch.Tensor:  # noqa: ANN401
-        """(1, 7)."""
-        self.seen = {name: list(value.shape) for name, value in batch.items() if hasattr(value, "shape")}
-        self.seen["task"] = batch["task"]
+        """(n, 7)."""
         self.step += 1
-        if self.step <= len(self.actions):
-            return self.actions[None, self.step - 1]
-        hold = torch.zeros(1, 7)
-        hold[0, 6] = self.actions[-1, 6]
+        return torch.stack([self._action(self.batch * self.environments + n) for n in range(self.environments)])
+
+    def _action(self, episode: int) -> torch.Tensor:
+        actions = self.actions[
+            min(episode, len(self.actions) - 1)
+        ]  # LeRobot plays whole batches, and counts what was asked for
+        if self.step <= len(actions):
+            return actions[self.step - 1]
+        hold = torch.zeros(7)
+        hold[6] = actions[-1, 6]
         return hold
 
     def predict_action_chunk(self, batch: dict[str, Any], **_: Any) -> torch.Tensor:  # noqa: ANN401
-        """(1, 1, 7): a chunk of one."""
+        """(n, 1, 7): a chunk of one."""
         return self.select_action(batch)[:, None]
 
     def forward(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -59,16 +67,25 @@ class Recorded(PreTrainedPolicy):  # type: ignore[misc,unused-ignore]
         return {}
 
 
-def main() -> None:
-    """Play it."""
-    actions, task = np.load(sys.argv[1])[:, :7], sys.argv[2]
-    register_third_party_plugins()
+def played(task: str, actions: list[np.ndarray[Any, Any]], environments: int, processes: bool) -> dict[str, Any]:
+    """What LeRobot counted, episode by episode."""
     config = EnvConfig.get_choice_class("simpler")(task=task)
-    policy, nothing = Recorded(actions), PolicyProcessorPipeline(steps=[])
+    policy, nothing = Recorded(actions, environments), PolicyProcessorPipeline(steps=[])
     before, after = make_env_pre_post_processors(config, policy.config)
-    envs = make_env(config, n_envs=1)
-    told = eval_policy_all(envs, policy, before, after, nothing, lambda action: action, 1, start_seed=0)
-    print(json.dumps({"overall": told["overall"], "steps": policy.step, "seen": policy.seen}))
+    envs = make_env(config, n_envs=environments, use_async_envs=processes)
+    try:
+        told = eval_policy_all(envs, policy, before, after, nothing, lambda action: action, len(actions), start_seed=0)
+    finally:
+        close_envs(envs)
+    metrics = told["per_task"][0]["metrics"]
+    return {"successes": metrics["successes"], "solved_steps": metrics["sum_rewards"], "steps": policy.step}
+
+
+def main() -> None:
+    """Play them in every way."""
+    task, actions = sys.argv[1], [np.load(file)[:, :7] for file in sys.argv[2:]]
+    register_third_party_plugins()
+    print(json.dumps({way: played(task, actions, *how) for way, how in WAYS.items()}))
 
 
 if __name__ == "__main__":
