@@ -123,6 +123,9 @@ class Settings(BaseModel):
     )
     seed: int = Field(default=0, ge=0, description="Of weights from scratch, the order of samples, and all that is at random.")
     device: str = Field(default="auto", description="auto (default), cpu, cuda or cuda:N; bfloat16 on a GPU, else float32.")
+    gpus: int = Field(
+        default=1, ge=1, description="GPUs that share weights and samples (FSDP), of one machine; with --device cpu: processes."
+    )
 
 
 RELEASED: Mapping[str, object] = {
@@ -162,6 +165,17 @@ class Monitor(Protocol):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Which process this is of those that train together."""
+
+    rank: int
+    """From 0."""
+    count: int
+    meeting: Path
+    """A file that does not exist yet, by which they find each other."""
+
+
+@dataclass(frozen=True)
 class Job:
     """A training."""
 
@@ -174,6 +188,8 @@ class Job:
     record: Mapping[str, JsonValue]
     """What every checkpoint's ``training.json`` says besides: datasets, code."""
     resume: bool
+    place: Place | None = None
+    """None: this process trains alone."""
 
 
 @dataclass(frozen=True)

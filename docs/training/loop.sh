@@ -1,93 +1,138 @@
 #!/usr/bin/env bash
-# The loop of demonstrations, training, DAgger and judgement, for one GPU and 16 cores. Every step takes at most about 9 minutes
-# and goes on from what lies in the folder; a step that says "again" is called once more.
+# The loop of demonstrations, training, DAgger and judgement, for one GPU and 16 cores. Every step ends after about MINUTES and
+# goes on from what lies in the folder, whatever ended it; one that is not done yet says "again" and leaves with code 75.
 #
 #   loop.sh record     demonstrations of the scripted expert, with noise
 #   loop.sh train      a small model from scratch on them
-#   loop.sh dagger     the newest model plays, the expert labels
+#   loop.sh dagger     the newest model plays, the expert labels: one round more
 #   loop.sh improve    the newest model is trained further on all data
 #   loop.sh judge      the newest model on held-out placements
+#   loop.sh keep DIR   numbers, and the newest model, a small one in 4 files below 16 MiB (cat model.tar.* | tar x)
 #
-# dagger and improve may be repeated. Settings are environment variables:
-#   OUT=results/loop TASK=widowx_carrot_on_plate TRACE=0 COUNT=896 ROUND=448 STEPS=3000 MORE=1500 BATCH=256 SEED=0 JUDGED=112
-#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RUN="simpler-eval"
+# dagger and improve may be repeated. The numbers of each step are a line of $FOLDER/results.jsonl. Settings are environment
+# variables (DEMOS: a recording that several loops share; ALSO: folders of recordings to train on besides, such as rounds of DAgger
+# of another loop; MODEL: number of the training, for judge and dagger; ARGS: more options of record and run):
+#   FOLDER=results/loop TASK=widowx_carrot_on_plate TRACE=0 COUNT=896 ROUND=448 STEPS=3000 MORE=1500 BATCH=256 SEED=0 JUDGED=112
+#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=6e-4 LOWER=3e-4 HELD_OUT=0.05 RUN="simpler-eval" DEMOS=$FOLDER/demos ALSO= MODEL= ARGS=
 set -euo pipefail
 
-OUT=${OUT:-results/loop} TASK=${TASK:-widowx_carrot_on_plate} TRACE=${TRACE:-0} COUNT=${COUNT:-896} ROUND=${ROUND:-448}
+FOLDER=${FOLDER:-results/loop} TASK=${TASK:-widowx_carrot_on_plate} TRACE=${TRACE:-0} COUNT=${COUNT:-896} ROUND=${ROUND:-448}
 STEPS=${STEPS:-3000} MORE=${MORE:-1500} BATCH=${BATCH:-256} SEED=${SEED:-0} JUDGED=${JUDGED:-112} DEVICE=${DEVICE:-auto}
-BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RUN=${RUN:-simpler-eval}
-RATE=${RATE:-6e-4} LOWER=${LOWER:-3e-4}
-POLICY=openvla_phi3 TRACEVLA=()
-if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla); fi
-read -r -a EVAL <<< "$RUN"
-mkdir -p "$OUT"
+BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RATE=${RATE:-6e-4} LOWER=${LOWER:-3e-4} HELD_OUT=${HELD_OUT:-0.05}
+MODEL=${MODEL:-}
+DEMOS=${DEMOS:-$FOLDER/demos}
+POLICY=openvla_phi3 TRACEVLA=() DATASET=dataset.txt
+if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla) DATASET=traces.txt; fi
+read -r -a EVAL <<< "${RUN:-simpler-eval}"
+read -r -a MORE_ARGS <<< "${ARGS:-}"
+read -r -a OTHERS <<< "${ALSO:-}"
+AGAIN=75 BEGAN=$SECONDS
+[ $# = 0 ] || mkdir -p "$FOLDER"
 
-newest() { # the last checkpoint of the last training that is complete
-    local found=""
-    local number
-    for ((number = 0; number < $(rounds train); number++)); do
-        if [ -f "$OUT/train-$number/complete" ]; then found=$(cat "$OUT/train-$number/complete"); fi
+again() { echo "loop.sh: not done yet; call this step again" >&2; exit "$AGAIN"; } # stdout may be a file of results
+
+limited() { # a command for the minutes that are left of the step; an episode that errored does not end the loop
+    local left=$((${MINUTES%.*} * 60 - SECONDS + BEGAN)) code=0
+    [ "$left" -gt 5 ] || again
+    timeout --foreground --signal=INT --kill-after=60 "$left" "${EVAL[@]}" "$@" || code=$?
+    case $code in
+        0) ;;
+        1) echo "loop.sh: some episodes errored; the loop goes on without them" >&2 ;;
+        124|137) again ;;
+        *) exit "$code" ;;
+    esac
+}
+
+note() { # note NAME FILE: the JSON object in a file becomes a line of the results
+    printf '{"step": "%s", "seconds": %s, "said": %s}\n' "$1" $((SECONDS - BEGAN)) "$(tr -d '\n' < "$2")" >> "$FOLDER/results.jsonl"
+}
+
+newest() { # the checkpoint of the last training that is complete, or of MODEL
+    local path found=""
+    for path in "$FOLDER"/train-*/complete; do
+        if [ -f "$path" ] && { [ -z "$MODEL" ] || [ "$path" = "$FOLDER/train-$MODEL/complete" ]; }; then found=$(cat "$path"); fi
     done
-    [ -n "$found" ] || { echo "loop.sh: nothing is trained yet; begin with: loop.sh train" >&2; exit 2; }
+    [ -n "$found" ] || { echo "loop.sh: no such model is trained yet; begin with: loop.sh train" >&2; exit 2; }
     echo "$found"
 }
 
-rounds() { find "$OUT" -maxdepth 1 -name "$1-*" -type d | wc -l; }
+following() { # following NAME FILE: number of the round that is to be begun, or gone on with
+    local number=0
+    while [ -f "$FOLDER/$1-$number/$2" ]; do number=$((number + 1)); done
+    echo "$number"
+}
 
-traced() { # annotate the dataset of a recording, where traces are wanted
-    local dataset="$OUT/$1/dataset/widowx"
-    [ -d "$dataset" ] || dataset="$OUT/$1/dataset/google_robot"
-    if [ "$TRACE" = 1 ]; then
-        "${EVAL[@]}" annotate-traces "$dataset" --device "$DEVICE" >&2
-        dataset="$dataset-traces"
+recorded() { # recorded FOLDER NAME ARGUMENTS...: record, and draw traces where they are wanted
+    local folder=$1 name=$2 dataset; shift 2
+    if [ ! -f "$folder/dataset.txt" ]; then
+        limited record --task "$TASK" "$@" "${MORE_ARGS[@]}" --json --out "$folder" > "$folder.json"
+        dataset=$(find "$folder/dataset" -mindepth 1 -maxdepth 1 -type d ! -name '*-traces' ! -name '.*')
+        note "$name" "$folder.json"
+        echo "$dataset" > "$folder/dataset.txt"
     fi
-    echo "$dataset" > "$OUT/$1/dataset.txt"
+    dataset=$(cat "$folder/dataset.txt")
+    if [ "$TRACE" = 1 ] && [ ! -f "$folder/traces.txt" ]; then
+        limited annotate-traces "$dataset" --device "$DEVICE" >&2
+        echo "$dataset-traces" > "$folder/traces.txt"
+    fi
 }
 
-data() { # options that name all datasets
-    for file in "$OUT"/demos/dataset.txt "$OUT"/dagger-*/dataset.txt; do
-        if [ -f "$file" ]; then printf -- '--dataset\n%s\n' "$(cat "$file")"; fi
-    done
-}
-
-training() { # training NAME ARGUMENTS...: begin it, or go on
-    local folder="$OUT/$1"; shift
+trained() { # trained NUMBER ARGUMENTS...: begin a training, or go on with it
+    local folder="$FOLDER/train-$1" file datasets=(); shift
     if [ -f "$folder/options.json" ]; then
         "${EVAL[@]}" train --resume "$folder" --stop-after "$MINUTES" --json > "$folder.json"
     else
-        mapfile -t datasets < <(data)
-        "${EVAL[@]}" train "$@" "${datasets[@]}" "${TRACEVLA[@]}" --out "$folder" --frames "$OUT/frames" --batch-size "$BATCH" \
-            --schedule cosine --warmup-steps 100 --wd 0.05 --image-aug --seed "$SEED" --log-steps 50 --save-steps 100000 \
-            --stop-after "$MINUTES" --device "$DEVICE" --json > "$folder.json"
+        for file in "$DEMOS/$DATASET" "${OTHERS[@]/%//$DATASET}" "$FOLDER"/dagger-*/"$DATASET"; do
+            if [ -f "$file" ]; then datasets+=(--dataset "$(cat "$file")"); fi
+        done
+        "${EVAL[@]}" train "$@" "${datasets[@]}" "${TRACEVLA[@]}" --out "$folder" --frames "$DEMOS-frames" --batch-size "$BATCH" \
+            --schedule cosine --warmup-steps 100 --wd 0.05 --image-aug --seed "$SEED" --log-steps 50 --save-steps 500 \
+            --held-out "$HELD_OUT" --stop-after "$MINUTES" --device "$DEVICE" --json > "$folder.json"
     fi
-    if grep -q '"complete": true' "$folder.json"; then
-        sed -n 's/.*"checkpoint": "\(.*\)",.*/\1/p' "$folder.json" > "$folder/complete"
-    else
-        echo "loop.sh: not complete yet; call this step again"
-    fi
+    tail -n 2 "$folder/log.jsonl" | tr '\n' ',' | sed 's/^/[/; s/,$/]/' > "$folder.log.json"
+    note "$(basename "$folder")" "$folder.log.json"
+    grep -q '"complete": true' "$folder.json" || again
+    sed -n 's/.*"checkpoint": "\(.*\)",.*/\1/p' "$folder.json" > "$folder/complete"
 }
 
 case "${1:-}" in
     record)
-        "${EVAL[@]}" record --task "$TASK" --count "$COUNT" --disturb 0,0.08,0.15,0.25 --out "$OUT/demos"
-        traced demos ;;
+        recorded "$DEMOS" demos --count "$COUNT" --disturb 0,0.08,0.15
+        for folder in "${OTHERS[@]}"; do
+            [ -f "$folder/dataset.txt" ] || { echo "loop.sh: $folder (ALSO) is no finished recording" >&2; exit 2; }
+            recorded "$folder" "$(basename "$folder")"
+        done ;;
     train)
-        training train-0 --init "$INIT" --learning-rate "$RATE" --max-steps "$STEPS" ;;
+        for folder in "$DEMOS" "${OTHERS[@]}"; do
+            [ -f "$folder/$DATASET" ] || { echo "loop.sh: $folder has no $DATASET; begin with: loop.sh record" >&2; exit 2; }
+        done
+        trained 0 --init "$INIT" --learning-rate "$RATE" --max-steps "$STEPS" ;;
     dagger)
-        checkpoint=$(newest)
-        number=$(rounds dagger)
-        "${EVAL[@]}" record --task "$TASK" --count "$ROUND" --seed $((COUNT + number * ROUND)) --policy "$POLICY" \
-            --checkpoint "$checkpoint" --beta "$BETA" --device "$DEVICE" --out "$OUT/dagger-$number"
-        traced "dagger-$number" ;;
+        number=$(following dagger "$DATASET")
+        folder="$FOLDER/dagger-$number"
+        [ -f "$folder.model" ] || { newest > "$folder.part"; mv "$folder.part" "$folder.model"; } # the one that begins goes on
+        recorded "$folder" "dagger-$number" --count "$ROUND" --seed $((COUNT + number * ROUND)) --policy "$POLICY" \
+            --checkpoint "$(cat "$folder.model")" --beta "$BETA" --device "$DEVICE" ;;
     improve)
         checkpoint=$(newest)
-        last=$(($(rounds train) - 1))
-        if [ -f "$OUT/train-$last/complete" ]; then last=$((last + 1)); fi
-        training "train-$last" --checkpoint "$checkpoint" --keep-statistics --learning-rate "$LOWER" --max-steps "$MORE" ;;
+        trained "$(following train complete)" --checkpoint "$checkpoint" --keep-statistics --learning-rate "$LOWER" \
+            --max-steps "$MORE" ;;
     judge)
         checkpoint=$(newest)
-        "${EVAL[@]}" run --task "$TASK" --policy "$POLICY" --checkpoint "$checkpoint" --placements heldout --count "$JUDGED" \
-            --device "$DEVICE" --out "$OUT/judged-$(basename "$(dirname "$checkpoint")")" ;;
+        name=$(basename "$(dirname "$checkpoint")")
+        judged="$FOLDER/judged-$name"
+        limited run --task "$TASK" --policy "$POLICY" --checkpoint "$checkpoint" --placements heldout --count "$JUDGED" \
+            --device "$DEVICE" "${MORE_ARGS[@]}" --json --out "$judged" > "$judged.json"
+        note "judged-$name" "$judged.json" ;;
+    keep)
+        into=${2:?loop.sh keep DIR}
+        mkdir -p "$into"
+        cp "$FOLDER/results.jsonl" "$into/"
+        for log in "$FOLDER"/train-*/log.jsonl; do
+            if [ -f "$log" ]; then sed "s/^{/{\"training\": \"$(basename "$(dirname "$log")")\", /" "$log"; fi
+        done > "$into/log.jsonl"
+        checkpoint=$(newest)
+        tar -c -C "$(dirname "$checkpoint")" "$(basename "$checkpoint")" | split -b 15M -d - "$into/model.tar." ;;
     *)
-        sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+        awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; exit 2 ;;
 esac

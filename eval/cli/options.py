@@ -53,8 +53,9 @@ HEADINGS = {
     "ServingOptions": "How it is served",
     **dict.fromkeys(("eval_every", "eval_tasks", "eval_episodes"), "Evaluation in between"),
     "TrainOptions": "Training",
+    "TrainOptions.gpus": "Training",
 }
-"""Field or else model -> heading in the help of a verb."""
+"""Field of a model, any field of that name, or else model -> heading in the help of a verb."""
 METAVARS = {str: "TEXT", int: "N", float: "X"}
 """What stands for a value in the help of a verb."""
 
@@ -267,7 +268,7 @@ def _option(model: type[StrictModel], name: str, info: FieldInfo, text: str | No
     if isinstance(default, str) and default and "default" not in text:
         text += f"  [default: {default}]"
     completion = completer(name, info.annotation)
-    heading = HEADINGS.get(name) or HEADINGS.get(model.__name__)
+    heading = HEADINGS.get(f"{model.__name__}.{name}") or HEADINGS.get(name) or HEADINGS.get(model.__name__)
     parameter = SINGULAR.get(name, name)
     settings: dict[str, Any] = {"help": text, "rich_help_panel": heading, "envvar": ENVIRONMENT.get(name)}
     if default is False:

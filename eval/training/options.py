@@ -55,9 +55,14 @@ class TrainOptions(Settings, Options):
             raise UserError("Give --dataset FOLDER: a LeRobot dataset, as `simpler-eval record` makes it.")
         if self.eval_every is not None and not self.eval_tasks:
             raise UserError("--eval-every needs --eval-task, such as widowx_carrot_on_plate.")
-        return self.model_copy(
+        settled = self.model_copy(
             update={name: value for name, value in self._preset().items() if name not in self.model_fields_set}
         )
+        if settled.batch_size % settled.gpus:
+            raise UserError(
+                f"--gpus {settled.gpus} cannot share a --batch-size of {settled.batch_size} equally; choose a multiple of it."
+            )
+        return settled
 
     def _preset(self) -> Mapping[str, object]:
         if self.preset is None:

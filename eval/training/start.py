@@ -12,14 +12,15 @@ from eval.records.provenance import provenance
 from eval.training.demonstrations import LeRobotDemonstrations, open_demonstrations
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
+from eval.training.processes import train_together
 from policies.training import Job, Trained, find_trainer
 
 OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
 FRAMES = "frames"
 CHANGEABLE = (
-    "datasets", "stop_after", "device", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes", "report_to",
-    "frames",
+    "datasets", "stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes",
+    "report_to", "frames",
 )  # fmt: skip
 """Options that a training may go on with otherwise; datasets may lie elsewhere, but must be the same."""
 
@@ -109,5 +110,6 @@ def _train(
     frames = Path(options.frames) if options.frames else out / FRAMES
     job = Job(options.settings, datasets, out, frames, record, resume)
     with monitor, monitor.listening():
-        trained = find_trainer(options.policy)(job, monitor)
+        alone = options.gpus == 1
+        trained = find_trainer(options.policy)(job, monitor) if alone else train_together(options.policy, job, monitor)
     return trained, monitor.signal

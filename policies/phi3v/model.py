@@ -116,7 +116,8 @@ class Phi3V(nn.Module):  # type: ignore[misc]
         if crops is not None and crop_rows is not None and len(crop_rows):
             features = self.patch_features(crops)  # (N, 576, C)
             tokens = self.project(self._tokens_of(features, crop_rows.to(self.device), image_sizes))  # (n, H)
-            embeddings[input_ids < 0] = tokens.to(embeddings.dtype)  # they differ where torch chooses types by itself
+            # Types differ where torch chooses them by itself. Not in place: under LoRA, it may be a leaf with gradients.
+            embeddings = embeddings.index_put((input_ids < 0,), tokens.to(embeddings.dtype))
         return embeddings
 
     def _tokens_of(self, features: Tensor, crop_rows: Tensor, image_sizes: Sequence[tuple[int, int]]) -> Tensor:

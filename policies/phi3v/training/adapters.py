@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from eval.errors import UserError
@@ -36,10 +38,13 @@ def add_adapters(model: Phi3V, settings: Settings) -> None:
             parameter.data = parameter.data.float()
 
 
-def merged_state(model: nn.Module) -> dict[str, Tensor]:
-    """The weights as if there were no adapters: each matrix with what its adapter adds; names as without adapters."""
+def merged_state(model: nn.Module, whole: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    """The weights as if there were no adapters: each matrix with what its adapter adds; names as without adapters.
+
+    ``whole`` puts each of them together.
+    """
     deltas = {
-        f"{name}.weight": module.get_delta_weight(ADAPTER)
+        f"{name}.weight": whole(module.get_delta_weight(ADAPTER))
         for name, module in model.named_modules()
         if hasattr(module, "get_delta_weight")
     }
@@ -47,6 +52,6 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
     for name, tensor in model.state_dict().items():
         if ".lora_" in name:
             continue
-        plain = name.replace(BASE, "")
+        plain, tensor = name.replace(BASE, ""), whole(tensor)
         state[plain] = tensor + deltas[plain].to(tensor) if plain in deltas else tensor
     return state

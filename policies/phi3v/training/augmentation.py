@@ -11,6 +11,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 AREA = 0.9
@@ -19,9 +20,14 @@ FACTORS = (0.8, 1.2)
 HUE = 0.05
 
 
-def augment(images: Tensor, random: np.random.Generator) -> Tensor:
-    """(N, H, W, 3) uint8 -> the same, on the same device."""
-    numbers = torch.from_numpy(random.random((6, len(images)), dtype=np.float32)).to(images.device)
+def random_numbers(images: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """(6, images) in 0..1: all that is at random for some images."""
+    return random.random((6, images), dtype=np.float32)
+
+
+def augment(images: Tensor, drawn: NDArray[np.float32]) -> Tensor:
+    """(N, H, W, 3) uint8 -> the same, on the same device; ``drawn`` (6, N) by :func:`random_numbers`."""
+    numbers = torch.from_numpy(drawn).to(images.device)
     pixels = images.permute(0, 3, 1, 2).float() / 255
     pixels = _cut_out(pixels, numbers[0], numbers[1]).clamp(0, 1)
     shift, contrast, saturation, hue = (each[:, None, None, None] for each in numbers[2:])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from policies.phi3v.image_processor import ImageBatch, ImageSettings
 from policies.phi3v.processor import Prompt, make_sequences
 from policies.phi3v.threads import on_threads
 from policies.phi3v.tokenizer import PAD, PromptTokenizer
+from policies.phi3v.training.augmentation import augment, random_numbers
 from policies.phi3v.training.frames import Frames
 from policies.phi3v.training.recipe import Recipe
 
@@ -121,6 +122,21 @@ class Samples:
         targets = np.stack([np.append(self._ids[which][index], END) for which, index in self._chosen[samples]])
         ids, at = pad_right([np.append(ids, row[:-1]) for ids, row in zip(made.ids, targets, strict=True)], targets.shape[1])
         return Batch(ids, made.images, torch.from_numpy(targets), at)
+
+
+def augmented(batch: Batch, begin: int, seed: int, device: torch.device) -> Batch:
+    """The batch with its images changed at random, each sample's by its place in the order, of which ``begin`` is the first."""
+    rows = batch.images.crop_rows[:, 0].reshape(len(batch.targets), -1)  # (B, images a sample); a sample may show one twice
+    views, drawn, places, count = [], [], [], 0
+    for sample, row in enumerate(rows):
+        distinct, which = row.unique(return_inverse=True)
+        views.append(distinct)
+        drawn.append(random_numbers(len(distinct), generator(seed, AUGMENTED, begin + sample)))
+        places.append(which + count)
+        count += len(distinct)
+    changed = augment(batch.images.views[torch.cat(views)].to(device), np.concatenate(drawn, axis=1))
+    crop_rows = torch.cat(places)[:, None].expand(-1, batch.images.crop_rows.shape[1])
+    return replace(batch, images=replace(batch.images, views=changed, crop_rows=crop_rows))
 
 
 def pad_right(sequences: Sequence[Ints], answers: int) -> tuple[Tensor, Tensor]:

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from eval.errors import UserError
 from policies.phi3v.actions import action_ids
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
 from policies.phi3v.config import Phi3VConfig, read_config
-from policies.phi3v.device import attention_kernels, choose_device, device_name, explain_out_of_memory
+from policies.phi3v.device import attention_kernels, explain_out_of_memory
 from policies.phi3v.generation import ACTION_TOKENS
 from policies.phi3v.leftovers import check_leftovers
 from policies.phi3v.model import Phi3V
 from policies.phi3v.preprocessor import read_image_settings
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.training.adapters import add_adapters, merged_state
-from policies.phi3v.training.augmentation import augment
-from policies.phi3v.training.batches import AUGMENTED, Batch, ahead, generator
+from policies.phi3v.training.batches import Batch, ahead, augmented
 from policies.phi3v.training.data import prepare_data
-from policies.phi3v.training.loss import Measured, measure
+from policies.phi3v.training.group import Group
+from policies.phi3v.training.loss import Measured, TargetLogits, measure
 from policies.phi3v.training.optimisation import learning_rate, make_optimizer, shorten_gradients
 from policies.phi3v.training.recipe import Recipe
 from policies.phi3v.training.saving import save_checkpoint
 from policies.phi3v.training.scratch import new_model, write_surroundings
-from policies.phi3v.training.state import Progress, differing, load_state, read_progress, save_state
+from policies.phi3v.training.state import Progress, differing, load_state, read_progress, save_state, state_tensors
+from policies.phi3v.training.window import Window
 from policies.phi3v.weights import load_model, weight_files
 from policies.training import Job, Monitor, Settings, Trained
 
 MEASURED = 512
 """Held-out samples that are measured, spread over all of them."""
-FREE = ("stop_after", "device", "save_steps", "log_steps", "eval_every", "checkpoint")
+FREE = ("stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "checkpoint")
 """Settings that change nothing of what comes out, so that a training may go on with others."""
 
 
@@ -51,7 +51,9 @@ def train(job: Job, monitor: Monitor, recipe: Recipe) -> Trained:
     """
     training = Training(job, monitor, recipe)
     with explain_out_of_memory(training.device), attention_kernels(training.device):
-        return training.run()
+        trained = training.run()
+    training.group.close()
+    return trained
 
 
 class Training:
@@ -61,8 +63,10 @@ class Training:
         self._began = time.monotonic()
         self.job, self._monitor, self._recipe = job, monitor, recipe
         settings = self.settings = job.settings
-        self.device = choose_device(settings.device)
-        self.base = self._base()
+        self.group = Group(job.place, settings.device)
+        self.device = self.group.device
+        with self.group.first_alone():
+            self.base = self._base()
         self.config = read_config(self.base)
         self._hash = "" if settings.init else content_hash(weight_files(self.base))
         tokenizer = PromptTokenizer(self.base)
@@ -73,10 +77,13 @@ class Training:
         if before is not None:
             self._check(before)
         limit = self.config.short_context - ACTION_TOKENS - 1
-        data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit)
+        with self.group.first_alone():
+            data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit)
         self.samples, self._held_out, self._statistics = data.train, data.held_out, data.statistics
         self.steps = settings.max_steps or math.ceil(settings.num_train_epochs * len(self.samples) / settings.batch_size)
         self.model = self._model(self.config)
+        self.network = TargetLogits(self.model)
+        self.group.divide(self.network, self.model)
         self.trainable = {name: each for name, each in self.model.named_parameters() if each.requires_grad}
         if not self.trainable:
             raise UserError("Nothing is left to train; leave out --freeze-vision-model.")
@@ -97,7 +104,8 @@ class Training:
                 raise UserError("Give --checkpoint (what is fine-tuned) or --init small (from scratch).")
             return find_checkpoint(settings.checkpoint)
         folder = self.job.out / "base"
-        write_surroundings(folder, settings.init)
+        if not self.group.rank:
+            write_surroundings(folder, settings.init)
         return folder
 
     def _check(self, before: Progress) -> None:
@@ -121,7 +129,7 @@ class Training:
             model: Phi3V = new_model(settings.init, settings.seed).to(self.device)
             model.make_tables(self.device)
         else:
-            frozen = settings.lora_rank is not None and self.device.type == "cuda"
+            frozen = settings.lora_rank is not None and self.device.type == "cuda" and self.group.count == 1
             model = load_model(self.base, config, self.device, torch.bfloat16 if frozen else torch.float32)
         model.requires_grad_(True)
         if settings.lora_rank is not None:
@@ -134,8 +142,10 @@ class Training:
             for mark in (model.row_end, model.global_mark):
                 mark.requires_grad_(False)
         if settings.gradient_checkpointing:
-            for network in (model.language, model.vision):
-                network.gradient_checkpointing_enable({"use_reentrant": False})
+            with warnings.catch_warnings():  # newer transformers call it otherwise
+                warnings.simplefilter("ignore", FutureWarning)
+                for network in (model.language, model.vision):
+                    network.gradient_checkpointing_enable({"use_reentrant": False})
         model.train()
         return model
 
@@ -146,18 +156,18 @@ class Training:
         settings = self.settings
         count = sum(parameter.numel() for parameter in self.trainable.values())
         self._monitor.say(
-            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {device_name(self.device)}, {len(self.samples)} "
+            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {self.group.name}, {len(self.samples)} "
             f"samples and {len(self._held_out)} held out, steps {self.step} to {self.steps} of {settings.batch_size} samples"
         )
         self._monitor.begun(self.step)
         places = [place for step in range(self.step, self.steps) for place in self._places(step)]
         batches = ahead(lambda number: self.samples.batch(*places[number]), range(len(places)))
-        window = _Window(settings.batch_size)
+        window = Window(settings.batch_size, self.group.total)
         while self.step < self.steps:
             self._advance(batches, window)
             self.step += 1
             last = self.step == self.steps
-            stopping = not last and (self._late() or self._monitor.stopping())
+            stopping = not last and self.group.first_says(self._late() or self._monitor.stopping())
             evaluating = settings.eval_every is not None and (last or self.step % settings.eval_every == 0)
             saving = last or stopping or evaluating or self.step % settings.save_steps == 0
             if saving or self.step % settings.log_steps == 0:
@@ -168,29 +178,33 @@ class Training:
                 self._log(self._monitor.evaluate(self.step, self._checkpoint))
             if stopping:
                 break
-        if self._saved != self.step or not self._checkpoint.is_dir():
+        if self.group.first_says(self._saved != self.step or not self._checkpoint.is_dir()):
             self._save()
         return Trained(self._recipe.policy, self._checkpoint, self.step, self.step == self.steps)
 
     def _places(self, step: int) -> list[tuple[int, int]]:
-        """(begin, end) in the order of samples of each part of a step."""
-        begin, end = step * self.settings.batch_size, (step + 1) * self.settings.batch_size
-        size = self.settings.per_device_batch_size or self.settings.batch_size
+        """(begin, end) in the order of samples of each part of this process's share of a step."""
+        share = self.settings.batch_size // self.group.count
+        begin = step * self.settings.batch_size + self.group.rank * share
+        end = begin + share
+        size = self.settings.per_device_batch_size or share
         return [(at, min(at + size, end)) for at in range(begin, end, size)]
 
-    def _advance(self, batches: Iterator[Batch], window: _Window) -> None:
+    def _advance(self, batches: Iterator[Batch], window: Window) -> None:
         """One step of the optimizer."""
         rate = learning_rate(self.step, self.steps, self.settings)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
         for begin, end in self._places(self.step):
-            batch = self._augmented(next(batches), begin)
+            batch = next(batches)
+            if self.settings.image_aug:
+                batch = augmented(batch, begin, self.settings.seed, self.device)
             if self.settings.lora_dropout:
                 torch.manual_seed((self.settings.seed << 32) + begin)
             measured = self.measured(batch)
             share = (end - begin) / self.settings.batch_size
-            (measured.loss * share).backward()
+            (measured.loss * share * self.group.count).backward()  # of what the processes have, the mean is taken
             window.add(measured, share)
         length = shorten_gradients(self.trainable.values(), self.settings.max_grad_norm)
         if not math.isfinite(length):
@@ -204,19 +218,13 @@ class Training:
     def measured(self, batch: Batch) -> Measured:
         """Loss and accuracy of a batch, with gradients."""
         with self._precision():
-            return measure(self.model, batch, self.settings.loss, self.actions)
+            return measure(self.network, batch, self.settings.loss, self.actions)
 
     def _precision(self) -> AbstractContextManager[None]:
         """bfloat16 where it is not the weights that are touched, on a GPU."""
         if self.device.type != "cuda":
             return nullcontext()
         return cast(AbstractContextManager[None], torch.autocast("cuda", torch.bfloat16))
-
-    def _augmented(self, batch: Batch, place: int) -> Batch:
-        if not self.settings.image_aug:
-            return batch
-        views = augment(batch.images.views.to(self.device), generator(self.settings.seed, AUGMENTED, place))
-        return replace(batch, images=replace(batch.images, views=views))
 
     def _late(self) -> bool:
         limit = self.settings.stop_after
@@ -234,17 +242,19 @@ class Training:
         if not count:
             return {}
         chosen = np.linspace(0, len(self._held_out) - 1, count).astype(np.int64)
-        size = self.settings.per_device_batch_size or self.settings.batch_size
-        totals = np.zeros(3)
+        size = self.settings.per_device_batch_size or self.settings.batch_size // self.group.count
+        totals = torch.zeros(3, dtype=torch.float64)
         self.model.eval()
         with torch.no_grad():
-            for begin in range(0, count, size):
-                part = chosen[begin : begin + size]
-                made = self.measured(self._held_out.plain_batch(part))
-                totals += len(part) * np.array([float(each) for each in (made.loss, made.accuracy, made.l1)])
+            for begin in range(0, count, size * self.group.count):
+                mine = begin + size * self.group.rank
+                part = chosen[mine : mine + size]
+                used = part if len(part) else chosen[:1]  # where another process has the rest, this one takes part all the same
+                made = self.measured(self._held_out.plain_batch(used))
+                totals += len(part) * torch.tensor([float(each) for each in (made.loss, made.accuracy, made.l1)])
         self.model.train()
         names = ("held_out_loss", "held_out_token_accuracy", "held_out_l1")
-        return {name: float(total) for name, total in zip(names, totals / count, strict=True)}
+        return dict(zip(names, (self.group.total(totals) / count).tolist(), strict=True))
 
     @property
     def _checkpoint(self) -> Path:
@@ -266,51 +276,18 @@ class Training:
             **held_out,
         }
         with torch.no_grad():
-            state = merged_state(self.model)
-        save_checkpoint(self._checkpoint, state, self.base, self._images, self._statistics, record)
+            weights = merged_state(self.model, self.group.whole)
+        if not self.group.rank:
+            save_checkpoint(self._checkpoint, weights, self.base, self._images, self._statistics, record)
+        del weights
         data = tuple(each.fingerprint for each in self.job.demonstrations)
         progress = Progress(step=self.step, base=self._hash, data=data, settings=_deciding(self.settings))
-        save_state(self.job.out, progress, self.trainable, self._optimizer)
+        tensors = state_tensors(self.trainable, self._optimizer, self.group.whole)
+        if not self.group.rank:
+            save_state(self.job.out, progress, tensors)
         self._saved = self.step
 
 
 def _deciding(settings: Settings) -> dict[str, Any]:
     """The settings that decide what comes out."""
     return settings.model_dump(mode="json", exclude=set(FREE))
-
-
-class _Window:
-    """Means over the steps since it was last emptied."""
-
-    def __init__(self, batch_size: int) -> None:
-        self._batch_size = batch_size
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: list[Tensor] = []
-        self._length = self._rate = 0.0
-        self._steps = 0
-        self._began = time.monotonic()
-
-    def add(self, measured: Measured, share: float) -> None:
-        """A part of a step."""
-        self._sums.append(torch.stack([measured.loss.detach(), measured.accuracy, measured.l1]) * share)
-
-    def close(self, length: float, rate: float) -> None:
-        """A step is over: the length of its gradients, and its learning rate."""
-        self._length += length
-        self._rate = rate
-        self._steps += 1
-
-    def taken(self) -> dict[str, float]:
-        """The means; empties the window."""
-        if not self._steps:
-            return {}
-        loss, accuracy, l1 = (torch.stack(self._sums).sum(0) / self._steps).tolist()
-        seconds = time.monotonic() - self._began
-        metrics = {
-            "loss": loss, "token_accuracy": accuracy, "l1": l1, "learning_rate": self._rate,
-            "gradient_norm": self._length / self._steps, "samples_per_second": self._steps * self._batch_size / seconds,
-        }  # fmt: skip
-        self._clear()
-        return metrics

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.loss.loss_utils import ForCausalLMLoss
 
 from policies.phi3v.actions import CENTRES
@@ -31,18 +31,30 @@ class Measured:
     """Mean distance of the decoded numbers, which lie in -1..1."""
 
 
-def measure(model: Phi3V, batch: Batch, rule: Rule, actions: range) -> Measured:
+class TargetLogits(nn.Module):  # type: ignore[misc]
+    """A model as a training calls it; what divides weights among processes puts them together around this call."""
+
+    def __init__(self, model: Phi3V) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(B, 8, V) float32, see :func:`target_logits`."""
+        return target_logits(self.model, batch)
+
+
+def measure(network: TargetLogits, batch: Batch, rule: Rule, actions: range) -> Measured:
     """Loss and accuracy of a batch.
 
     Args:
-        model: it stands where the batch's tensors are brought to.
+        network: it stands where the batch's tensors are brought to.
         batch: B samples.
         rule: ``action_token_only``: cross entropy over the 256 action ids at the seven places; ``full``: transformers' own for
             causal language models, over the whole vocabulary, at the seven places and the end.
         actions: the ids that are actions.
     """
-    targets = batch.targets.to(model.device)  # (B, 8)
-    scores = target_logits(model, batch)  # (B, 8, V)
+    scores: Tensor = network(batch)  # (B, 8, V)
+    targets = batch.targets.to(scores.device)  # (B, 8)
     of_actions = scores[:, :ACTION_TOKENS, actions.start : actions.stop]  # (B, 7, 256)
     wanted = targets[:, :ACTION_TOKENS]  # (B, 7)
     if rule == "full":

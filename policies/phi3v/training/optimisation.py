@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from policies.training import Settings
 
@@ -37,4 +38,5 @@ def learning_rate(step: int, steps: int, settings: Settings) -> float:
 
 def shorten_gradients(parameters: Iterable[nn.Parameter], longest: float) -> float:
     """Scale gradients down to a common length of at most ``longest``; returns the length they had."""
-    return float(nn.utils.clip_grad_norm_(list(parameters), longest))
+    length = nn.utils.clip_grad_norm_(list(parameters), longest)
+    return float(length.full_tensor() if isinstance(length, DTensor) else length)

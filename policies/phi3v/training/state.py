@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from eval.errors import UserError
 from policies.phi3v.training.files import whole_folder
+from policies.phi3v.training.group import divided_as
 
 NAME = "resume-"
 FILE, PROGRESS = "state.safetensors", "progress.json"
@@ -39,14 +40,21 @@ class Progress(BaseModel):
     """Those that decide what comes out."""
 
 
-def save_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Write a state; the one before it goes when the new one is whole. Raises UserError if the disk refuses."""
+def state_tensors(
+    trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, whole: Callable[[Tensor], Tensor]
+) -> dict[str, Tensor]:
+    """Weights and moments, by the names that they are stored under; ``whole`` puts each of them together."""
     tensors = {}
     for name, parameter in trainable.items():
-        tensors[f"parameter/{name}"] = parameter.detach()
+        tensors[f"parameter/{name}"] = whole(parameter.detach())
         for moment in MOMENTS:
             if moment in optimizer.state.get(parameter, {}):
-                tensors[f"{moment}/{name}"] = optimizer.state[parameter][moment]
+                tensors[f"{moment}/{name}"] = whole(optimizer.state[parameter][moment])
+    return tensors
+
+
+def save_state(out: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
+    """Write a state; the one before it goes when the new one is whole. Raises UserError if the disk refuses."""
     target = out / f"{NAME}{progress.step}"
     with whole_folder(target) as folder:
         save_file({name: tensor.to("cpu").contiguous() for name, tensor in tensors.items()}, folder / FILE)
@@ -80,9 +88,9 @@ def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Paramet
                 stored = file.get_tensor(f"parameter/{name}")
                 if stored.shape != parameter.shape:
                     raise UserError(f"{path} is the state of another model: {name} has shape {list(stored.shape)}.")
-                parameter.data.copy_(stored)
+                parameter.data.copy_(divided_as(parameter.data, stored))
                 if f"{MOMENTS[0]}/{name}" in names:
-                    moments = {moment: file.get_tensor(f"{moment}/{name}").to(parameter.device) for moment in MOMENTS}
+                    moments = {moment: divided_as(parameter.data, file.get_tensor(f"{moment}/{name}")) for moment in MOMENTS}
                     optimizer.state[parameter] = {"step": torch.tensor(float(progress.step)), **moments}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}); begin anew with another --out.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,11 @@ from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.actions import decode
 from policies.phi3v.processor import make_inputs
 from policies.phi3v.statistics import read_ranges
-from policies.phi3v.training.augmentation import augment, to_hsv, to_rgb
+from policies.phi3v.training.augmentation import augment, random_numbers, to_hsv, to_rgb
+from policies.phi3v.training.batches import Batch
 from policies.phi3v.training.labels import model_values, token_ids
 from policies.phi3v.training.loop import Training
+from policies.phi3v.training.loss import target_logits
 from policies.phi3v.training.recipe import Recipe
 from policies.phi3v.training.saving import save_checkpoint
 from policies.phi3v.training.scratch import SMALL, new_model
@@ -116,10 +119,10 @@ def test_bins_are_those_of_the_quantiles(trained: tuple[Path, Listening]) -> Non
 
 def test_augmentation_changes_images_within_its_limits() -> None:
     images = torch.from_numpy(np.stack([np.repeat(np.repeat(camera_image(n), 4, 0), 4, 1) for n in (1, 5)]))
-    changed = augment(images, np.random.default_rng(1))
+    changed = augment(images, random_numbers(2, np.random.default_rng(1)))
     assert changed.shape == images.shape
     assert changed.dtype == torch.uint8
-    assert torch.equal(changed, augment(images, np.random.default_rng(1)))
+    assert torch.equal(changed, augment(images, random_numbers(2, np.random.default_rng(1))))
     assert (changed.float().mean((1, 2, 3)) - images.float().mean((1, 2, 3))).abs().max() < 0.35 * 255
     pixels = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(to_rgb(*to_hsv(pixels)), pixels, atol=1e-6)
@@ -221,10 +224,23 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.slow
-def test_sixteen_samples_are_learnt_nearly_by_heart(tmp_path: Path) -> None:
-    told = Listening()
-    train(job(tmp_path, batch_size=16, max_steps=110, learning_rate=0.02, schedule="cosine", warmup_steps=10), told)
-    assert told.logged[-1][1]["token_accuracy"] >= 0.9
+def test_sixteen_samples_are_learnt_by_heart_and_told_apart_by_their_images(tmp_path: Path) -> None:
+    settings = {"batch_size": 16, "max_steps": 150, "learning_rate": 0.006, "schedule": "cosine", "warmup_steps": 20}
+    training = Training(job(tmp_path, **settings, log_steps=150), Listening(), ONE)
+    training.run()
+    batch = training.samples.plain_batch(np.arange(16))
+    assert right(training, batch).mean() >= 0.99
+    # Given the labels before it, a label needs no image; the first one has none. So it must follow the images when they change.
+    turned = replace(batch, images=replace(batch.images, views=batch.images.views.roll(1, 0)), targets=batch.targets.roll(1, 0))
+    assert right(training, turned)[:, 0].mean() >= 0.9
+    assert right(training, replace(turned, targets=batch.targets))[:, 0].mean() <= 0.1
+
+
+def right(training: Training, batch: Batch) -> np.ndarray:
+    """(B, 7) whether the likeliest action is the target's, labels before it given."""
+    with torch.no_grad():
+        said = target_logits(training.model, batch)[:, :7, 31744:32000].argmax(-1) + 31744
+    return (said == batch.targets[:, :7]).numpy()
 
 
 # ---- what is saved -------------------------------------------------------------------------------------------------
@@ -272,13 +288,12 @@ def test_a_small_model_is_easily_moved(tmp_path: Path) -> None:
 
 def test_adapters_are_merged_into_what_is_saved(tiny: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="peft is not installed (extra train)")
-    settings = {"init": None, "checkpoint": str(tiny), "lora_rank": 4, "learning_rate": 0.01}
+    settings = {"init": None, "checkpoint": str(tiny), "lora_rank": 4, "learning_rate": 0.01, "gradient_checkpointing": True}
     training = Training(job(tmp_path, **settings), Listening(), ONE)
     assert all(".lora_" in name for name in training.trainable)
     training.run()
     batch = training.samples.plain_batch(np.array([0]))
     vla = VLA(str(tmp_path / "checkpoint-2"), "cpu")
-    from policies.phi3v.training.loss import target_logits
 
     with torch.no_grad():
         ours, theirs = target_logits(training.model, batch), target_logits(vla.model, batch)
@@ -335,7 +350,7 @@ def test_a_full_disk_loses_nothing(trained: tuple[Path, Listening], tmp_path: Pa
     monkeypatch.setattr(state, "save_file", full)
     progress = state.read_progress(out)
     assert progress is not None
-    line = refusal(lambda: state.save_state(out, progress, {}, torch.optim.SGD([torch.zeros(1)])))
+    line = refusal(lambda: state.save_state(out, progress, {}))
     assert "No space left" in line
     assert "--resume" in line
     assert "\n" not in line

@@ -1,0 +1,53 @@
+"""What is told of the steps since the last time: means over them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from policies.phi3v.training.loss import Measured
+
+
+class Window:
+    """Means over the steps since it was last emptied.
+
+    Args:
+        batch_size: samples of a step.
+        total: sums up what the processes of a training have.
+    """
+
+    def __init__(self, batch_size: int, total: Callable[[Tensor], Tensor]) -> None:
+        self._batch_size, self._total = batch_size, total
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sums: list[Tensor] = []
+        self._length = self._rate = 0.0
+        self._steps = 0
+        self._began = time.monotonic()
+
+    def add(self, measured: Measured, share: float) -> None:
+        """A part of a step."""
+        self._sums.append(torch.stack([measured.loss.detach(), measured.accuracy, measured.l1]) * share)
+
+    def close(self, length: float, rate: float) -> None:
+        """A step is over: the length of its gradients, and its learning rate."""
+        self._length += length
+        self._rate = rate
+        self._steps += 1
+
+    def taken(self) -> dict[str, float]:
+        """The means; empties the window. Every process must ask for it."""
+        if not self._steps:
+            return {}
+        loss, accuracy, l1 = (self._total(torch.stack(self._sums).sum(0)) / self._steps).tolist()
+        seconds = time.monotonic() - self._began
+        metrics = {
+            "loss": loss, "token_accuracy": accuracy, "l1": l1, "learning_rate": self._rate,
+            "gradient_norm": self._length / self._steps, "samples_per_second": self._steps * self._batch_size / seconds,
+        }  # fmt: skip
+        self._clear()
+        return metrics
