@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Self, get_args
 
 import numpy as np
@@ -39,10 +40,12 @@ class OneRobot:
         self.robot: RobotName = robot
         self._number = self._seed = self._step = 0
         self._info: EpisodeInfo | None = None
+        self._closed = False
         check_episodes(policy, [self._new("")])
 
     def reset(self, seed: int = 0) -> None:
         """Begin anew: forget all images, and what the gripper was told. ``seed``: of what a policy samples."""
+        seed = operator.index(seed)
         self._end()
         self._seed = seed
 
@@ -60,11 +63,18 @@ class OneRobot:
             closes, -1 opens); ``terminate``; and ``notes``, among them the images that the model saw.
 
         Raises:
-            ValueError: the image or state is of another shape.
+            ValueError: the image or state is of another shape, or the instruction no text.
+            RuntimeError: the policy is closed.
             EpisodeLost: the policy is served by somebody who failed.
         """
-        if image is not None and (np.ndim(image) != 3 or image.shape[2] != 3 or image.dtype != np.uint8):
-            raise ValueError(f"the image must be RGB, (H, W, 3) uint8, not {np.shape(image)} {getattr(image, 'dtype', '')}")
+        if self._closed:
+            raise RuntimeError("the policy is closed; load it again")
+        if image is not None:
+            _check_image(image)
+        elif getattr(self.policy, "needs_image", True):
+            raise ValueError("this policy needs an image, (H, W, 3) uint8 RGB, not None")
+        if not isinstance(instruction, str):
+            raise ValueError(f"the instruction must be a text, not {instruction!r:.40}")
         felt = np.full(STATE, np.nan, np.float32) if state is None else np.asarray(state, np.float32)
         if felt.shape != (STATE,):
             raise ValueError(f"the state must be {STATE} numbers, not of shape {felt.shape}")
@@ -81,9 +91,11 @@ class OneRobot:
         return action
 
     def close(self) -> None:
-        """Free what the policy holds."""
-        self._end()
-        self.policy.close()
+        """Free what the policy holds; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._end()
+            self.policy.close()
 
     def __enter__(self) -> Self:
         return self
@@ -102,3 +114,10 @@ class OneRobot:
                 end([self._info], [EpisodeResult("failure", self._step)])
             self._info = None
             self._number += 1
+
+
+def _check_image(image: object) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"the image must be an array, (H, W, 3) uint8 RGB, not a {type(image).__name__}")
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size or image.dtype != np.uint8:
+        raise ValueError(f"the image must be RGB, (H, W, 3) uint8, not {image.shape} {image.dtype}")

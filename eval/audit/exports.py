@@ -8,6 +8,7 @@ from eval.audit.findings import Audit, Finding
 from eval.audit.published_rows import PublishedCell
 from eval.records.cell_tables import markdown_table
 from eval.records.latex import SETTING_TITLES
+from eval.records.titles import remarks_on
 
 COLUMNS = [
     "question",
@@ -61,6 +62,7 @@ def published_rows(cells: tuple[PublishedCell, ...]) -> list[list[str]]:
 
 def notes(audit: Audit) -> list[str]:
     """How to read it."""
+    base = audit.played.runs["published"]
     repeats = {
         True: "Asked again, its first actions are the same, so an action that differs is the condition's doing.",
         False: "Asked again, its first actions are other ones: that they differ under a condition says nothing.",
@@ -72,7 +74,8 @@ def notes(audit: Audit) -> list[str]:
         f"A condition makes no difference if the interval of the fall lies below {100 * audit.margin:.3g} points.",
         "The other picture is the first one of another episode of the task, shown throughout.",
         repeats,
-        "These success rates are no benchmark numbers; those of the policy as it is are, at this number of episodes.",
+        "Success rates under a condition are no benchmark numbers. Those of the policy as it is were measured with: "
+        f"{'; '.join(remarks_on(base.header, base.plan))}.",
     ]
 
 
@@ -88,7 +91,7 @@ def markdown(audit: Audit, cells: tuple[PublishedCell, ...]) -> str:
             *markdown_table(PUBLISHED_COLUMNS, published_rows(cells)),
             "",
         ]
-    return "\n".join([*lines, *(f"- {note}" for note in notes(audit))]) + "\n"
+    return "\n".join([*lines, *(f"- {_plain(note)}" for note in notes(audit))]) + "\n"
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from eval.audit.playing import ASKED_AGAIN, Plans
+from eval.episode import EpisodeSpec
 from eval.plan.options import PlanOptions
 
 
@@ -15,3 +19,12 @@ def audit_plans(chosen: PlanOptions, count: int) -> Plans:
     heldout = some.model_copy(update={"placements": "heldout"})
     first = chosen.model_copy(update={"limit": count, "max_steps": 1})
     return Plans(some.plan(), heldout.plan(), first.plan()[:ASKED_AGAIN])
+
+
+def fewer_than(published: Sequence[EpisodeSpec], count: int) -> list[str]:
+    """A line a task that has fewer published episodes than were asked for."""
+    return [
+        f"{task} has {episodes} published episodes, fewer than --count {count}; all of them are played"
+        for task, episodes in Counter(spec.task for spec in published).items()
+        if episodes < count
+    ]

@@ -15,8 +15,10 @@ from eval.audit.instructions import other_instructions
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.plan.layouts import layout_of
-from eval.records.folder import RunData, disk_errors
+from eval.records.folder import RunData, disk_errors, refuse_folder_of_run, replacing
 from eval.records.options import RunOptions
+from eval.rollout.interrupts import Interrupts
+from eval.rollout.policy_calls import PolicyCalls
 from eval.rollout.run import Session, play
 from policies.base import Policy
 from policies.registry import load_policy
@@ -51,7 +53,12 @@ class Played:
 
 
 def play_conditions(
-    plans: Plans, options: RunOptions, out: Path, policy: Policy | None = None, tell: Tell | None = None
+    plans: Plans,
+    options: RunOptions,
+    out: Path,
+    policy: Policy | None = None,
+    tell: Tell | None = None,
+    go_on: str | None = None,
 ) -> Played:
     """Play every condition that means something for the policy, or what is left of it, into folders below ``out``.
 
@@ -60,11 +67,13 @@ def play_conditions(
         options: how; ``policy`` and ``policy_args`` say by whom.
         out: folder of the audit.
         policy: the policy itself; None: it is made, and closed afterwards.
-        tell: told what is played now.
+        tell: told what is played now, and what costs no result.
+        go_on: what is said to continue the audit when episodes have no verdict.
 
     Raises:
         UserError: as :func:`eval.rollout.run.play`.
     """
+    refuse_folder_of_run(out)
     out = out.absolute()  # a policy may change the working folder
     name, args = options.policy, options.policy_args
     player = load_policy(name, args) if policy is None else policy
@@ -80,15 +89,22 @@ def play_conditions(
                 tell(f"{condition.title}: {len(_plan(plans, condition))} episodes")
             change = _change(condition, pictures, others)
             changed = ChangedPolicy(player, change, name, args)
-            runs[condition.name] = play(_plan(plans, condition), options, changed, Session(out / condition.name))
+            runs[condition.name] = play(_plan(plans, condition), options, changed, Session(out / condition.name, go_on=go_on))
             if runs[condition.name].header.sessions[-1].outcome == "stopped":
                 raise UserError(
                     f"The policy failed again and again ({out / condition.name}/errors.log says how); the same command goes on."
                 )
     finally:
-        if policy is None:
-            player.close()
+        if policy is None and (problem := _close(player)) and tell is not None:
+            tell(f"simpler-eval: close() of {name} failed: {problem}")
     return Played(name, runs, left_out, others)
+
+
+def _close(policy: Policy) -> str | None:
+    """Free what a policy holds; says in a line what it raised instead, which costs no result."""
+    with Interrupts() as interrupts, PolicyCalls(interrupts, policy) as calls:
+        fault = calls.close()
+    return None if fault is None else fault.text
 
 
 def _plan(plans: Plans, condition: Condition) -> Sequence[EpisodeSpec]:
@@ -153,7 +169,8 @@ class _Pictures:
 
                 with disk_errors(self._folder):
                     self._folder.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+                    with replacing(file) as part:  # half a picture would be shown in the next condition
+                        part.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
         return image
 
     def of_another(self, episode: str, image: Image) -> Image:

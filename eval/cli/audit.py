@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,8 @@ def audit_verb(
     stop_like_ctrl_c()
     try:
         with stdout_to_stderr():
-            done = audit_by(plan, options, count, margin, folder, tell=lambda line: typer.echo(line, err=True))
+            again = f"the same command with --out {shlex.quote(str(folder))} --retry-errored (changed code: a new --out)"
+            done = audit_by(plan, options, count, margin, folder, tell=lambda line: typer.echo(line, err=True), go_on=again)
     except KeyboardInterrupt as stop:
         typer.echo(f"Stopped. What was played is kept; the same command with --out {folder} goes on.", err=True)
         raise typer.Exit(exit_code_of(stop)) from None

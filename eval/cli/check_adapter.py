@@ -23,8 +23,9 @@ Against = Annotated[str, typer.Option(help="The same model asked in a way that i
 PolicyArgs = Annotated[list[str] | None, typer.Option("--policy-arg", help="NAME=VALUE for the policy, may be repeated.")]
 AgainstArgs = Annotated[list[str] | None, typer.Option("--against-arg", help="NAME=VALUE for the other, may be repeated.")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="Where observations are gathered; default: one of each robot.")]
-Episodes = Annotated[int, typer.Option(help="Episodes a task.", min=1)]
-Steps = Annotated[int, typer.Option(help="Observations an episode.", min=2, max=1000)]
+DEFAULT_EPISODES, DEFAULT_STEPS = 2, 40
+Episodes = Annotated[int | None, typer.Option(help=f"Episodes a task; default: {DEFAULT_EPISODES}.", min=1)]
+Steps = Annotated[int | None, typer.Option(help=f"Observations an episode; default: {DEFAULT_STEPS}.", min=2, max=1000)]
 Observations = Annotated[
     Path | None, typer.Option(help="Folder of observations; a new one is filled, and asked about again the next time.")
 ]
@@ -43,8 +44,8 @@ def check_adapter_verb(
     policy_arg: PolicyArgs = None,
     against_arg: AgainstArgs = None,
     task: Tasks = None,
-    episodes: Episodes = 2,
-    steps: Steps = 40,
+    episodes: Episodes = None,
+    steps: Steps = None,
     observations: Observations = None,
     tolerance: Tolerance = 1e-6,
     assets: AssetsOption = None,
@@ -67,9 +68,13 @@ def check_adapter_verb(
     if not tolerance < 1e9:
         raise UserError(f"--tolerance {tolerance} is no distance; give a number such as 1e-4.")
     stored = observations is not None and (observations / LIST).is_file()
-    if stored and task:
-        raise UserError(f"--task has no effect: {observations} holds observations already; give another folder to gather anew.")
-    plan = [] if stored else make_plan(tasks=task or DEFAULT_TASKS, limit=episodes, max_steps=steps)
+    for name, given in (("task", task), ("episodes", episodes), ("steps", steps)):
+        if stored and given:
+            raise UserError(
+                f"--{name} has no effect: {observations} holds observations already; give another folder to gather anew."
+            )
+    limit, most = episodes or DEFAULT_EPISODES, steps or DEFAULT_STEPS
+    plan = [] if stored else make_plan(tasks=task or DEFAULT_TASKS, limit=limit, max_steps=most)
     with stdout_to_stderr():
         report = check_adapter(
             policy,

@@ -37,6 +37,7 @@ def _answer(given: list[str]) -> int:
     """The exit code of the command; what went wrong is said."""
     try:
         refuse_unusable(given)
+        given = [with_home(text) for text in given]
         from eval.cli.app import command
 
         answer = command(given)
@@ -85,6 +86,12 @@ def refuse_unusable(given: Sequence[str]) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise UserError(f"{text!a} is no UTF-8 text, and nothing else can be recorded; use another name.") from None
+
+
+def with_home(text: str) -> str:
+    """A word of the command line with the user's folder for ``~``, which a shell leaves in ``--out=~/mine`` and in quotes."""
+    option, is_option, value = text.partition("=") if text.startswith("--") else ("", "", text)
+    return f"{option}{is_option}{os.path.expanduser(value)}" if value == "~" or value.startswith("~/") else text
 
 
 def is_about_usage(error: BaseException) -> bool:

@@ -45,6 +45,10 @@ def export_verb(
     formats = formats_of(to)
     if successes and "lerobot" not in formats:
         raise UserError("--successes has no effect without --to lerobot: tables count every episode.")
+    if success is not None and formats == ["lerobot"]:
+        raise UserError(
+            "--success has no effect with --to lerobot alone: a dataset holds the flags of all steps; leave it out."
+        )
     given = [judged(run, success) for run in read_runs(runs)]
     refuse_folder_of_run(out)
     for run in given:

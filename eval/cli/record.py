@@ -79,6 +79,6 @@ def _show(data: RunData, as_json: bool) -> None:
     show_text(title(data.header, data.plan), "  ")
     typer.echo(f"{successes} of {len(data.records)} episodes succeeded.")
     for each in datasets:
-        typer.echo(f"{each.path}: {each.episodes} episodes, {each.frames:,} frames")
+        typer.echo(f"{each.path}: {each.episodes} episode{'' if each.episodes == 1 else 's'}, {each.frames:,} frames")
     if not datasets:
         typer.echo("No dataset was written: no episode is kept (--keep all keeps those that failed).")

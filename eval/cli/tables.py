@@ -64,7 +64,7 @@ def show_table(tables: RunTables, as_json: bool, folder: Path | None, page: Path
         typer.echo(f"{folder}/summary.md")
     if any(record.video for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
-    if (data.path / "dataset").is_dir():
+    if any((data.path / "dataset").glob("*/meta/info.json")):
         typer.echo(f"{data.path}/dataset")
     if page is not None:
         typer.echo(str(page))

@@ -34,8 +34,15 @@ def vla_eval_config_verb(
     """
     import yaml
 
+    from eval.assets.resolver import Assets
     from eval.interop.vla_eval_config import vla_eval_config
 
+    if not url.startswith(("ws://", "wss://")):
+        raise UserError(f'--url "{url}" is no address of a model server; write ws://HOST:PORT.')
+    if out.is_file() and not _is_config(out):
+        raise UserError(f"{out} is a file of something else, and is left as it is; name another one.")
+    if assets is not None:
+        Assets.from_option(assets)  # reports a wrong folder before any work
     config = vla_eval_config(plan, url, output_dir, {} if assets is None else {"assets": assets})
     try:
         out.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
@@ -43,3 +50,14 @@ def vla_eval_config_verb(
         raise UserError(f"{out} cannot be written: {error.strerror}.") from error
     episodes = sum(entry["episodes_per_task"] for entry in config["benchmarks"])
     typer.echo(f"{out}: {len(config['benchmarks'])} cells, {episodes} episodes; vla-eval run -c {out} --no-docker")
+
+
+def _is_config(file: Path) -> bool:
+    """Whether a file may be replaced by a configuration: it is one, or is empty."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return content is None or (isinstance(content, dict) and "benchmarks" in content)

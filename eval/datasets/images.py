@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from eval.errors import UserError
 
 Codec = Literal["lossy", "lossless"]
+ROOM = 2**20
+"""Free bytes of a disk below which it is full: the encoder does not say what it lacked."""
 KEYFRAMES = 2
 """Every second frame can be decoded without the one before it, as LeRobot's own writer has it."""
 QUALITY = {
@@ -42,7 +47,10 @@ def video_info(codec: Codec, height: int, width: int, fps: int) -> dict[str, obj
 
 
 def encode(path: Path, frames: NDArray[np.uint8], fps: int, codec: Codec) -> None:
-    """Write (T, H, W, 3) images as a video of ``fps`` frames a second; the file appears only when it is whole."""
+    """Write (T, H, W, 3) images as a video of ``fps`` frames a second; the file appears only when it is whole.
+
+    Raises OSError where the disk refuses.
+    """
     import imageio_ffmpeg  # here, because every worker process imports what the command imports
 
     _, height, width, _ = frames.shape
@@ -58,10 +66,28 @@ def encode(path: Path, frames: NDArray[np.uint8], fps: int, codec: Codec) -> Non
         for frame in frames:
             writer.send(np.ascontiguousarray(frame))
         writer.close()
+        if frames_in(part) != len(frames):  # the encoder's own end is not told: on a full disk it may write half a file
+            raise OSError(errno.EIO, "the encoder did not write all images", str(path))
         part.replace(path)
+    except OSError as error:
+        if shutil.disk_usage(path.parent).free < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         writer.close()
         part.unlink(missing_ok=True)
+
+
+def frames_in(video: Path) -> int:
+    """Images of a video file; 0 if it is damaged."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(video)) if video.is_file() and video.stat().st_size else None
+    try:
+        return 0 if capture is None or not capture.isOpened() else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        if capture is not None:
+            capture.release()
 
 
 class VideoReader:

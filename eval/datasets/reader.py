@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 VERSION = "v3.0"
 PICTURES = ("video", "image")
 INFO_FILE = "meta/info.json"
+MOST_NAMED = 3
+"""Datasets that a message names."""
 
 
 class DatasetInfo(BaseModel):
@@ -199,7 +201,7 @@ def _damage(path: Path | str) -> Iterator[None]:
 def _info(root: Path) -> DatasetInfo:
     path = root / INFO_FILE
     if not path.is_file():
-        raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.")
+        raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.{_below(root)}")
     with _damage(path):
         content = path.read_bytes()
     try:
@@ -213,6 +215,15 @@ def _info(root: Path) -> DatasetInfo:
     raise UserError(
         f"{root} is a dataset of layout {version}, and {VERSION} is read; lerobot's own converter brings older ones up to it."
     )
+
+
+def _below(root: Path) -> str:
+    """Which datasets were meant by who gives the folder of a run, or the one in which its datasets lie."""
+    found = sorted(
+        path.parent.parent for pattern in (f"*/{INFO_FILE}", f"dataset/*/{INFO_FILE}") for path in root.glob(pattern)
+    )
+    meant = [str(path) for path in found if not path.name.startswith(".")]
+    return f" Below it lies: {', '.join(meant[:MOST_NAMED])}" if meant else ""
 
 
 def _decoded(content: Mapping[str, Any], root: Path, index: int) -> NDArray[np.uint8]:

@@ -74,10 +74,7 @@ def write_datasets(run: RunData, folder: Path | None = None, only_successes: boo
     staging = Staging(run.path / FOLDER / STAGING)
     groups = _groups(run, staging, only_successes)
     if not groups:
-        raise UserError(
-            f"{run.path} holds no recorded episode{' that succeeded' if only_successes else ''}; a dataset is made of a run "
-            "that was played with --record lerobot."
-        )
+        raise UserError(f"{run.path} holds no recorded episode{_why_none(run, staging, only_successes)}.")
     out = folder or run.path / FOLDER
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -105,6 +102,16 @@ def _matches(episode: StagedEpisode | None, record: EpisodeRecord) -> bool:
         and record.status != "errored"
         and (episode.steps, episode.success) == (record.steps, record.success_last)
     )
+
+
+def _why_none(run: RunData, staging: Staging, only_successes: bool) -> str:
+    if only_successes and _groups(run, staging, only_successes=False):
+        return " that succeeded"
+    if not any(staging.folder.glob("*.parquet")):
+        return "; a dataset is made of a run that was played with --record lerobot"
+    if not run.records:
+        return f" with a result yet, only frames in {staging.folder}; simpler-eval run --resume {run.path} goes on"
+    return f": what lies in {staging.folder} is damaged, or of episodes that were played again without --record"
 
 
 def _groups(run: RunData, staging: Staging, only_successes: bool) -> dict[str, list[StagedEpisode]]:

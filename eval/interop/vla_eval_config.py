@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from eval.episode import EpisodeSpec
 from eval.plan.options import PlanOptions
 from eval.records.cells import cells
+from eval.tasks.user_tasks import user_tasks
 
 BENCHMARK = "eval.interop.vla_eval:SimplerEval"
 
@@ -42,7 +43,8 @@ def vla_eval_config(
         longest[part] = max(longest.get(part, 0), spec.max_steps)
     entries = []
     for part, count in counts.items():
-        own: dict[str, Any] = {"task_name": part.task, "setting": part.setting}
+        task = str(user_tasks().get(part.task, part.task))  # in vla-eval's process a file is known by its path alone
+        own: dict[str, Any] = {"task_name": task, "setting": part.setting}
         own |= {"variants": [*part.variants]} if part.variants else {}
         entries.append({
             "benchmark": BENCHMARK,

@@ -86,7 +86,7 @@ def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
     shaders = {(spec.shader, own[1]) for spec in specs if (own := _own(spec)) and spec.shader != own[1]}
     texts += [f"rendered with {ours} instead of {theirs}" for ours, theirs in sorted(shaders)]
     if sets and "published" not in sets:  # these are as many as one likes
-        return [*texts, f"{len(specs)} episodes"]
+        return [*texts, f"{len(specs)} episode{'' if len(specs) == 1 else 's'}"]
     whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
     counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
     if counted < whole:

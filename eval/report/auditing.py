@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Literal, TypedDict, Unpack
 
 from eval.audit.findings import Audit, find
-from eval.audit.plans import audit_plans
+from eval.audit.plans import audit_plans, fewer_than
 from eval.audit.playing import play_conditions
 from eval.audit.published_rows import PublishedCell, published_pairs
 from eval.errors import UserError, did_you_mean
@@ -133,14 +133,22 @@ def audit_by(
     out: Path | None,
     player: Policy | None = None,
     tell: Callable[[str], None] | None = None,
+    go_on: str | None = None,
 ) -> Audited:
-    """:func:`audit` with its options as objects; ``player`` None: the policy is made of ``options``, and closed afterwards."""
+    """:func:`audit` with its options as objects.
+
+    ``player`` None: the policy is made of ``options``, and closed afterwards. ``go_on``: what to do to go on, as the caller's
+    user would do it; None: as a program would.
+    """
     if not (chosen.suites or chosen.tasks):
         chosen = chosen.model_copy(update={"tasks": DEFAULT_TASKS})
     plans = audit_plans(chosen, count)
     options.check_for(plans.published)
     folder = out or default_out(f"audit-{options.policy}")
-    played = play_conditions(plans, options, folder, player, tell)
+    if tell is not None:
+        for line in fewer_than(plans.published, count):
+            tell(line)
+    played = play_conditions(plans, options, folder, player, tell, go_on)
     found, cells = find(played, margin / 100), published_pairs(plans.published)
     from eval.report.audit_page import write_audit  # jinja2: after what may take hours has begun
 

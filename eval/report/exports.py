@@ -51,6 +51,8 @@ def export(
     Raises:
         UserError: runs that do not belong together, a package that is missing, nothing recorded, a disk that refuses.
     """
+    if partial and not {*SUFFIXES} & {*formats}:
+        raise UserError("--partial has no effect without --to csv, md or latex: only their tables have totals; leave it out.")
     if "parquet" in formats:
         need_pyarrow("episodes.parquet")
     if "lerobot" in formats and len(runs) > 1:

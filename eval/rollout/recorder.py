@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,18 @@ class FolderRecorder:
         """Records written so far."""
         self.unfilmed: list[EpisodeRecord] = []
         """Those of them that lack a video which was asked for."""
+
+    def too_late_for(self, before: Sequence[EpisodeRecord]) -> list[str]:
+        """What is asked for and cannot be had of episodes that were played before, a line for each kind."""
+        judged = [record for record in before if record.status != "errored" and record.steps]
+        bare = [r for r in judged if r.key in self.filmed and self.rule.keep(r) and r.video is None and not r.video_error]
+        lines = []
+        if bare:
+            lines.append(
+                f"{_played_before(len(bare))} without a video, which is made while an episode is played; "
+                f"simpler-eval replay {shlex.quote(str(self.folder.path))} EPISODE --video makes one"
+            )
+        return lines if self.recordings is None else [*lines, *self.recordings.too_late_for(judged)]
 
     def wants_film(self, turn: Turn) -> bool:
         """Whether the images of this episode may be needed when it ends."""
@@ -145,3 +158,7 @@ class FolderRecorder:
                     (self.folder.path / name).unlink()  # of the try that this one replaces
         if self.listener is not None:
             self.listener(record)
+
+
+def _played_before(count: int) -> str:
+    return f"{count} episode{' was' if count == 1 else 's were'} played before"

@@ -27,6 +27,7 @@ BACKLOG = 3
 """Episodes that may wait for the encoder; then the run waits, so that memory stays bounded."""
 CODECS: dict[str, Codec] = {"lerobot": "lossy", "lerobot-lossless": "lossless"}
 """``--record`` -> how images are kept."""
+_OTHER: dict[Codec, str] = {"lossy": "lossless", "lossless": "lossy"}
 STOPPED = "the run was stopped before it was encoded"
 
 
@@ -68,6 +69,22 @@ class Recordings:
         self._waiting: dict[RecordKey, Future[None]] = {}
         self._held: dict[RecordKey, EpisodeRecord] = {}
         self._why: dict[RecordKey, str] = {}
+
+    def too_late_for(self, before: Sequence[EpisodeRecord]) -> list[str]:
+        """What cannot be recorded any more of episodes that were judged before, a line for each kind."""
+        wanted = [record for record in before if self._keep_only == "all" or record.success_last]
+        kept = [self._staging.episode(record.key) for record in wanted]
+        other = sum(episode is not None and episode.codec != self._codec for episode in kept)
+        lines = []
+        if missing := kept.count(None):
+            have = "1 episode was" if missing == 1 else f"{missing} episodes were"
+            lines.append(f"{have} played before and not recorded; frames are kept while an episode is played, not afterwards")
+        if other:
+            have = "1 episode was" if other == 1 else f"{other} episodes were"
+            lines.append(
+                f"{have} recorded before, with {_OTHER[self._codec]} images; what is played now becomes another dataset"
+            )
+        return lines
 
     def take(self, episode: Finished) -> None:
         """Queue an episode that has a verdict; blocks while ``BACKLOG`` others wait."""

@@ -169,6 +169,8 @@ class Session:
     """Told a line about the replicas of the policy, if there are any: which there are, and which was lost."""
     on_remark: Callable[[str], None] | None = None
     """Told a line about what costs no result; None: it is printed on stderr."""
+    go_on: str | None = None
+    """The command that continues the run, where it is a part of something larger; None: ``run --resume`` or ``eval.run``."""
 
 
 def play(
@@ -230,7 +232,7 @@ def _play(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | Non
     backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
     gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None  # the policy's, too
     with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
-        active = ActiveRun(calls, work.given, player is None, session.on_end or _print_closing)
+        active = ActiveRun(calls, work.given, player is None, session.on_end or _print_closing, session.go_on)
         with PolicyWatch(calls, options.watchdog, session.status, active.last_words):
             loaded = calls.make(options.policy, options.policy_args, gpu) if player is None else calls.require(options.policy)
             try:
@@ -282,9 +284,12 @@ class _Work:
         options, listener = self.options, self.session.listener
         recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record, options.keep)
         left = folder.open_episodes(self.options.retry_errored)
+        replayed = {turn.key for turn in left}
+        before = [record for key, record in folder.records.items() if key not in replayed]
         if self.session.on_start is not None:
-            replayed = {turn.key for turn in left}
-            self.session.on_start(self.given, [r for key, r in folder.records.items() if key not in replayed])
+            self.session.on_start(self.given, before)
+        for line in recorder.too_late_for(before):
+            (self.session.on_remark or _print)(f"simpler-eval: {line}")
         return recorder, left
 
     def tell_course(self, folder: RunFolder, course: Course) -> None:
@@ -315,7 +320,9 @@ def _play_with_replicas(work: _Work, places: Sequence[Placement]) -> RunData:
             recorder, left = work.begin(folder)
             if left:
                 staff.introduce()
-            active = ActiveRun(StaffCalls(interrupts, staff), work.given, True, work.session.on_end or _print_closing)
+            active = ActiveRun(
+                StaffCalls(interrupts, staff), work.given, True, work.session.on_end or _print_closing, work.session.go_on
+            )
             head = Head(left, staff, recorder, work.stopping, interrupts, lambda course: work.tell_course(folder, course))
             active.play(head, recorder)
     return load_run(work.out)

@@ -36,10 +36,18 @@ class ActiveRun:
         shown: path of the folder as the user gave it.
         by_name: whether the policy was given by its name.
         on_end: called with what is to be said.
+        go_on: how the run is continued, where it is a part of something larger; None: by itself.
     """
 
-    def __init__(self, calls: PolicyCalls | StaffCalls, shown: Path, by_name: bool, on_end: Callable[[Closing], None]) -> None:
-        self._calls, self._shown, self._by_name, self._on_end = calls, shown, by_name, on_end
+    def __init__(
+        self,
+        calls: PolicyCalls | StaffCalls,
+        shown: Path,
+        by_name: bool,
+        on_end: Callable[[Closing], None],
+        go_on: str | None = None,
+    ) -> None:
+        self._calls, self._shown, self._by_name, self._on_end, self._go_on = calls, shown, by_name, on_end, go_on
         self._staff = calls.staff if isinstance(calls, StaffCalls) else None
         self._begun = time.monotonic()
         self._rollout: Rollout | Head | None = None
@@ -72,9 +80,12 @@ class ActiveRun:
                 remarks = (*remarks, f"simpler-eval: {problem}")
         finally:
             recorder.faults.close()
-            command = continuing_command(recorder.folder, self._shown, self._by_name)
+            command = self._command(recorder.folder)
             self._completed = True
             self._on_end(closing_of(recorder, self._shown, reason, command, remarks))
+
+    def _command(self, folder: RunFolder) -> str:
+        return self._go_on or continuing_command(folder, self._shown, self._by_name)
 
     def _keep_videos(self, recorder: FolderRecorder) -> None:
         """Wait for the videos that are on their way; a second Ctrl-C gives them up, never the results."""
@@ -121,7 +132,7 @@ class ActiveRun:
         elif self._recorder is not None:
             with contextlib.suppress(Exception):
                 self._keep_all(self._recorder, text)
-            command = continuing_command(self._recorder.folder, self._shown, self._by_name)
+            command = self._command(self._recorder.folder)
             then = f"what is done is kept; go on with: {command}"
         line = f"simpler-eval: {text}; the process ends, {then}\n"
         cursor = SHOW_CURSOR if os.isatty(2) else ""

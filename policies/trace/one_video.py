@@ -42,6 +42,8 @@ class TraceProcessor:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
+        if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 2:
+            raise UserError(f"window is {window!r:.40}; give the newest positions that are drawn, a whole number of 2 or more.")
         if preset not in PRESETS:
             raise UserError(f'preset "{preset}" is unknown.{did_you_mean(preset, PRESETS)}')
         path = None if tracker_checkpoint is None else Path(tracker_checkpoint).expanduser()
@@ -57,7 +59,12 @@ class TraceProcessor:
 
         Returns:
             ``image`` (256, 256, 3) with the trace, and ``has_trace``: without, it is the image itself.
+
+        Raises:
+            ValueError, UserError: it is no such image; the video goes on with the next one.
         """
+        if not isinstance(image, np.ndarray):
+            raise ValueError(f"the image must be an array, (H, W, 3) uint8 RGB, not a {type(image).__name__}")
         if image.shape != (IMAGE_SIDE, IMAGE_SIDE, 3):
             from policies.phi3v.camera_transforms import as_rgb, jpeg_and_resize
 

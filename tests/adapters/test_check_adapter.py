@@ -163,6 +163,7 @@ def test_bad_input_is_one_line_and_exit_code_2(folder, cli, tmp_path):
         ("Same", "--observations", tmp_path / "other"): "holds no observations",
         ("Same", "--observations", tmp_path / "broken"): "cannot be read",
         ("Same", "--observations", folder, "--task", "widowx_stack_cube"): "no effect",
+        ("Same", "--observations", folder, "--steps", "3"): "--steps has no effect",
         ("Same", "--policy-arg", "x"): "not NAME=VALUE",
     }
     for (policy, *more), expected in cases.items():

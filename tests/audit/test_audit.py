@@ -195,3 +195,24 @@ def test_looks_of_an_initial_state_are_one_unit(tmp_path: Path) -> None:
     (finding, *_) = find(Played("random", runs, others, {}), 0.1).findings
     assert (finding.successes, finding.changed, finding.verdict) == (12, 0, "unsure")
     assert finding.p == pytest.approx(2 / 2**3), "three signs, not twelve"
+
+
+def test_the_command_says_what_it_played_and_how_to_go_on(tmp_path: Path, cli) -> None:  # type: ignore[no-untyped-def]
+    given = ("--task", TASK, "--max-steps", 2, "--workers", 1, "--world", "audited_world")
+    code, out, err = cli("audit", "audited_policies:Careless", *given, "--count", 99, "--out", tmp_path / "audit")
+    assert code == 0, err
+    assert f"{TASK} has 24 published episodes, fewer than --count 99" in err
+    assert "simpler-eval: close() of audited_policies:Careless failed: policy raised RuntimeError: not today" in err
+    assert "were measured with: original assets; max_steps 2 instead of 60." in " ".join(out.split())
+
+    code, out, err = cli("audit", "audited_policies:Sick", *given, "--count", 2, "--out", tmp_path / "sick")
+    assert code == 1
+    assert "the same command with --out" in err
+    assert "eval.run(" not in err
+
+    run = tmp_path / "audit" / "published"
+    files = sorted(run.rglob("*"))
+    code, _, err = cli("audit", "audited_policies:Deaf", *given, "--count", 2, "--out", run)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "belongs to the run in" in err
+    assert sorted(run.rglob("*")) == files

@@ -115,6 +115,18 @@ def test_the_list_of_verbs_says_what_their_help_says(cli):
             assert verb.about in " ".join(out.split())
 
 
+def test_the_home_folder_is_meant_where_the_shell_leaves_it_to_us(cli, monkeypatch, tmp_path):
+    """``--out=~/mine`` reaches every program of bash and zsh as it is typed; a folder called ~ helps nobody."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for given in (["report", "~/mine"], ["run", "--resume=~/mine"]):
+        code, _, err = cli(*given)
+        assert code == 2
+        assert f"{tmp_path}/home/mine is not a folder" in err
+    code, _, err = cli("plan", "--task", "~carrot")
+    assert (code, 'No task "~carrot"' in err) == (2, True)
+
+
 def test_a_shell_completes_names(cli, monkeypatch):
     def completed(words: str) -> set[str]:
         done = shell(COMMAND, _SIMPLER_EVAL_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))

@@ -134,6 +134,8 @@ def test_statistics_have_one_type_whatever_was_recorded():
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--to", "xls"], '--to "xls" is not known; use csv, md, latex, parquet, lerobot.'),
     (["--to", "csv", "--successes"], "--successes has no effect without --to lerobot"),
+    (["--to", "parquet,lerobot", "--partial"], "--partial has no effect without --to csv, md or latex"),
+    (["--to", "lerobot", "--success", "any"], "--success has no effect with --to lerobot alone"),
     (["--to", "lerobot"], "holds no recorded episode; a dataset is made of a run that was played with --record lerobot."),
 ])  # fmt: skip
 def test_what_cannot_be_exported_is_one_line(cli, carrot, tmp_path, arguments, said):

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,38 @@ def test_lossy_images_are_near_and_much_smaller(tmp_path):
     assert (tmp_path / "lossy.mp4").stat().st_size * 3 < (tmp_path / "lossless.mp4").stat().st_size
 
 
+def test_half_a_video_is_never_left_as_if_whole(tmp_path, monkeypatch):
+    """The encoder does not tell what became of it: here it loses the last image."""
+    import imageio_ffmpeg
+
+    from eval.datasets import images
+
+    whole = imageio_ffmpeg.write_frames
+
+    def loses_the_last(*args, **options):
+        inner, taken = whole(*args, **options), 0
+        inner.send(None)
+        try:
+            while True:
+                frame = yield
+                taken += 1
+                if taken < 3:
+                    inner.send(frame)
+        finally:
+            inner.close()
+
+    frames = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    images.encode(tmp_path / "whole.mp4", frames, 5, "lossy")
+    assert images.frames_in(tmp_path / "whole.mp4") == 3
+    monkeypatch.setattr(imageio_ffmpeg, "write_frames", loses_the_last)
+    with pytest.raises(OSError, match="did not write all images"):
+        images.encode(tmp_path / "half.mp4", frames, 5, "lossy")
+    monkeypatch.setattr(images, "ROOM", 2**63)
+    with pytest.raises(OSError, match="No space left"):
+        images.encode(tmp_path / "half.mp4", frames, 5, "lossy")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.mp4"]
+
+
 def test_states_are_those_of_the_public_copies():
     from scipy.spatial.transform import Rotation
 
@@ -138,6 +171,42 @@ def test_episodes_without_a_verdict_are_left_out_until_they_have_one(play, make_
     again = type("Counts", (Still,), {"__module__": "fake_policies"})()
     data = play(plan, again, retry_errored=True)
     assert ids(LeRobotReader(data.path / "dataset/widowx")) == [spec.id for spec in plan]
+
+
+def test_why_nothing_can_be_exported_is_said_as_it_is(play, make_spec, tmp_path):
+    data = play([make_spec(1)])  # a failure
+    with pytest.raises(UserError, match=r"holds no recorded episode that succeeded\.$"):
+        write_datasets(data, tmp_path / "out", only_successes=True)
+    with pytest.raises(UserError, match=r"with a result yet, .* simpler-eval run --resume .* goes on"):
+        write_datasets(replace(data, records={}), tmp_path / "out")
+    with pytest.raises(UserError, match=r"Below it lies: .*/dataset/widowx$"):
+        LeRobotReader(data.path)
+    (frames,) = (data.path / "dataset" / STAGING).glob("*.parquet")
+    frames.write_bytes(frames.read_bytes()[:100])
+    with pytest.raises(UserError, match="is damaged"):
+        write_datasets(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_asked_for_too_late_is_said(play, make_spec, capsys):
+    plan = [make_spec(0), make_spec(1), make_spec(2)]  # even numbers succeed
+    play(plan, record="none")
+    assert capsys.readouterr().err == ""
+    play(plan, record="none")
+    assert capsys.readouterr().err == "", "nothing is asked for"
+    play(plan, record="lerobot", keep="successes", video="failures")
+    video, frames = capsys.readouterr().err.splitlines()
+    assert video.startswith("simpler-eval: 1 episode was played before without a video")
+    assert "simpler-eval replay" in video
+    assert frames.startswith("simpler-eval: 2 episodes were played before and not recorded")
+
+
+def test_lossless_images_come_too_late_for_what_is_recorded(play, make_spec, capsys):
+    play([make_spec(0)], record="lerobot")
+    play([make_spec(0)], record="lerobot")
+    assert capsys.readouterr().err == ""
+    play([make_spec(0)], record="lerobot-lossless")
+    assert "1 episode was recorded before, with lossy images" in capsys.readouterr().err
 
 
 def test_repeats_and_successes_alone(play, make_spec, tmp_path):

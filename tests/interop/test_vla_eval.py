@@ -97,3 +97,24 @@ def test_the_yaml_has_an_entry_a_cell_and_every_episode(cli, tmp_path, benchmark
     ]
     assert sorted(played) == sorted(spec.id for spec in plan)
     assert len({entry["name"] for entry in config["benchmarks"]}) == len(config["benchmarks"])
+
+
+def test_the_yaml_names_a_task_file_by_its_path_and_replaces_no_other_file(cli, tmp_path, benchmark):
+    task, file = tmp_path / "my_carrot.yaml", tmp_path / "simpler.yaml"
+    task.write_text("extends: widowx_carrot_on_plate\ninstruction: move it\n")
+    for _ in range(2):  # its own file it may replace
+        code, _, err = cli("vla-eval-config", file, "--task", task)
+        assert code == 0, err
+    (entry,) = yaml.safe_load(file.read_text())["benchmarks"]
+    assert entry["params"]["task_name"] == str(task)
+    assert benchmark(**entry["params"])._plan[0].instruction == "move it"
+    before = task.read_text()
+    for given, said in (
+        ((task,), "is a file of something else"),
+        ((file, "--url", "gpu:9000"), "write ws://HOST:PORT"),
+        ((file, "--assets", tmp_path / "none"), "does not exist"),
+    ):
+        code, out, err = cli("vla-eval-config", *given)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+    assert task.read_text() == before

@@ -81,3 +81,17 @@ class Seer(Attentive):
 
     def place(self, observation):
         return observation.privileged.objects["thing"][:2]
+
+
+class Careless(Attentive):
+    """Fails when nothing is to be done any more."""
+
+    def close(self):
+        raise RuntimeError("not today")
+
+
+class Sick(Attentive):
+    """Answers nothing of use."""
+
+    def _action(self, observation):
+        return Action(np.full(7, np.nan))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from policies.trace import PRESETS, Clip, GridTracks, TraceProcessors, TraceResult
+from eval.errors import UserError
+from policies.trace import PRESETS, Clip, GridTracks, TraceProcessor, TraceProcessors, TraceResult
 from policies.trace.trackers import TrackerDescription, grid_points
 
 BLANK = np.full((256, 256, 3), 90, np.uint8)
@@ -184,3 +185,18 @@ def test_an_image_on_which_the_tracker_fails_may_be_given_again() -> None:
     for expected, given in zip(play(undisturbed, 5), play(disturbed, 5), strict=True):
         assert np.array_equal(expected.image, given.image)
     assert disturbed.episodes["a"].step == 17
+
+
+@pytest.mark.parametrize("window", [0, 1, -1, 1.5, "10", True])
+def test_a_window_in_which_nothing_can_be_drawn_is_refused(window):
+    with pytest.raises(UserError, match="a whole number of 2 or more"):
+        TraceProcessor(window=window)
+
+
+@pytest.mark.parametrize("image", [None, "image.png", [[0]]])
+def test_the_video_goes_on_after_what_is_no_image(image):
+    processor = TraceProcessor(window=2)
+    with pytest.raises(ValueError, match="the image must be an array"):
+        processor.process_image(image)
+    overlaid, has_trace = processor.process_image(np.zeros((256, 256, 3), np.uint8))
+    assert (overlaid.shape, has_trace) == ((256, 256, 3), False)
