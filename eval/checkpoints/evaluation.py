@@ -14,6 +14,7 @@ from eval.checkpoints import playing
 from eval.checkpoints.finding import Checkpoint, Content, Watched, content_of, what_is_missing
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.records.differences import another_plan
 from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash, write_atomically
 from eval.records.options import RunOptions
 from eval.records.turns import turns_of
@@ -217,8 +218,8 @@ class Evaluation:
                 continue
             if run.header.plan_hash != plan_hash(self.plan):
                 raise UserError(
-                    f"{file.parent} holds a run of another plan ({len(run.plan)} episodes, this one has {len(self.plan)}); "
-                    "repeat the options it was made with, or choose another --out."
+                    f"{another_plan(file.parent, len(run.plan), len(self.plan))}; repeat the options it was made with, or "
+                    "choose another --out."
                 )
 
     # ---- what was played before ----------------------------------------------------------------------------------------

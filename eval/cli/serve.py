@@ -40,7 +40,7 @@ def serve_verb(
     stop_like_ctrl_c()
     for line in options.warnings():
         typer.echo(f"simpler-eval: {line}.", err=True)
-    typer.echo(f"simpler-eval: {policy} is loaded and tried.", err=True)
+    typer.echo(f"simpler-eval: {policy} is being loaded and tried.", err=True)
     episodes, actions = serve(policy, model.args(), options, _ready)
     typer.echo(f"simpler-eval: served {actions} actions of {episodes} episodes.", err=True)
 

@@ -63,14 +63,22 @@ def continued_identity(path: Path, before: RunIdentity, now: RunIdentity, policy
         return before
     if not policy_changed:
         raise UserError(
-            f"The policy's own code has changed since {path} was played ({_short(versions[-1])} then, {_short(code)} now). Add "
-            "--policy-changed to go on with the new code (every title will say so), or start a new run in another --out."
+            f"The policy's own code has changed since {path} was played ({_short(versions[-1])} then, {_short(code)} now). "
+            "Give `run` or `reproduce` --policy-changed to go on with the new code (every title will say so), or start "
+            "anew in another --out."
         )
     policy = before.policy.model_copy(update={"code": "+".join((*versions, code))})
     return before.model_copy(update={"policy": policy})
 
 
 _CODE_ONLY = " --policy-changed is about the policy's code alone."
+
+
+def another_plan(path: Path, before: int, now: int) -> str:
+    """That the folder's run has other episodes; ``before`` and ``now``: how many."""
+    if before == now:
+        return f"{path} holds a run of another plan (as many episodes, {now}, but not the same ones)"
+    return f"{path} holds a run of another plan ({before} episode{'s'[: before != 1]}, this one has {now})"
 
 
 def first_difference(ours: BaseModel, theirs: BaseModel) -> str | None:

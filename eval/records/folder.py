@@ -20,7 +20,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import EpisodesErrored, UserError
 from eval.given import Text, absolute, text_of
 from eval.records import older
-from eval.records.differences import continued_identity
+from eval.records.differences import another_plan, continued_identity
 from eval.records.errors import error_counts, error_lines
 from eval.records.header import SCHEMA_VERSION, PolicyChange, RunHeader
 from eval.records.reading import check_plan, check_tasks, parse_header, read_plan, read_records, read_run_json
@@ -290,8 +290,8 @@ def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:
     older.refuse_continuing(before, path)
     if before.plan_hash != now.plan_hash:
         raise UserError(
-            f"{path} holds a run of another plan ({before.episodes} episodes, this one has {now.episodes}); choose another "
-            f"--out, or continue that run with --resume {path}."
+            f"{another_plan(path, before.episodes, now.episodes)}; choose another --out, or continue that run with "
+            f"--resume {path}."
         )
     if now.repeats < before.repeats:
         raise UserError(

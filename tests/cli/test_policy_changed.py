@@ -52,7 +52,7 @@ def test_changed_code_is_refused_unless_it_is_allowed_and_then_stands_in_every_t
     edit()
     code, _, err = cli("run", "--resume", broken_run, "--retry-errored")
     assert code == 2
-    assert "--policy-changed to go on" in one_line(err)
+    assert "Give `run` or `reproduce` --policy-changed to go on" in one_line(err)
     assert "another --out" in one_line(err)
 
     code, out, err = cli("run", "--resume", broken_run, "--retry-errored", "--policy-changed", "--json")

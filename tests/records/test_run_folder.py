@@ -95,6 +95,8 @@ def test_another_plan_or_policy_is_refused(tmp_path, plan):
     RunFolder(tmp_path / "run", plan, header_of(plan)).close()
     with pytest.raises(UserError, match="another plan"):
         RunFolder(tmp_path / "run", plan[:3], header_of(plan[:3]))
+    with pytest.raises(UserError, match=r"another plan \(as many episodes, 6, but not the same ones\)"):
+        RunFolder(tmp_path / "run", plan[::-1], header_of(plan[::-1]))
     with pytest.raises(UserError, match=r"policy\.name 'random', this one has 'oracle'"):
         RunFolder(tmp_path / "run", plan, header_of(plan, "oracle"))
     RunFolder(tmp_path / "run", plan, header_of(plan)).close()  # a refusal leaves no lock behind

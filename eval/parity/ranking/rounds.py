@@ -15,6 +15,7 @@ from eval.parity.ranking.validity import refuse_other_code, refuse_other_policy,
 from eval.plan.sampling import spread
 from eval.plan.suites import make_plan
 from eval.records.code import shipped_code_hash
+from eval.records.differences import another_plan
 from eval.records.folder import RUN_FILE, load_run, plan_hash
 from policies.base import PolicyIdentity
 from policies.registry import PolicyOptionError, describe, load_policy
@@ -149,8 +150,8 @@ def is_played(folder: Path, step: Round) -> bool:
     run = load_run(folder)
     if run.header.plan_hash != plan_hash(step.plan):
         raise UserError(
-            f"{folder} holds a run of another plan ({len(run.plan)} episodes, this one has {len(step.plan)}); repeat the "
-            "options it was made with, choose another --out, or give --out alone to compare what is there."
+            f"{another_plan(folder, len(run.plan), len(step.plan))}; repeat the options it was made with, choose another "
+            "--out, or give --out alone to compare what is there."
         )
     refuse_other_policy(run, step.policy, step.options)
     refuse_other_resets(run.plan, step.plan, run.path)
