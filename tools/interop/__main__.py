@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import datetime
 import functools
+import importlib
 import json
 import os
 import platform
@@ -284,15 +285,15 @@ def harness(venvs: Path, folder: Path, port: int) -> list[dict[str, Any]]:
     return episodes
 
 
-def run_of_ours(folder: Path, *policy: str) -> dict[str, list[list[float]]]:
-    """Episode -> actions of ``simpler-eval run``, the first of the plan."""
+def run_of_ours(folder: Path, *policy: str, **args: str) -> dict[str, list[list[float]]]:
+    """Episode -> actions of ``simpler-eval run``, the first of the plan; ``args``: of the policy."""
     import numpy as np
 
     import simpler_eval
 
     name = policy[1]
     plan = simpler_eval.make_plan(tasks=TASK, max_steps=STEPS)[:LIMIT]
-    data = simpler_eval.run(plan, name, out=folder / "ours", workers=1)
+    data = simpler_eval.run(plan, name, out=folder / "ours", workers=1, policy_args=args)
     data.raise_errors()
     files = (folder / "ours" / "actions").glob("*.npy")
     return {file.stem: np.load(file)[:, :7].tolist() for file in files}
@@ -310,7 +311,35 @@ def gymnasium_checks(venvs: Path) -> str:
 
 def openpi_server(venvs: Path) -> str:
     """Their server is in no package."""
-    raise Skipped("openpi's server is part of openpi itself (JAX), not of openpi-client; our client is tested on a fake of it")
+    raise Skipped("openpi's server is part of openpi itself (JAX), not of openpi-client; see the next row")
+
+
+def openpi_codec(venvs: Path) -> str:
+    """``simpler-eval run``, against a server that speaks by the codec of openpi-client."""
+    port = free_port()
+    script = REPO / "tests" / "support" / "openpi_server.py"
+    with tempfile.TemporaryDirectory() as place, process([python_of(venvs, "openpi-client"), str(script), str(port)], None):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+                break
+            time.sleep(0.3)
+        ours = run_of_ours(Path(place), "--policy", f"openpi://127.0.0.1:{port}", rotation="rotation_vector")
+    return f"{len(ours)} episodes by `simpler-eval run`, none errored; frames packed and unpacked by openpi-client's own codec"
+
+
+def openvla_fake(venvs: Path) -> str:
+    """``simpler-eval run``, against a fake of OpenVLA's script, which is in no package."""
+    sys.path.insert(0, str(REPO / "tests" / "support"))
+    fakes = importlib.import_module("fake_servers")
+    with tempfile.TemporaryDirectory() as place, fakes.HttpServer() as server:
+        ours = run_of_ours(Path(place), "--policy", server.url)
+        shapes = {request["image"].shape for request in server.requests}
+        told = {request["instruction"] for request in server.requests}
+    if len(server.requests) < LIMIT * STEPS or not all(told):
+        raise RuntimeError(f"{len(server.requests)} requests with the instructions {sorted(told)}")
+    sides = ", ".join(sorted("x".join(map(str, shape)) for shape in shapes))
+    return f"{len(ours)} episodes by `simpler-eval run`, none errored; each request a picture of {sides} and an instruction"
 
 
 def lerobot_command(venvs: Path, folder: Path, **options: object) -> dict[str, Any]:
@@ -409,6 +438,10 @@ TRIALS = (
     Trial("vla-eval", "client (`run --policy-arg family=cogact`)", "vla-eval", "its server of another family", vla_eval_cogact),
     Trial("openpi", "server (`simpler-eval serve`)", "openpi-client", "its client", openpi_client),
     Trial("openpi", "client (`run --policy openpi://`)", "", "openpi's server", openpi_server),
+    Trial("openpi", "client (`run --policy openpi://`)", "openpi-client", "a server of ours on its codec", openpi_codec),
+    Trial(
+        "OpenVLA's HTTP", "client (`run --policy http://.../act`)", "", "a fake of its script, from the protocol", openvla_fake
+    ),
     Trial("Gymnasium", "`simpler_eval/...-v0`", "stable-baselines3", "checkers of Gymnasium and SB3", gymnasium_checks),
     Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "`lerobot-eval`", lerobot_eval),
     Trial("LeRobot", "`lerobot_env_simpler`", "lerobot", "`lerobot-eval --eval.recording=true`", lerobot_recording),
