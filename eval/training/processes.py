@@ -127,6 +127,8 @@ def _hear(members: Sequence[_Member], monitor: Monitor, seconds: float | None) -
     """Wait until something happens, and take it in."""
     pipes: list[Any] = [member.pipe for member in members if member.open]
     sentinels: list[Any] = [member.process.sentinel for member in members if member.process.is_alive()]
+    if not pipes and not sentinels:  # the last one has ended since it was asked for; nothing would ever happen
+        return
     ready = wait([*pipes, *sentinels], seconds)
     for member in members:
         if member.open and member.pipe in ready:

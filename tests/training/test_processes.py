@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +16,7 @@ from demonstrations import Killed, Listening, job
 from safetensors.torch import load_file
 
 from eval.errors import UserError
-from eval.training.processes import train_together
+from eval.training.processes import _hear, train_together
 from policies.openvla_phi3.training import train
 from policies.phi3v.training.group import Group
 from policies.training import Job, Place, Trained
@@ -105,3 +107,11 @@ def test_a_step_that_cannot_be_shared_equally_is_refused(cli, tmp_path: Path) ->
     assert (code, len(err.splitlines())) == (2, 1)
     assert "--gpus 2 cannot share a --batch-size of 5" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_processes_that_end_between_two_looks_are_not_waited_for() -> None:
+    ended = SimpleNamespace(open=False, process=SimpleNamespace(is_alive=lambda: False))
+    waiting = threading.Thread(target=_hear, args=([ended], None, None), daemon=True)
+    waiting.start()
+    waiting.join(10)
+    assert not waiting.is_alive()
