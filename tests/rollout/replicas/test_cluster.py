@@ -17,6 +17,8 @@ from eval.records.folder import load_run
 from eval.records.options import RunOptions
 from eval.rollout.replicas.node import Node
 
+pytestmark = pytest.mark.alone  # who plays how much depends on what else the machine does
+
 
 def shares(nodes, **options):
     from eval.rollout.replicas.cluster import share_of

@@ -15,6 +15,8 @@ import pytest
 
 from eval.records.folder import load_run
 
+pytestmark = pytest.mark.alone  # who plays how much depends on what else the machine does
+
 SCRIPT = Path(__file__).parents[2] / "support" / "interrupted_replicas.py"
 EPISODES = 40
 TWO = {"replicas": 2, "workers": 1}

@@ -16,6 +16,8 @@ from eval.records.videos import scene_path
 from eval.rollout.replicas.placement import placements
 from eval.rollout.run import run
 
+pytestmark = pytest.mark.alone  # who plays how much depends on what else the machine does
+
 
 def numbers(data):
     """What must not depend on who played."""
