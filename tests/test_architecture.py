@@ -57,8 +57,8 @@ FRONT_DOOR = ("policies", "policies.one_robot")
 BEHIND_THE_REGISTRY = ("policies.loading", "policies.isolation", "policies.description", "policies.remote")
 """How the registry finds, loads and describes policies; private to it."""
 SHARED_POLICY_PARTS = (
-    *("policies.phi3v", "policies.trace", "policies.chunks", "policies.disturbance", "policies.motion", "policies.numbers"),
-    "policies.sticky_gripper",
+    *("policies.phi3v", "policies.trace", "policies.chunks", "policies.device_names", "policies.disturbance"),
+    *("policies.motion", "policies.numbers", "policies.sticky_gripper"),
 )
 """What several policies are made of; policies know no other policy."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,6 +11,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from eval.errors import UserError
+from policies.device_names import check_device
 
 DTYPES = {
     "float32": torch.float32, "fp32": torch.float32,
@@ -34,8 +34,7 @@ def choose_device(text: str) -> torch.device:
     available = torch.cuda.is_available()
     if text == "auto":
         return torch.device("cuda" if available else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", text):
-        raise UserError(f'--device "{text}" is unknown; use auto, cpu, cuda or cuda:N.')
+    check_device(text)
     device = torch.device(text)
     if device.type == "cuda":
         if not available:

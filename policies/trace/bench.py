@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.errors import UserError
+from policies.device_names import check_device
 from policies.trace.lucas_kanade import LucasKanadeTracker
 from policies.trace.presets import POINTS, PRESETS
 from policies.trace.synthetic import synthetic_image
@@ -70,6 +71,7 @@ def measure_tracker(
 
 def _device(text: str) -> str:
     """``auto``: a GPU if PyTorch has one."""
+    check_device(text)
     if importlib.util.find_spec("torch") is None:
         return text
     from policies.phi3v.device import choose_device

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policies.base import RobotName
+from policies.device_names import check_device
 from policies.phi3v.camera_transforms import ImageArray
 from policies.trace import PRESETS, TraceProcessors
 from policies.trace.processor import TraceResult
@@ -30,6 +31,7 @@ class TraceAnnotator:
     """
 
     def __init__(self, preset: str, tracker: str, checkpoint: str | None, device: str) -> None:
+        check_device(device)
         if tracker == "cotracker" or checkpoint is not None:
             from policies.phi3v.device import choose_device  # needs torch, as CoTracker does
 
