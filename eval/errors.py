@@ -10,6 +10,16 @@ class UserError(Exception):
     """Something the user gave cannot be used; the message says what is wrong and how to fix it."""
 
 
+INSTALLS = {"vla": "pip install 'simpler-eval[vla]' (in a clone: make vla)"}
+"""Extra -> how it comes here, where that is more than pip's line; make takes the small torch where there is no GPU."""
+
+
+def needs_extra(what: str, package: str | None, extra: str) -> UserError:
+    """The error where ``what`` needs a package that is not installed, with the line that installs it."""
+    line = INSTALLS.get(extra, f"pip install 'simpler-eval[{extra}]'")
+    return UserError(f"{what} needs the package {str(package).split('.')[0]}: {line}.")
+
+
 class EpisodesErrored(RuntimeError):
     """Episodes of a run have no verdict, because the policy, the world or its process failed; the message says why."""
 

@@ -22,7 +22,7 @@ from typing import cast
 
 import numpy as np
 
-from eval.errors import UserError, did_you_mean
+from eval.errors import UserError, did_you_mean, needs_extra
 from policies.base import EpisodeInfo, Policy, PolicyDescription
 from policies.description import PolicyDescriptionError as PolicyDescriptionError
 from policies.description import describe_raw
@@ -44,6 +44,8 @@ from policies.loading import one_line as one_line
 
 GROUP = "simpler_eval.policies"
 METHODS = ("reset", "act", "describe", "close")
+VLA_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "simplejpeg"}
+"""Of the extra ``vla``."""
 OPTIONAL_METHODS = ("check_episodes", "end")
 NEEDS = ("needs_image", "needs_privileged")
 _CODE = "_simpler_eval_code"
@@ -178,7 +180,7 @@ def _make(text: str, factory: Callable[..., object], options: dict[str, object])
     except (UserError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise UnknownPolicyError(_lacking(text, error)) from error
+        raise _lacking(text, error) from error
     except BaseException as error:  # code of others: whatever it raises, the user wants one line
         raise PolicyOptionError(f"Policy {text} cannot be made: {one_line(error)}{place_of(error)}") from error
 
@@ -206,7 +208,7 @@ def _find(text: str) -> tuple[Callable[..., object], str | None]:
     try:
         return points[text].load(), None
     except ModuleNotFoundError as error:  # an optional part of ours, or a package that lost one of its own
-        raise UnknownPolicyError(_lacking(text, error)) from error
+        raise _lacking(text, error) from error
 
 
 def _remote_policy() -> Callable[..., object]:
@@ -215,6 +217,8 @@ def _remote_policy() -> Callable[..., object]:
     return RemotePolicy
 
 
-def _lacking(text: str, error: ModuleNotFoundError) -> str:
-    hint = "make vla installs what policies that are neural networks need"
-    return f'Policy {text} needs the package "{error.name}", which is not installed; {hint}.'
+def _lacking(text: str, error: ModuleNotFoundError) -> UnknownPolicyError:
+    name = str(error.name).split(".")[0]
+    if name in VLA_PACKAGES:
+        return UnknownPolicyError(str(needs_extra(f"Policy {text}", name, "vla")))
+    return UnknownPolicyError(f'Policy {text} needs the package "{name}", which is not installed in {sys.prefix}.')

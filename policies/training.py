@@ -6,6 +6,7 @@ A policy that can be trained has an entry point of its name in the group ``simpl
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from eval.errors import UserError, did_you_mean
+from eval.errors import UserError, did_you_mean, needs_extra
 from policies.base import RobotName
+from policies.device_names import check_device
 
 GROUP = "simpler_eval.training"
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
+"""Without which nothing is trained."""
 
 Rotation = Literal["rotation_vector", "euler"]
 """How actions turn: the controller's axis times angle, or roll, pitch and yaw (extrinsic x, y, z); both in radians."""
@@ -206,6 +210,22 @@ class Trained:
 Train = Callable[[Job, Monitor], Trained]
 
 
+def check_settings(settings: Settings) -> None:
+    """Raises UserError, before any data are read, for settings that cannot be used."""
+    if settings.init is None and settings.checkpoint is None:
+        raise UserError("Give --checkpoint (what is fine-tuned) or --init small (from scratch).")
+    check_device(settings.device)
+
+
+def check_packages(policy: str, settings: Settings) -> None:
+    """Raises UserError if a package is missing that such a training needs in the end."""
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise needs_extra(f"Training {policy}", package, "vla,train")
+    if settings.lora_rank is not None and importlib.util.find_spec("peft") is None:
+        raise needs_extra("--lora-rank", "peft", "train")
+
+
 def find_trainer(policy: str) -> Train:
     """What trains a policy. Raises UserError if it cannot be trained, or something that it needs is missing."""
     points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
@@ -215,5 +235,5 @@ def find_trainer(policy: str) -> Train:
     try:
         train: Train = points[policy].load()
     except ModuleNotFoundError as error:
-        raise UserError(f"Training {policy} needs the package {error.name}: pip install 'simpler-eval[vla,train]'.") from error
+        raise needs_extra(f"Training {policy}", error.name, "vla,train") from error
     return train

@@ -99,6 +99,8 @@ MAY_SKIP = {
     "tests/annotation": "torch, pyarrow (extras vla, datasets)",
     "tests/cli/test_export.py": "pyarrow (extra datasets), or a LaTeX compiler",
     "tests/datasets": "pyarrow (extra datasets)",
+    "tests/cli/test_missing_extras.py": "the extras vla, datasets, remote, with which it compares",
+    "tests/docs/test_blocks_are_run.py": "torch (make vla), the extra remote",
     "tests/docs/test_commands_of_pages.py": "pyarrow (extra datasets)",
     "tests/docs/test_robot_pages.py": "torch (make vla)",
     "tests/docs/test_training_scripts.py": "torch, pyarrow (extras vla, train)",

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.annotation.assembly import assemble
-from eval.annotation.drawing import Annotator, TraceOptions, make_annotator
+from eval.annotation.drawing import Annotator, TraceOptions, check_trace_options, make_annotator
 from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, subject_of
 from eval.datasets.origin import TraceOrigin
 from eval.datasets.reader import INFO_FILE, LeRobotReader
@@ -78,6 +78,7 @@ def annotate_traces(
         UserError: the dataset or an option cannot be used, an image cannot be decoded, or the disk refuses.
     """
     options = options or TraceOptions()
+    check_trace_options(options)
     source = source.absolute()
     out = traced_folder(source) if out is None else out.absolute()
     subject = subject_of(source, camera, robot)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from eval.datasets.features import RobotFamily
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 from eval.options import Options
 
 GROUP, NAME = "simpler_eval.annotation", "traces"
@@ -80,13 +80,33 @@ class Annotator(Protocol):
         """Forget an episode."""
 
 
+class MakeAnnotator(Protocol):
+    """What the entry point is: the class."""
+
+    def __call__(self, preset: str, tracker: str, checkpoint: str | None, device: str) -> Annotator:
+        """One that draws so. Raises UserError for an option that cannot be used."""
+
+    def check(self, preset: str, tracker: str, checkpoint: str | None, device: str) -> None:
+        """The same errors, as far as they can be told before anything is loaded."""
+
+
 def make_annotator(options: TraceOptions) -> Annotator:
     """Who draws as these options say. Raises UserError for an option that cannot be used, or a package that is missing."""
+    make = _entry_point()
+    try:
+        return make(options.trace_preset, options.tracker, options.tracker_checkpoint, options.device)
+    except ModuleNotFoundError as error:
+        raise needs_extra("annotate-traces", error.name, "vla") from error
+
+
+def check_trace_options(options: TraceOptions) -> None:
+    """Raises UserError for an option that cannot be used, before a dataset is opened or a package is needed."""
+    _entry_point().check(options.trace_preset, options.tracker, options.tracker_checkpoint, options.device)
+
+
+def _entry_point() -> MakeAnnotator:
     points = list(entry_points(group=GROUP, name=NAME))
     if not points:
         raise UserError("this installation cannot draw traces. Install simpler-eval again (make setup).")
-    try:
-        made: Annotator = points[0].load()(options.trace_preset, options.tracker, options.tracker_checkpoint, options.device)
-    except ModuleNotFoundError as error:
-        raise UserError(f'Traces need the package "{error.name}", which is not installed; run `make vla`.') from error
-    return made
+    make: MakeAnnotator = points[0].load()
+    return make

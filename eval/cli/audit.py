@@ -54,10 +54,9 @@ def audit_verb(
     The policy plays the same episodes as it is, with grey pictures, with the picture of another episode and with the
     instruction of another task; and as it is on held-out placements. Without --task or --suite: the coke can and the carrot.
 
+    \b
     Examples:
-
       simpler-eval audit oracle --count 4
-
       simpler-eval audit my_policy.py:MyPolicy --task google_robot_move_near --count 60 --out results/audit
     """
     from eval.report.auditing import audit_by

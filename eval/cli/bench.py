@@ -10,7 +10,7 @@ import typer
 
 from eval.cli import exact
 from eval.cli.layout import show_text
-from eval.cli.options import AllBut, AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options, policy_args_of
+from eval.cli.options import AllBut, AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options
 from eval.cli.verbs import Verbs
 from eval.errors import UserError, did_you_mean
 from eval.options import Excludes, Needs
@@ -85,9 +85,10 @@ def bench_rt_verb(
 
 
 @bench.command("policy")
+@expand_options
 def bench_policy_verb(
     policy: PolicyName,
-    policy_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the policy, may be repeated.")] = None,
+    model: ModelOptions,
     episodes: Episodes = 16,
     workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
     max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1, max=100_000)] = None,
@@ -100,7 +101,7 @@ def bench_policy_verb(
     """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
     from eval.diagnostics.bench.policy import measure_policy
 
-    args = policy_args_of(policy_arg or ())
+    args = model.args()
     _show(lambda: measure_policy(policy, args, episodes, workers, max_steps, assets, render_device, repeats), as_json, markdown)
 
 

@@ -51,12 +51,10 @@ def compare_verb(
     A policy that was played in parts (--shard 1/4 ... 4/4) is one side: its folders with commas between them, the folder that
     holds them, or simply all of them; what `report` counts as one is compared as one.
 
+    \b
     Examples:
-
       simpler-eval compare results/reference results/candidate
-
       simpler-eval compare results/reference results/a results/b --out results/comparison
-
       simpler-eval compare results/reference results/s1,results/s2,results/s3,results/s4
     """
     from eval.report.comparing import compare

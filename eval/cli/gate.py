@@ -34,8 +34,8 @@ def gate_verb(
     a failure). (2 is bad input, as everywhere.) Both are judged
     by the paired interval of which each end is wrong in 5 of 100 cases.
 
+    \b
     Example:
-
       simpler-eval gate results/candidate --baseline results/main --margin 3
     """
     from eval.report.comparing import gate

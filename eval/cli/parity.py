@@ -15,7 +15,7 @@ from eval.cli import ranking
 from eval.cli.layout import show_rows, show_text
 from eval.cli.options import AssetsOption, Json, ModelOptions, Only, RenderDevice, expand_options
 from eval.cli.verbs import Verbs
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 from task_configs.schema.parsing import StrictModel
 
 if TYPE_CHECKING:
@@ -181,17 +181,17 @@ def parity_original_verb(
 @expand_options
 def parity_model_verb(folder: ModelRecordings, report: ModelReport, as_json: Json = False) -> None:
     """The VLA model's tokens, images, logits and actions against recordings; exit 1 if a check misses its limit."""
-    _show("model", lambda: _comparison("model")(folder, report.patterns), as_json, report)
+    _show("model", lambda: _comparison("model", folder)(folder, report.patterns), as_json, report)
 
 
 @parity.command("trace")
 @expand_options
 def parity_trace_verb(folder: TraceRecordings, report: TraceReport, as_json: Json = False) -> None:
     """Trace processor, overlay and tracker against recorded runs; exit 1 if a check misses its limit."""
-    _show("trace", lambda: _comparison("trace")(folder, report.patterns), as_json, report)
+    _show("trace", lambda: _comparison("trace", folder)(folder, report.patterns), as_json, report)
 
 
-def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
+def _comparison(name: str, folder: Path) -> Callable[[Path, Sequence[str]], ParityReport]:
     """What a policy's package offers to be compared by; the harness itself knows no concrete policy."""
     points = list(entry_points(group="simpler_eval.parity", name=name))
     if not points:
@@ -199,7 +199,9 @@ def _comparison(name: str) -> Callable[[Path, Sequence[str]], ParityReport]:
     try:
         compare: Callable[[Path, Sequence[str]], ParityReport] = points[0].load()
     except ModuleNotFoundError as error:
-        raise UserError(f'parity {name} needs the package "{error.name}", which is not installed; run `make vla`.') from error
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder.") from error
+        raise needs_extra(f"parity {name}", error.name, "vla") from error
     return compare
 
 

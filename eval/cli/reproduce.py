@@ -83,12 +83,10 @@ def reproduce_verb(
 ) -> None:
     """Play a cell of the published tables exactly as published, and print the number beside the published ones.
 
+    \b
     Examples:
-
       simpler-eval reproduce --list
-
       simpler-eval reproduce tracevla_phi3 google_robot_move_near --checkpoint FOLDER --assets PACK
-
       simpler-eval reproduce oracle google_robot_pick_coke_can --sample 0.1
     """
     from eval.published.cells import cell_names, cell_plan

@@ -37,11 +37,13 @@ def serve_verb(
     from eval.cli.stop_signals import stop_like_ctrl_c
     from eval.serving.serve import serve
 
+    def say() -> None:
+        for line in options.warnings():
+            typer.echo(f"simpler-eval: {line}.", err=True)
+        typer.echo(f"simpler-eval: {policy} is being loaded and tried.", err=True)
+
     stop_like_ctrl_c()
-    for line in options.warnings():
-        typer.echo(f"simpler-eval: {line}.", err=True)
-    typer.echo(f"simpler-eval: {policy} is being loaded and tried.", err=True)
-    episodes, actions = serve(policy, model.args(), options, _ready)
+    episodes, actions = serve(policy, model.args(), options, _ready, say)
     typer.echo(f"simpler-eval: served {actions} actions of {episodes} episodes.", err=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.errors import UserError
+from eval.errors import needs_extra
 
 
 def need_pyarrow(what: str) -> None:
@@ -10,4 +10,4 @@ def need_pyarrow(what: str) -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise UserError(f"{what} needs the package pyarrow: pip install 'simpler-eval[datasets]'.") from None
+        raise needs_extra(what, "pyarrow", "datasets") from None

@@ -86,8 +86,9 @@ class LeRobotReader:
     """
 
     def __init__(self, root: Path, decode: Sequence[str] | None = None) -> None:
-        need_pyarrow("Reading a LeRobot dataset")
         self.root = root
+        find_dataset(root)
+        need_pyarrow("Reading a LeRobot dataset")
         self.info = _info(root)
         self.cameras = tuple(name for name, feature in self.info.features.items() if feature.dtype in PICTURES)
         """Features that are images."""
@@ -198,10 +199,14 @@ def _damage(path: Path | str) -> Iterator[None]:
         raise UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).") from error
 
 
+def find_dataset(root: Path) -> None:
+    """Raises UserError if a folder holds no dataset, and says where one lies below it."""
+    if not (root / INFO_FILE).is_file():
+        raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.{_below(root)}")
+
+
 def _info(root: Path) -> DatasetInfo:
     path = root / INFO_FILE
-    if not path.is_file():
-        raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.{_below(root)}")
     with _damage(path):
         content = path.read_bytes()
     try:

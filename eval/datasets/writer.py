@@ -70,8 +70,10 @@ def write_datasets(run: RunData, folder: Path | None = None, only_successes: boo
     Raises:
         UserError: nothing is recorded, ``pyarrow`` is missing, or the disk refuses.
     """
-    need_pyarrow("A LeRobot dataset")
     staging = Staging(run.path / FOLDER / STAGING)
+    if not any(staging.folder.glob("*.parquet")):
+        raise UserError(f"{run.path} holds no recorded episode{_why_none(run, staging, only_successes)}.")
+    need_pyarrow("A LeRobot dataset")
     groups = _groups(run, staging, only_successes)
     if not groups:
         raise UserError(f"{run.path} holds no recorded episode{_why_none(run, staging, only_successes)}.")

@@ -20,7 +20,7 @@ from eval.assets.resolver import Assets
 from eval.backends.simpler_env.interpreter import ENVIRONMENT_VARIABLE, find_original
 from eval.backends.vulkan import FIX
 from eval.diagnostics.vulkan import probe_vulkan
-from eval.errors import UserError
+from eval.errors import INSTALLS, UserError
 from eval.given import Texts
 
 DISTRIBUTION = "simpler-eval"
@@ -181,7 +181,30 @@ def check_torch() -> Check:
         detail=f"not installed: {', '.join(missing)}"
         if missing
         else ", ".join(f"{name} {version}" for name, version in versions.items()),
-        fix="for policies with weights: make vla" if missing else "",
+        fix=f"for policies with weights: {INSTALLS['vla']}" if missing else "",
+    )
+
+
+def check_extras(distribution: str = DISTRIBUTION) -> Check:
+    """Which optional parts are installed; those of neural policies alone are :func:`check_torch`."""
+    try:
+        requirements = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        requirements = []
+    needed: dict[str, list[str]] = {}
+    for line in requirements:
+        extra = re.search(r"""extra == ['"]([\w-]+)['"]""", line)
+        if extra is not None and extra[1] not in ("vla", "test"):
+            needed.setdefault(extra[1], []).append(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0])
+    absent = [extra for extra, names in needed.items() if any(_version(name) is None for name in names)]
+    there = [extra for extra in needed if extra not in absent]
+    said = [f"{word} {', '.join(extras)}" for word, extras in (("installed:", there), ("not installed:", absent)) if extras]
+    return Check(
+        name="Extras",
+        ok=not absent,
+        required=False,
+        detail="; ".join(said) or "none are known",
+        fix="what needs one says so; pip install 'simpler-eval[NAME]' adds it" if absent else "",
     )
 
 

@@ -26,6 +26,7 @@ def run_doctor(assets: Texts | None = None) -> list[Check]:
         checks.check_assets(assets),
         checks.check_gpu(),
         checks.check_torch(),
+        checks.check_extras(),
         checks.check_checkpoints(),
         checks.check_original(),
     ]

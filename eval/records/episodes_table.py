@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from eval.episode import ObjectSpec
-from eval.errors import UserError
+from eval.errors import needs_extra
 from eval.records.escaping import plain_markdown
 from eval.records.folder import RunData, disk_errors, replacing
 from eval.records.labels import labels
@@ -249,7 +249,7 @@ def write_parquet(table: pd.DataFrame, folder: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise UserError("episodes.parquet needs the package pyarrow: pip install 'simpler-eval[datasets]'.") from None
+        raise needs_extra("episodes.parquet", "pyarrow", "datasets") from None
     fields = [
         pa.field(column.name, pa.type_for_alias(ARROW[column.kind]), metadata={"description": column.about})
         for column in COLUMNS

@@ -27,7 +27,8 @@ def formats_of(words: Collection[str]) -> list[Format]:
     given = [word.strip() for text in words for word in text.split(",")]
     for word in given:
         if word not in FORMATS:
-            raise UserError(f'--to "{word}" is not known; use {", ".join(FORMATS)}.{did_you_mean(word, FORMATS, " ")}')
+            near = did_you_mean(word, FORMATS).removesuffix(f" Known: {', '.join(sorted(FORMATS))}.")
+            raise UserError(f'--to "{word}" is not known; use {", ".join(FORMATS)}.{near}')
     return [name for name in FORMATS if name in given]
 
 

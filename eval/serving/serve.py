@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
 from eval.serving.desk import PolicyDesk
@@ -40,9 +40,15 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(name: str, args: Mapping[str, object], options: ServingOptions, log: Log | None = None) -> Iterator[Serving]:
+def serving(
+    name: str,
+    args: Mapping[str, object],
+    options: ServingOptions,
+    log: Log | None = None,
+    on_load: Callable[[], None] = lambda: None,
+) -> Iterator[Serving]:
     """Load a policy, try it on a black picture, and listen while this lasts. The policy answers in :meth:`PolicyDesk.run`,
-    which is to be called in the same thread.
+    which is to be called in the same thread. ``on_load`` is called when the port is had, before the policy is loaded.
 
     Raises UserError, before anything is loaded where that is possible: the port cannot be had; the policy cannot be made, sees
     the simulator's state, or is not for the robot.
@@ -50,10 +56,9 @@ def serving(name: str, args: Mapping[str, object], options: ServingOptions, log:
     log = log or Log()
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
-            raise UserError(
-                f'A server needs the package "{package}", which is not installed; pip install simpler-eval[remote].'
-            )
+            raise needs_extra("serve", package, "remote")
     place = bound(options.host, options.port)
+    on_load()
     try:
         with Interrupts() as interrupts, PolicyCalls(interrupts) as calls:
             policy = calls.make(name, args)
@@ -84,6 +89,7 @@ def serve(
     args: Mapping[str, object] | None = None,
     options: ServingOptions | None = None,
     on_ready: Callable[[Serving], None] = lambda _: None,
+    on_load: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """Serve a policy until Ctrl-C or SIGTERM.
 
@@ -92,11 +98,12 @@ def serve(
         args: its options.
         options: how it is served.
         on_ready: called when it listens.
+        on_load: called before the policy is loaded, when the port is had.
 
     Returns:
         Episodes and actions.
     """  # fmt: skip
-    with serving(name, args or {}, options or ServingOptions()) as server:
+    with serving(name, args or {}, options or ServingOptions(), on_load=on_load) as server:
         on_ready(server)
         with contextlib.suppress(KeyboardInterrupt):
             server.desk.run()

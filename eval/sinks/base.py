@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 
 SINKS: Final = {"wandb": "eval.sinks.wandb:WandbSink", "trackio": "eval.sinks.trackio:TrackioSink"}
 """Name of a tracker, and of its package -> what speaks to it."""
@@ -86,7 +86,7 @@ def check_sink(name: str) -> None:
     except ImportError as error:
         if getattr(error, "name", None) not in (name, None):
             raise UserError(f"--report-to {name}: the package {name} cannot be imported ({error}).") from error
-        raise UserError(f"--report-to {name} needs the package {name}: pip install 'simpler-eval[{name}]'.") from None
+        raise needs_extra(f"--report-to {name}", name, name) from None
 
 
 def open_sink(name: str, subject: Subject) -> Sink:

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from eval.datasets.features import ACTION, HAS_TRACE, ROBOTS, Feature, RobotFamily, trace_key
 from eval.datasets.origin import read_origin
-from eval.datasets.reader import INFO_FILE, EpisodeFrames, LeRobotReader
+from eval.datasets.reader import INFO_FILE, EpisodeFrames, LeRobotReader, find_dataset
 from eval.errors import UserError
 from eval.plan.placements import FIRST_SEEDS
 from policies.training import DemonstratedStep, GripperMeaning, Rotation
@@ -71,6 +71,18 @@ class LeRobotDemonstrations:
             yield DemonstratedStep(frame.images[self.camera], traced, frame.task, action)
 
 
+def named_dataset(text: str) -> tuple[str, Path]:
+    """Key, "" if none is given, and folder of what ``--dataset`` names. Raises UserError if there is no dataset."""
+    key, equals, folder = text.partition("=")
+    if not equals or Path(text).is_dir():
+        key, folder = "", text
+    if not folder or (equals and not key and not Path(text).is_dir()):
+        raise UserError(f'--dataset "{text}" must be a folder, or KEY=FOLDER such as bridge_orig=data/widowx.')
+    root = Path(folder).expanduser().absolute()
+    find_dataset(root)
+    return key, root
+
+
 def open_demonstrations(text: str, traces: bool, allow_test_placements: bool) -> LeRobotDemonstrations:
     """A dataset as ``--dataset`` names it.
 
@@ -82,12 +94,7 @@ def open_demonstrations(text: str, traces: bool, allow_test_placements: bool) ->
     Raises:
         UserError: it is no dataset that can be trained on, or holds such episodes.
     """
-    key, equals, folder = text.partition("=")
-    if not equals or Path(text).is_dir():
-        key, folder = "", text
-    if not folder or (equals and not key and not Path(text).is_dir()):
-        raise UserError(f'--dataset "{text}" must be a folder, or KEY=FOLDER such as bridge_orig=data/widowx.')
-    root = Path(folder).expanduser().absolute()
+    key, root = named_dataset(text)
     reader = LeRobotReader(root)
     robot = _robot(reader)
     camera = _camera(reader, robot)

@@ -8,12 +8,13 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from eval.errors import UserError
+from eval.plan.suites import make_plan
 from eval.records.provenance import provenance
-from eval.training.demonstrations import LeRobotDemonstrations, open_demonstrations
+from eval.training.demonstrations import LeRobotDemonstrations, named_dataset, open_demonstrations
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from eval.training.processes import train_together
-from policies.training import Job, Trained, find_trainer
+from policies.training import Job, Trained, check_packages, check_settings, find_trainer
 
 OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
@@ -44,7 +45,7 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
         if (out / OPTIONS).is_file():
             raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
         raise UserError(f"{out} exists and is no training; choose another --out.")
-    find_trainer(options.policy)
+    _check(options)
     datasets = _open(options)
     options = options.model_copy(
         update={
@@ -78,7 +79,20 @@ def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[T
     options = before.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
     if "stop_after" not in given.model_fields_set:
         options = options.model_copy(update={"stop_after": None})
-    return _train(options.settled(), _open(options), out, TrainingMonitor(options, out, say), resume=True)
+    options = options.settled()
+    _check(options)
+    return _train(options, _open(options), out, TrainingMonitor(options, out, say), resume=True)
+
+
+def _check(options: TrainOptions) -> None:
+    """What can be refused before data are read."""
+    if options.eval_every is not None:
+        make_plan(tasks=options.eval_tasks, placements="heldout", limit=1)  # what an evaluation would only say in the end
+    check_settings(options.settings)
+    for text in options.datasets:
+        named_dataset(text)
+    check_packages(options.policy, options.settings)
+    find_trainer(options.policy)
 
 
 def _open(options: TrainOptions) -> list[LeRobotDemonstrations]:

@@ -20,23 +20,34 @@ _ADDRESS = re.compile(r"https?://[^/]+/([\w.-]+/[\w.-]+)(?:/tree/([\w./-]+))?/?"
 
 def find_checkpoint(text: str) -> Path:
     """The folder that ``text`` means: one of ``RANDOM``, a folder, or ``owner/name[@revision]`` on the Hugging Face hub."""
+    folder = folder_here(text)
+    if folder is not None:
+        return folder
     if text in RANDOM:
         from policies.phi3v.random_checkpoint import random_checkpoint
 
         return random_checkpoint(text)
+    match = _HUB.fullmatch(text)
+    assert match is not None
+    return download(match[1], match[2])
+
+
+def folder_here(text: str) -> Path | None:
+    """The folder that ``text`` names; None where it is to be made or fetched. Raises UserError if it can be neither."""
+    if text in RANDOM:
+        return None
     folder = Path(text).expanduser()
     if folder.is_dir():
         return folder
     if folder.exists():
         raise UserError(f"--checkpoint {text} is a file; name the folder that holds config.json.")
-    match = _HUB.fullmatch(text)
-    if not match:
+    if not _HUB.fullmatch(text):
         if address := _ADDRESS.fullmatch(text):
             name = f"{address[1]}@{address[2]}" if address[2] else address[1]
             raise UserError(f"--checkpoint {without_secrets(text)} is an address; write --checkpoint {name} instead.")
         ways = f'"owner/name[@revision]" on the hub, nor {" nor ".join(RANDOM)}'
         raise UserError(f"--checkpoint {without_secrets(text)} is neither a folder, nor {ways}.")
-    return download(match[1], match[2])
+    return None
 
 
 def content_hash(files: Iterable[Path]) -> str:

@@ -30,6 +30,7 @@ CROP = 336
 """Side of a crop [pixel]."""
 CELLS = 12
 """Image tokens a side of one crop, after 2x2 patches have become one."""
+MOST_CROPS = 64
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ _TEXT_KEYS = (
     "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
     "max_position_embeddings", "original_max_position_embeddings", "rms_norm_eps",
 )  # fmt: skip
+
+
+def check_crops(num_crops: str | int) -> int:
+    """How many crops an image may fill, as a user writes it. Raises UserError if that is no such number."""
+    if not str(num_crops).isdecimal() or not 1 <= int(num_crops) <= MOST_CROPS:
+        raise UserError(f'num_crops "{num_crops}" is not possible; give a number from 1 to {MOST_CROPS}.')
+    return int(num_crops)
 
 
 def read_config(folder: Path) -> Phi3VConfig:

@@ -11,14 +11,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from eval.errors import UserError
-from policies.device_names import check_device
-
-DTYPES = {
-    "float32": torch.float32, "fp32": torch.float32,
-    "bfloat16": torch.bfloat16, "bf16": torch.bfloat16,
-    "float16": torch.float16, "fp16": torch.float16,
-}  # fmt: skip
-
+from policies.device_names import DTYPES, check_device, check_dtype
 
 ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
@@ -48,11 +41,10 @@ def choose_device(text: str) -> torch.device:
 
 def choose_dtype(text: str, device: torch.device) -> torch.dtype:
     """``auto`` is bfloat16 on a GPU, float32 on the CPU."""
+    check_dtype(text)
     if text == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if text not in DTYPES:
-        raise UserError(f'--dtype "{text}" is unknown; use auto, float32, bfloat16 or float16.')
-    return DTYPES[text]
+    return cast(torch.dtype, getattr(torch, DTYPES[text]))
 
 
 def device_name(device: torch.device) -> str:

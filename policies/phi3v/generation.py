@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from policies.phi3v.inference import Rule
 from policies.phi3v.model import Phi3V
 from policies.phi3v.processor import Inputs
-
-Rule = Literal["restricted", "full"]
-"""``restricted``: among the action ids alone, which are all that the published training loss knows; ``full``: among the
-whole vocabulary."""
 
 ACTION_TOKENS = 7
 

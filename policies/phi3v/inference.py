@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
 from eval.errors import UserError, did_you_mean
 
+if TYPE_CHECKING:
+    import torch
+
+Rule = Literal["restricted", "full"]
+"""``--generation``. ``restricted``: among the action ids alone, which are all that the published training loss knows; ``full``:
+among the whole vocabulary."""
 NAMES = ("auto", "fast", "eager")
 FIXED_BATCH = 8
 """Sequences of every batch where shapes are fixed: a card is nearly full, and little is lost where fewer wait."""
@@ -34,16 +38,30 @@ class Inference:
 
 def choose_inference(text: str, deterministic: str | bool, batch: str | int | None, device: torch.device) -> Inference:
     """The options as a user writes them; ``auto`` is fast on a GPU or where shapes are to be fixed, else eager."""
+    fixed, count = check_inference(text, deterministic, batch)
+    fast = text == "fast" or (text == "auto" and (device.type == "cuda" or fixed))
+    if fixed and not fast:
+        return Inference("eager", True, 1)
+    return Inference("fast" if fast else "eager", fixed, count or (FIXED_BATCH if fixed else None))
+
+
+def check_inference(text: str, deterministic: str | bool, batch: str | int | None) -> tuple[bool, int | None]:
+    """Whether shapes are fixed, and the size of a batch. Raises UserError for options that cannot be used on any device."""
     if text not in NAMES:
         raise UserError(f'--inference "{text}" is unknown.{did_you_mean(text, NAMES)}')
     fixed = _truth(deterministic)
-    fast = text == "fast" or (text == "auto" and (device.type == "cuda" or fixed))
     count = None if batch is None else _count(batch)
-    if fixed and not fast:
-        if count not in (None, 1):
-            raise UserError(f"batch={count} is not possible with --inference eager --deterministic, where each is alone.")
-        return Inference("eager", True, 1)
-    return Inference("fast" if fast else "eager", fixed, count or (FIXED_BATCH if fixed else None))
+    if fixed and text == "eager" and count not in (None, 1):
+        raise UserError(f"batch={count} is not possible with --inference eager --deterministic, where each is alone.")
+    return fixed, count
+
+
+def check_rule(text: str) -> Rule:
+    """The rule of that name. Raises UserError if there is none."""
+    for rule in get_args(Rule):
+        if text == rule:
+            return rule  # type: ignore[no-any-return]
+    raise UserError(f'--generation "{text}" is unknown.{did_you_mean(text, get_args(Rule))}')
 
 
 def _truth(value: str | bool) -> bool:

@@ -14,6 +14,7 @@ from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, EpisodeResult, Exactness, Observation, PolicyDescription, RobotName
 from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.checkpoint import RANDOM
+from policies.phi3v.options import check_options
 from policies.phi3v.threads import on_threads
 
 if TYPE_CHECKING:
@@ -92,11 +93,8 @@ class Phi3VPolicy(ABC, Generic[Prepared]):
         Raises:
             UserError: no checkpoint is given, or it or an option cannot be used.
         """
-        if not checkpoint:
-            raise UserError(
-                f"Policy {self.name} needs --checkpoint: a folder, {self.released} (8 GB from the Hugging Face hub), "
-                "or tiny-random (random weights, to see that everything works)."
-            )
+        checkpoint = self._given(checkpoint)
+        check_options(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
         from policies.phi3v.vla import VLA  # torch and transformers: seconds to import
 
         self.vla = VLA(
@@ -104,6 +102,15 @@ class Phi3VPolicy(ABC, Generic[Prepared]):
         )
         self._episodes: dict[str, Episode] = {}
         self._prepared: dict[str, tuple[int, Prepared]] = {}
+
+    def _given(self, checkpoint: str | None) -> str:
+        """The checkpoint. Raises UserError, which says what it may be, if there is none."""
+        if not checkpoint:
+            raise UserError(
+                f"Policy {self.name} needs --checkpoint (or the argument checkpoint=...): a folder, {self.released} (8 GB from "
+                "the Hugging Face hub), or tiny-random (random weights, to see that everything works)."
+            )
+        return checkpoint
 
     @property
     def preferred_batch(self) -> int:

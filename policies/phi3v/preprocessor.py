@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import UserError
-from policies.phi3v.config import CELLS, CROP, read_json
+from policies.phi3v.config import CELLS, CROP, MOST_CROPS, check_crops, read_json
 from policies.phi3v.image_processor import MEAN, STD, ImageSettings
 
 FILE = "preprocessor_config.json"
 STOCK_CROPS = 16
 """``num_crops`` of Phi-3-vision's own file. The released policies leave it there and play with 1."""
-MOST_CROPS = 64
 
 _SIDE = (CROP, {"height": CROP, "width": CROP}, {"shortest_edge": CROP}, {"longest_edge": CROP}, None)
 _FIXED: Mapping[str, tuple[Any, ...]] = {
@@ -60,9 +59,7 @@ def read_image_settings(folder: Path, num_crops: str | int | None = None) -> Ima
     settings = found[0] if found else ImageSettings()
     if num_crops is None:
         return settings
-    if not str(num_crops).isdecimal() or not 1 <= int(num_crops) <= MOST_CROPS:
-        raise UserError(f'num_crops "{num_crops}" is not possible; give a number from 1 to {MOST_CROPS}.')
-    return ImageSettings(int(num_crops), settings.mean, settings.std)
+    return ImageSettings(check_crops(num_crops), settings.mean, settings.std)
 
 
 def unknown_image_keys(folder: Path) -> list[str]:

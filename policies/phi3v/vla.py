@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from eval.errors import UserError, did_you_mean
+from eval.errors import UserError
 from policies.base import PolicyDescription, RobotName
 from policies.phi3v.actions import action_ids, decode
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
@@ -31,9 +30,9 @@ from policies.phi3v.device import (
 )
 from policies.phi3v.fast.engine import FastModel
 from policies.phi3v.fast.memory import BUCKETS, fitting_batch
-from policies.phi3v.generation import ACTION_TOKENS, Generated, Rule, generate, together
+from policies.phi3v.generation import ACTION_TOKENS, Generated, generate, together
 from policies.phi3v.image_processor import USUAL
-from policies.phi3v.inference import Inference, choose_inference
+from policies.phi3v.inference import Inference, check_rule, choose_inference
 from policies.phi3v.leftovers import check_leftovers
 from policies.phi3v.margins import Margins
 from policies.phi3v.preprocessor import read_image_settings
@@ -79,9 +78,7 @@ class VLA:
         ``images``: how many a prompt has.
         """
         parse_unnorm_key(unnorm_key)  # before anything slow
-        if generation not in get_args(Rule):
-            raise UserError(f'--generation "{generation}" is unknown.{did_you_mean(generation, get_args(Rule))}')
-        self.rule: Rule = "full" if generation == "full" else "restricted"
+        self.rule = check_rule(generation)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.inference: Inference = choose_inference(inference, deterministic, batch, self.device)

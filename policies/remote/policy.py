@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.errors import EpisodeLost, UserError
+from eval.errors import EpisodeLost, UserError, needs_extra
 from eval.wire.own import KEY, episode_map, observation_map
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription, RobotName
 from policies.remote.address import Address, parse_address
@@ -179,10 +179,7 @@ class RemotePolicy:
             try:
                 return self._loop.run(self._client.open())
             except ModuleNotFoundError as error:
-                raise UserError(
-                    f'{self.address} needs the package "{error.name}", which is not installed; '
-                    "pip install 'simpler-eval[remote]' installs it."
-                ) from error
+                raise needs_extra(str(self.address), error.name, "remote") from error
             except ServerProblem as problem:
                 if time.monotonic() + BETWEEN_TRIES > until:
                     hint = HOW_TO_START["http" if self.address.scheme == "https" else self.address.scheme]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from eval.errors import UserError, did_you_mean
+from eval.errors import UserError, did_you_mean, needs_extra
 from policies.trace.trackers import TRACKERS, Tracker, TrackerName
 
 
@@ -23,16 +23,30 @@ def make_tracker(
     Raises:
         UserError: what was asked for cannot be had: nothing is replaced by something else.
     """
+    if choose_tracker(name, checkpoint) == "lucas_kanade":
+        from policies.trace.lucas_kanade import LucasKanadeTracker
+
+        return LucasKanadeTracker("chosen by the user" if name == "lucas_kanade" else "no tracker checkpoint was given")
+    if importlib.util.find_spec("torch") is None:
+        raise needs_extra("The tracker cotracker", "torch", "vla")
+    assert checkpoint is not None
+    from policies.trace.cotracker import load_cotracker
+
+    return load_cotracker(checkpoint, device, fast=fast, fixed_shapes=fixed_shapes)
+
+
+def choose_tracker(name: str, checkpoint: Path | None) -> TrackerName:
+    """Which one these options ask for, for ``auto``, too. Raises UserError where it cannot be had; reads no file."""
     if name not in TRACKERS:
         raise UserError(f'--tracker "{name}" is unknown.{did_you_mean(name, TRACKERS)}')
     if name == "lucas_kanade":
         if checkpoint is not None:
             raise UserError("--tracker lucas_kanade has no use for --tracker-checkpoint; leave one of them out.")
-        return _lucas_kanade("chosen by the user")
+        return "lucas_kanade"
     if checkpoint is not None and not checkpoint.is_file():
         raise UserError(f"The tracker checkpoint {checkpoint} does not exist (or is not a file).")
     if name == "auto" and checkpoint is None:
-        return _lucas_kanade("no tracker checkpoint was given")
+        return "lucas_kanade"
     if importlib.util.find_spec("cotracker") is None:
         asked = "--tracker cotracker" if name == "cotracker" else "--tracker-checkpoint"
         raise UserError(
@@ -44,14 +58,4 @@ def make_tracker(
             "The tracker cotracker needs its checkpoint: give the file scaled_offline.pth with --tracker-checkpoint "
             "(https://huggingface.co/facebook/cotracker3; licence CC-BY-NC 4.0: no commercial use)."
         )
-    if importlib.util.find_spec("torch") is None:
-        raise UserError("The tracker cotracker needs PyTorch: install simpler-eval with its extra vla.")
-    from policies.trace.cotracker import load_cotracker
-
-    return load_cotracker(checkpoint, device, fast=fast, fixed_shapes=fixed_shapes)
-
-
-def _lucas_kanade(why: str) -> Tracker:
-    from policies.trace.lucas_kanade import LucasKanadeTracker
-
-    return LucasKanadeTracker(why)
+    return "cotracker"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from policies.base import EpisodeInfo, Observation, PolicyDescription
+from policies.phi3v.options import check_options
 from policies.phi3v.policy import Phi3VPolicy, PolicyInput
 from policies.tracevla_phi3.prompt import model_prompt
 
@@ -48,10 +49,14 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         Raises:
             UserError: the checkpoint or an option cannot be used.
         """
-        from policies.phi3v.device import choose_device
-        from policies.phi3v.inference import choose_inference
         from policies.trace import PRESETS, TraceProcessors
-        from policies.tracevla_phi3.tracing import open_tracker
+        from policies.tracevla_phi3.tracing import check_tracker, open_tracker
+
+        checkpoint = self._given(checkpoint)
+        check_options(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
+        check_tracker(trace_preset, tracker, tracker_checkpoint)
+        from policies.phi3v.device import choose_device  # torch
+        from policies.phi3v.inference import choose_inference
 
         self.preset = trace_preset
         where = choose_device(device)

@@ -40,6 +40,14 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     assert "install ruckig" in check.fix
 
 
+def test_extras_are_told_apart_by_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_version", lambda name: None if name in ("ray", "msgpack") else "1.0")
+    check = checks.check_extras()
+    assert (check.ok, check.required) == (False, False)
+    assert check.detail == "installed: datasets, train, wandb, trackio; not installed: ray, remote"
+    assert "pip install 'simpler-eval[NAME]'" in check.fix
+
+
 def test_a_missing_asset_folder_fails_and_none_at_all_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SIMPLER_EVAL_ASSETS", raising=False)
     none = checks.check_assets(None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from observations import episode_info, observation
+from pages import blocks_of
 
 import simpler_eval
 from eval.records.folder import load_run
@@ -38,6 +40,13 @@ def test_it_plays_both_robots_by_the_command_of_the_page(cli, here) -> None:
     assert "errored" not in {record.status for record in data.records.values()}
     assert data.header.policy.settings == {"play": 2}
     assert data.header.identity.policy.code is not None
+
+
+def test_its_script_runs(here, monkeypatch) -> None:
+    monkeypatch.setattr(simpler_eval, "make_plan", partial(simpler_eval.make_plan, max_steps=2), raising=False)
+    monkeypatch.setattr(simpler_eval, "run", partial(simpler_eval.run, world="fake_world", workers=1, out="run"), raising=False)
+    exec(blocks_of("docs/add_a_policy.md", "python")[1], {})
+    assert len(load_run(here / "run").records) == 3
 
 
 def test_what_it_answers(here) -> None:

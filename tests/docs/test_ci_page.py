@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from made_up_runs import made_up_run
 
 from eval.comparison.gate import Outcome
+from eval.plan.suites import make_plan
 
 DOCS = Path(__file__).parents[2] / "docs"
 WORKFLOW = (DOCS / "ci" / "simpler-eval.yml").read_text(encoding="utf-8")
@@ -32,6 +37,26 @@ def test_the_workflow_gates_by_the_exit_codes(cli):
     assert re.search(rf"{Outcome.NOT_WORSE.value}\) ;;", script)
     assert re.search(rf"{Outcome.UNTOLD.value}\) echo \"::warning", script)
     assert re.search(r"\*\) echo .*exit 1", script)
+
+
+@pytest.mark.parametrize(
+    ("rates", "code", "said"),
+    [((0.9, 0.1), 1, "::error::WORSE"), ((0.5, 0.5), 0, "::warning::CANNOT TELL")],
+)
+def test_the_step_that_compares_does_what_its_outcome_says(tmp_path, rates, code, said):
+    plan = make_plan(tasks=["widowx_carrot_on_plate", "widowx_stack_cube"], limit=12)
+    for name, rate in zip(("baseline", "candidate"), rates, strict=True):
+        made_up_run(tmp_path / name, plan, rate=rate, filmed=False)
+    (script,) = [step["run"] for step in yaml.safe_load(WORKFLOW)["jobs"]["gate"]["steps"] if "gate" in step.get("run", "")]
+    ours = f'simpler-eval() {{ {sys.executable} -m simpler_eval "$@"; }}\n'
+    path = os.pathsep.join(map(str, (DOCS.parent, DOCS.parent / "tests/support")))
+    environment = {**os.environ, "PYTHONPATH": path, "MARGIN": "10", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    done = subprocess.run(
+        ["bash", "-e", "-c", ours + script], cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
+    )
+    assert (done.returncode, said in done.stdout) == (code, True), done
+    assert "Carrot on Plate" in (tmp_path / "summary.md").read_text()
+    assert (tmp_path / "comparison/index.html").is_file()
 
 
 def test_the_page_tells_the_exit_codes():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from pages import PAGES, blocks_of, shell_lines_of
 
 from eval.cli.app import app
 from eval.errors import UserError
@@ -15,25 +16,49 @@ from eval.plan.suites import make_plan, suite_names
 from eval.records.folder import load_run
 from eval.tasks.loading import task_names
 
-REPO = Path(__file__).parents[2]
-PAGES = sorted(str(page.relative_to(REPO)) for page in (REPO / "README.md", *(REPO / "docs").glob("*.md")))
-BLOCK = re.compile(r"^[ ]*```(?:sh|text|)\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^\s*(?:\w+=\S+ )*simpler-eval (.+)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:\w+=\S+ )*simpler-eval (.+)$", re.MULTILINE)
 
 
 def commands_of(page: str) -> list[list[str]]:
     """The words behind ``simpler-eval`` in its blocks; what a shell does after them (``&&``, ``|``, ``&``) is left out."""
-    text = "\n".join(BLOCK.findall((REPO / page).read_text(encoding="utf-8"))).replace("\\\n", " ")
     return [
         shlex.split(re.split(r" (?:&&?|\|\|?|;|>) ?", line)[0], comments=True)
-        for line in COMMAND.findall(text)
+        for line in COMMAND.findall("\n".join(shell_lines_of(page)))
         if not {"...", "["} & {*line.split("#")[0].split()}  # a synopsis
     ]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page)])
 def test_the_commands_of_a_page_are_taken_as_they_stand_there(page):
-    for words in commands_of(page):
+    check(page, commands_of(page))
+
+
+def verbs(group: object = None, *before: str) -> dict[tuple[str, ...], typer.core.TyperCommand]:
+    """All of them, also those of groups."""
+    found = {}
+    for name, command in (group or typer.main.get_command(app)).commands.items():
+        found |= verbs(command, *before, name) if hasattr(command, "commands") else {(*before, name): command}
+    return found
+
+
+@pytest.mark.parametrize(
+    "verb", [" ".join(verb) for verb, command in verbs().items() if "simpler-eval " in (command.help or "")]
+)
+def test_the_examples_of_a_help_are_taken_as_they_stand_there(verb, cli):
+    """And each is on a line of its own, to be copied."""
+    _, out, _ = cli(*verb.split(), "--help")
+    shown = [line.strip() for line in out.splitlines()]
+    examples = re.findall(r"^ *(simpler-eval .+)$", verbs()[tuple(verb.split())].help, re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert example in shown
+        assert example.startswith(f"simpler-eval {verb} ")
+    check(verb, [shlex.split(example)[1:] for example in examples])
+
+
+def check(page: str, commands: list[list[str]]) -> None:
+    """That they are taken, and that what they name to be played is there."""
+    for words in commands:
         command, rest = typer.main.get_command(app), words
         while hasattr(command, "get_command"):
             name, *rest = rest
@@ -56,11 +81,12 @@ def given(value: object) -> list[str]:
 
 def test_the_dataset_of_the_page_about_exports_is_read_by_its_program(cli, tmp_path, monkeypatch, capsys):
     pytest.importorskip("pyarrow", reason="the extra datasets is not installed")
-    (words,) = [words for words in commands_of("docs/exports.md") if "--record" in words]
-    (program,) = re.findall(r"```python\n(.*?)```", (REPO / "docs/exports.md").read_text(encoding="utf-8"), re.DOTALL)
+    words, export = [words for words in commands_of("docs/exports.md") if "results/carrots" in words]
+    (program,) = blocks_of("docs/exports.md", "python")
     monkeypatch.chdir(tmp_path)
     code, _, err = cli(*words, "--world", "playful_world", "--policy", "random", "--max-steps", 3, "--workers", 1)
     assert code == 0, err
     assert len(load_run(Path("results/carrots")).records) == 4
+    assert cli(*export)[:2] == (0, f"{Path('carrots/widowx')}\n")
     exec(compile(program, "docs/exports.md", "exec"), {})
     assert capsys.readouterr().out.startswith("12 put carrot on plate (")

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,16 +120,30 @@ def test_a_pooled_interval_of_unequal_cells_does_not() -> None:
     assert macro(strata, 300, bootstrapped) > 0.9
 
 
-if __name__ == "__main__":
+def rows() -> Iterator[str]:
+    """Of the table."""
     for name, strata in MACRO.items():
-        print(f"| {name} | {100 * macro(strata, 1000, bootstrapped):.1f} | {100 * macro(strata, 1000, pooled_wilson):.1f} |")
+        yield f"| {name} | {100 * macro(strata, 1000, bootstrapped):.1f} | {100 * macro(strata, 1000, pooled_wilson):.1f} |"
     for n, rate in RATES:
-        print(f"| Wilson, n = {n}, rate {rate} | {100 * of_wilson(n, rate, 20000):.1f} |")
+        yield f"| Wilson, n = {n}, rate {rate} | {100 * of_wilson(n, rate, 20000):.1f} |"
     for n, first, second in PAIRS:
-        print(f"| Tango, n = {n}, alone {first} and {second} | {100 * of_tango(n, first, second, 2000):.1f} |")
+        yield f"| Tango, n = {n}, alone {first} and {second} | {100 * of_tango(n, first, second, 2000):.1f} |"
         rates = f"{0.5 + first:g} and {0.5 + second:g}"
-        print(f"| Newcombe, n = {n} each, {rates} | {100 * of_newcombe(n, first, second, 2000):.1f} |")
+        yield f"| Newcombe, n = {n} each, {rates} | {100 * of_newcombe(n, first, second, 2000):.1f} |"
     for states, looks, rate, likeness in LOOKS:
         with_effect, without = of_looks(states, looks, rate, likeness, 2000)
-        print(f"| {states} x {looks}, {rate}, {likeness} | {100 * with_effect:.1f} | {100 * without:.1f} |")
-    print(f"| Tango of 75 states in 4 variants each | {100 * of_grouped_tango(75, 2000):.1f} |")
+        yield f"| {states} x {looks}, {rate}, {likeness} | {100 * with_effect:.1f} | {100 * without:.1f} |"
+    yield f"| Tango of 75 states in 4 variants each | {100 * of_grouped_tango(75, 2000):.1f} |"
+
+
+@pytest.mark.slow
+def test_the_page_has_the_rows_that_come_out() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/statistics.md").read_text(encoding="utf-8")
+    for row in rows():
+        name, *numbers = (cell.strip() for cell in row.strip("|").split("|"))
+        (found,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", page, re.MULTILINE)
+        assert [float(number) for number in numbers] == pytest.approx([float(each) for each in found.split("|")], abs=0.11)
+
+
+if __name__ == "__main__":
+    print(*rows(), sep="\n")

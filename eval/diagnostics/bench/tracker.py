@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 
 from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 
 GROUP = "simpler_eval.bench"
 Measure = Callable[[str, str | None, str, int, int], tuple[str, str, Mapping[str, Sequence[float]]]]
@@ -68,7 +68,7 @@ def measure_trackers(
         measure: Measure = points[0].load()
         chosen, used, seen = measure(tracker, checkpoint, device, episodes, repeats)
     except ModuleNotFoundError as error:
-        raise UserError(f'bench tracker needs the package "{error.name}", which is not installed; run `make vla`.') from error
+        raise needs_extra("bench tracker", error.name, "vla") from error
     rows = [
         TrackerSpeed(call=call, episodes=episodes, ms=Rate.of(values).median, repeats=tuple(values))
         for call, values in seen.items()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
+from eval.errors import UserError, needs_extra
 from eval.given import absolute
 from eval.records.options import RunOptions
 from eval.records.provenance import sources_hash
@@ -80,7 +80,7 @@ def connect(address: str) -> Any:  # noqa: ANN401  the package, which has no typ
     """Ray, connected. Raises UserError, one line, where that is not possible."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     if importlib.util.find_spec("ray") is None:
-        raise UserError('--cluster needs Ray, which is not installed: pip install "simpler-eval[ray]".')
+        raise needs_extra("--cluster", "ray", "ray")
     if address != LOCAL:
         _refuse_silent(address)
         if (mode := _mode_that_works(address)) is not None:

@@ -22,8 +22,9 @@ from policies.phi3v.fast.graphs import Function, Graphs
 from policies.phi3v.fast.memory import CHUNK_TOKENS, CROPS_AT_ONCE, bucket, places
 from policies.phi3v.fast.operations import Operations
 from policies.phi3v.fast.tower import CELLS_A_CROP, Tower, image_layout
-from policies.phi3v.generation import ACTION_TOKENS, Generated, Rule, margin_of
+from policies.phi3v.generation import ACTION_TOKENS, Generated, margin_of
 from policies.phi3v.image_processor import ImageBatch, normalised
+from policies.phi3v.inference import Rule
 from policies.phi3v.model import Phi3V
 from policies.phi3v.processor import Sequences
 from policies.phi3v.tokenizer import PAD

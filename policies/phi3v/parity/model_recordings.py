@@ -17,8 +17,9 @@ from policies.phi3v.actions import action_ids
 from policies.phi3v.config import Phi3VConfig, parse_config, read_config, read_json
 from policies.phi3v.device import threads_for
 from policies.phi3v.fast.engine import FastModel
-from policies.phi3v.generation import Generated, Rule, generate
+from policies.phi3v.generation import Generated, generate
 from policies.phi3v.image_processor import ImageBatch, ImageSettings, prepare
+from policies.phi3v.inference import Rule
 from policies.phi3v.model import Phi3V
 from policies.phi3v.parity.check_list import FEATURES, LOGITS, TEXT_LOGITS, CheckList, stride
 from policies.phi3v.processor import Inputs, Sequences, pad_left

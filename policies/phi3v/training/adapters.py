@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from eval.errors import UserError
+from eval.errors import needs_extra
 from policies.phi3v.model import Phi3V
 from policies.training import Settings
 
@@ -22,7 +22,7 @@ def add_adapters(model: Phi3V, settings: Settings) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise UserError(f"--lora-rank needs the package {error.name}: pip install 'simpler-eval[train]'.") from error
+        raise needs_extra("--lora-rank", error.name, "train") from error
     assert settings.lora_rank is not None
     model.requires_grad_(False)
     config = LoraConfig(

@@ -76,7 +76,7 @@ def test_a_cluster_without_ray_is_one_line(cli, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "ray" else find(name, *more))
     code, _, err = cli("run", "--task", "widowx_carrot_on_plate", "--cluster", "local")
     assert code == 2
-    assert 'pip install "simpler-eval[ray]"' in err
+    assert "pip install 'simpler-eval[ray]'" in err
 
 
 def test_a_node_says_what_it_lacks():
