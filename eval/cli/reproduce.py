@@ -158,8 +158,8 @@ def _our_number(ours: Row) -> str:
 
 def _our_remarks(ours: Row) -> str:
     """How much of the cell was played, and what to do where there is no rate."""
-    whole = "?" if ours.of is None else ours.of if ours.repeats == 1 else f"{ours.repeats} x {ours.of}"
-    texts = [f"{ours.tally.n} of {whole} episodes"]
+    whole = "" if ours.of is None else f"of {ours.of} " if ours.repeats == 1 else f"of {ours.repeats} x {ours.of} "
+    texts = [f"{ours.tally.n} {whole}episodes"]
     if ours.spread is not None:
         texts.append(f"spread {percent(ours.spread)} over {ours.repeats} repeats")
     if ours.rate is None and ours.tally.n:

@@ -50,14 +50,18 @@ def cell_table(
 
 
 def shown_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows as people read them: percent with one decimal and its interval, or what is missing."""
-    columns = ["setting", "cell", NUMBER, "n", "of", "errored", "missing"]
+    """Columns and rows as people read them: percent with one decimal and its interval, or what is missing.
+
+    Of what size a cell is stands there where it has one: states that nobody published have none.
+    """
+    sized = bool(table["of"].notna().any())
+    columns = ["setting", "cell", NUMBER, "n", *(["of"] if sized else []), "errored", "missing"]
     repeated = bool((table["repeats"] > 1).any())
     rows = []
     for row in rows_of(table):
         name = row["title"] if row["kind"] != "sub-cell" else f"  {row['title']}"
-        of = "?" if row["of"] is None else f"{row['repeats']} x {row['of']}" if repeated else row["of"]
-        shown = [row["setting"], name, number(row), row["n"], of, row["errored"], row["missing"]]
+        of = "" if row["of"] is None else f"{row['repeats']} x {row['of']}" if repeated else row["of"]
+        shown = [row["setting"], name, number(row), row["n"], *([of] if sized else []), row["errored"], row["missing"]]
         rows.append([*map(str, shown), *([percent(row["spread"])] if repeated else [])])
     return [*columns, *(["spread"] if repeated else [])], rows
 
