@@ -8,13 +8,14 @@ from eval.audit.findings import Audit, Finding
 from eval.audit.published_rows import PublishedCell
 from eval.records.cell_tables import markdown_table
 from eval.records.latex import SETTING_TITLES
+from eval.records.numerals import p_value, points, span
 from eval.records.titles import remarks_on
 
 COLUMNS = [
     "question",
     "answer",
-    "solved, unchanged",
-    "solved, changed",
+    "solved as it is",
+    "solved under the condition",
     "fall, points",
     "95 % interval",
     "p (Holm)",
@@ -24,11 +25,11 @@ PUBLISHED_COLUMNS = [
     "cell",
     "setting",
     "n",
-    "numbers",
-    "pairs",
-    "more than noise",
-    "smallest gap told apart, points",
-    "not told apart from the best",
+    "published rows",
+    "pairs of rows",
+    "pairs that differ",
+    "smallest such difference, points",
+    "others not shown below the best",
 ]
 
 
@@ -40,10 +41,9 @@ def rows(audit: Audit) -> list[list[str]]:
 def _row(finding: Finding) -> list[str]:
     fall, interval, reaction = finding.fall, finding.interval, finding.reaction
     numbers = ["", "", "", ""] if fall is None or interval is None else [
-        f"{finding.successes}/{finding.n}", f"{finding.changed}/{finding.changed_n}", f"{100 * fall:+.1f}",
-        f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}",
+        f"{finding.successes}/{finding.n}", f"{finding.changed}/{finding.changed_n}", points(fall), span(interval),
     ]  # fmt: skip
-    p = "" if finding.p is None else f"{finding.p:.2g}"
+    p = "" if finding.p is None else p_value(finding.p)
     reacts = f"{reaction.first}/{reaction.n}" if reaction is not None and reaction.n else ""
     return [finding.condition.asks, finding.verdict, *numbers, p, reacts]
 
@@ -64,14 +64,16 @@ def notes(audit: Audit) -> list[str]:
     """How to read it."""
     base = audit.played.runs["published"]
     repeats = {
-        True: "Asked again, its first actions are the same, so an action that differs is the condition's doing.",
-        False: "Asked again, its first actions are other ones: that they differ under a condition says nothing.",
+        True: "Asked again, it gives the same first actions, so one that differs is an effect of the condition.",
+        False: "Asked again, it gives other first actions, so that they differ under a condition says nothing.",
         None: "Whether it repeats itself is not known.",
     }[audit.repeats_itself]
     return [
+        "Fall: success of the policy as it is minus success under the condition, in percentage points.",
         "Grey picture, other picture and other instruction are played on the same episodes as the policy as it is: Tango's "
-        "paired interval, McNemar's exact test, Holm over the conditions. Held-out placements are other episodes: Newcombe's.",
-        f"A condition makes no difference if the interval of the fall lies below {100 * audit.margin:.3g} points.",
+        "paired interval, McNemar's exact test, Holm over the conditions. Held-out placements are other episodes: Newcombe's "
+        "interval.",
+        f"A condition makes no difference if the whole interval of the fall lies below {100 * audit.margin:.3g} points.",
         "The other picture is the first one of another episode of the task, shown throughout.",
         repeats,
         "Success rates under a condition are no benchmark numbers. Those of the policy as it is were measured with: "

@@ -13,6 +13,7 @@ from eval.audit.conditions import CONDITIONS, Condition, ConditionName
 from eval.audit.playing import Played
 from eval.records.folder import RunData
 from eval.records.independence import independent
+from eval.records.numerals import p_equals, span
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.records.states import state_of
 from eval.records.tallies import JUDGES
@@ -139,7 +140,7 @@ def _judged(condition: Condition, table: _Paired, p: float, reaction: Reaction, 
     elif not successes:
         verdict, text = "unsure", f"Cannot tell by success: it solves none of the {n} episodes as they are"
     elif p < ALPHA and lost > won:
-        verdict, text = "passed", f"{passed}: {when} it solves fewer ({told}; p = {p:.2g})"
+        verdict, text = "passed", f"{passed}: {when} it solves fewer ({told}; {p_equals(p)})"
     elif interval.high < margin:
         verdict, text = "failed", f"{failed}: {when} success falls by less than the margin of {_points(margin)} ({told})"
     else:
@@ -176,17 +177,18 @@ def _heldout(condition: Condition, base: RunData, other: RunData, margin: float)
 def _told(k: int, n: int, j: int, m: int, interval: Interval) -> str:
     if not n or not m:
         return ""
-    fall = f"a fall of {_points(k / n - j / m)}, 95 % interval {100 * interval.low:.0f} to {100 * interval.high:.0f}"
-    return f"{k} of {n} as it is, {j} of {m} then: {fall}"
+    fall = f"a fall of {_points(k / n - j / m)}, 95 % interval {span(interval)}"
+    return f"{k} of {n} solved as it is, {j} of {m} under the condition: {fall}"
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.3g} points"
+    return f"{100 * share:.1f} points".replace(".0 ", " ")
 
 
 def _needs(needed: int | None, margin: float) -> str:
     fall = f"a fall of {_points(margin)}"
-    return f"{fall} cannot be shown" if needed is None else f"{fall} would be found 4 times in 5 with about {needed} episodes"
+    enough = f"about {needed} episodes would detect {fall} with 80 % power"
+    return f"{fall} cannot be shown" if needed is None else enough
 
 
 # ---- counting ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from eval.checkpoints.curve import MEAN, Curve
 from eval.records.folder import disk_errors
 
 COLOURS = ("#1f6fb2", "#c0392b", "#2e8b57", "#e08e0b", "#7d3c98", "#6fa8dc", "#8c564b", "#b5b35c")
+APART = 0.009
+"""Between the points of two tasks at one step, as a share of all steps."""
 MANY = 4
 """Curves beside the mean above which only the mean has bars."""
 
@@ -34,16 +37,19 @@ def plot(curve: Curve, file: Path) -> None:
         y, low, high = (100 * rows[name].to_numpy(float) for name in ("rate", "low", "high"))
         is_mean = task == MEAN
         label = f"{task}, {setting}" if len(settings) > 1 and not is_mean else str(task)
-        bars = is_mean or len(curves) <= MANY + 1
+        label += f" (n = {_range(rows['n'].tolist())})"
+        bars = np.maximum(0, [y - low, high - y]) if is_mean or len(curves) <= MANY + 1 else None
+        apart = bars is not None and not is_mean and len(curves) > 1  # to both sides of the mean: bars do not hide each other
+        place = (number // 2 + 1) * (1 if number % 2 else -1) if apart else 0
         axes.errorbar(
-            x, y, yerr=np.maximum(0, [y - low, high - y]) if bars else None, label=label, marker="o", capsize=3,
+            x + APART * place * np.ptp(x), y, yerr=bars, label=label, marker="o", capsize=3,
             color="black" if is_mean else COLOURS[number % len(COLOURS)],
             linewidth=2.2 if is_mean else 1.2, markersize=6 if is_mean else 4, zorder=3 if is_mean else 2,
             alpha=1.0 if is_mean or len(curves) == 1 else 0.75,
         )  # fmt: skip
     if not curve.has_steps:
         axes.set_xticks(list(places.values()), list(places), rotation=30, ha="right")
-    axes.set(ylim=(-3, 103), xlabel="step" if curve.has_steps else "checkpoint", ylabel="success (%), 95 % interval")
+    axes.set(ylim=(-3, 103), xlabel="training step" if curve.has_steps else "checkpoint", ylabel="success (%), 95 % interval")
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
     if curves:
@@ -51,3 +57,9 @@ def plot(curve: Curve, file: Path) -> None:
     figure.suptitle(curve.title, fontsize=9, wrap=True)
     with disk_errors(file.parent):
         figure.savefig(file, dpi=120)
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Episodes of each point of a line."""
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -127,7 +127,7 @@ def reproduce_verb(
 
 
 def _show(result: Reproduction, path: Path) -> None:
-    from eval.published.reproduce import disagreement_line, remarks, source_line
+    from eval.published.reproduce import remarks, source_line
     from eval.records.cells import cells
 
     ours = result.ours
@@ -138,7 +138,7 @@ def _show(result: Reproduction, path: Path) -> None:
     if result.disagreements:
         typer.echo("Known disagreements")
     for entry in result.disagreements:
-        show_text(f"- {disagreement_line(entry)}", "  ")
+        show_text(f"- {entry.line}", "  ")
     typer.echo(f"The run: {path}\n")
     rows: list[list[object]] = []
     for published in result.published:

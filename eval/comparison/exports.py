@@ -13,13 +13,13 @@ from eval.comparison.wording import (
     MEANING_COLUMNS,
     meaning_rows,
     method,
-    points,
     rows,
     verdict,
     warnings_of,
 )
 from eval.records.escaping import plain_markdown
 from eval.records.latex import escaped
+from eval.records.numerals import points
 
 
 def to_json(comparison: Comparison, real: RealRobot | None = None) -> dict[str, Any]:

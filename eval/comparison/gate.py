@@ -9,8 +9,9 @@ from statistics import NormalDist
 
 from eval.comparison.comparison import Comparison
 from eval.comparison.counts import Paired
-from eval.comparison.wording import places, points, span
+from eval.comparison.wording import places
 from eval.errors import UserError
+from eval.records.numerals import points, span
 from eval.statistics.intervals import Interval
 
 LEVEL = 0.9
@@ -79,7 +80,8 @@ class Gate:
         """The outcome in one line."""
         b, a = self.comparison.others[0].side.label, self.comparison.reference.label
         margin = f"{100 * self.margin:g} points"
-        numbers = f"{points(self.paired.difference)} points ({span(self.interval)}, 95 % each way) on {places(self.paired)}"
+        interval = f"{100 * LEVEL:g} % interval {span(self.interval)}"
+        numbers = f"{points(self.paired.difference)} points ({interval}) on {places(self.paired)}"
         left_out = self.comparison.others[0].left_out.text
         tail = f"; left out: {left_out}" if left_out else ""
         if self.outcome is Outcome.NOT_WORSE:
@@ -92,7 +94,7 @@ class Gate:
         elif more is None:
             need = "no number of initial states tells a difference of 0 from a margin of 0"
         else:
-            need = f"about {more} more initial states would tell in 4 of 5 cases, if the rates stay as they are"
+            need = f"about {more} more initial states would tell with 80 % power, if the rates stay as they are"
         return f"CANNOT TELL whether {b} is worse than {a} by {margin}: {numbers}; {need}{tail}"
 
     def to_json(self) -> dict[str, object]:

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from eval.comparison.comparison import ALL, ALPHA, Against, Comparison
 from eval.comparison.counts import Paired
+from eval.records.numerals import p_equals, p_value, points, span
 from eval.records.tallies import SuccessRule
-from eval.statistics.intervals import Interval
 
 RULES: dict[SuccessRule, str] = {"last": "at the last step", "any": "at any step"}
-
-
-def points(value: float) -> str:
-    """A difference of rates as percentage points: ``+2.3``."""
-    return f"{100 * value + 0.0:+.1f}"
-
-
-def span(interval: Interval) -> str:
-    """``-1.1 to +5.8``."""
-    return f"{points(interval.low)} to {points(interval.high)}"
-
-
-def p_value(p: float) -> str:
-    """With as many digits as are of use."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
 def places(paired: Paired) -> str:
@@ -35,15 +20,11 @@ def verdict(comparison: Comparison, against: Against) -> str:
     """One sentence: better or worse if the test says so, else what could not be told and what could have been."""
     whole, a, b = against.whole, comparison.reference.label, against.side.label
     left_out = f" (left out: {against.left_out.text})" if against.left_out.text else ""
-    numbers = f"{points(whole.difference)} points ({span(whole.interval())}) on {places(whole)}{left_out}"
+    numbers = f"{points(whole.difference)} points (95 % interval {span(whole.interval())}) on {places(whole)}{left_out}"
     if against.rejected:
         word = "better" if whole.difference > 0 else "worse"
-        return f"{b} is {word} than {a}: {numbers}; {_test(comparison)}{_holm(comparison)}, {_p(against.p)}."
+        return f"{b} is {word} than {a}: {numbers}; {_test(comparison)}{_holm(comparison)}, {p_equals(against.p)}."
     return f"{b} and {a} cannot be told apart: {numbers}; {_could(whole.smallest(comparison.alpha))}."
-
-
-def _p(p: float) -> str:
-    return f"p {p_value(p)}" if p < 0.0001 else f"p = {p_value(p)}"
 
 
 def _test(comparison: Comparison) -> str:
@@ -57,7 +38,7 @@ def _holm(comparison: Comparison) -> str:
 def _could(smallest: float | None) -> str:
     if smallest is None:
         return "so few cannot show any difference"
-    return f"a difference of {100 * smallest:.1f} points would have been seen 4 times in 5"
+    return f"a difference of {100 * smallest:.1f} points would have been detected with 80 % power"
 
 
 def warnings_of(comparison: Comparison) -> list[str]:
@@ -78,9 +59,9 @@ def method(comparison: Comparison) -> list[str]:
     lines = [
         f"Differences are in percentage points, each policy minus {comparison.reference.label}, on the same episodes. "
         "Success counts " + RULES[comparison.success] + ".",
-        f"What decides was fixed before any run: {_test(comparison)}, of everything that both played, two-sided, at {ALPHA:g}"
-        f"{_holm(comparison)}. Cells are secondary; their p values are Holm's over all cells"
-        f"{' of all policies' if several else ''}. Intervals are Tango's, 95 %, each for itself.",
+        f"The test that decides was fixed before any run: {_test(comparison)} that both policies played, two-sided, at "
+        f"{ALPHA:g}{_holm(comparison)}. Cells are secondary: p (Holm) corrects for all cells"
+        f"{' of all policies' if several else ''}. Intervals are Tango's paired score intervals, 95 %, not corrected.",
     ]
     if comparison.clustered:
         lines.append(
@@ -88,8 +69,8 @@ def method(comparison: Comparison) -> list[str]:
             "sign of its whole sum, and intervals count as many independent episodes as the spread between states allows."
         )
     lines.append(
-        "Detectable is the smallest difference that so many initial states show in 4 of 5 comparisons at 0.05, if beside it as "
-        "many episodes change both ways as did here (twice the smaller of lost and won)."
+        "Detectable is the smallest difference that the test at 0.05 detects with 80 % power on so many initial states, if as "
+        "many episodes change both ways beside it as did here (twice the smaller of lost and won)."
     )
     return lines
 

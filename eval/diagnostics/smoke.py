@@ -92,7 +92,7 @@ def check_run(data: RunData) -> list[SmokeCheck]:
         whole = len(frames) == record.steps + 1
         checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} images of {record.steps} steps"))
         if whole:
-            with Image.open(data.path / scene_path(record.video)) as scene:
+            with Image.open(data.path / scene_path(record.video, spec)) as scene:
                 height, width = picture_size(scene.height, scene.width)
             images = frames[:, :height, :width].astype(np.float64)
             shown = float(images.std(axis=(1, 2, 3)).min())

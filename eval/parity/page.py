@@ -41,6 +41,7 @@ def write_page(report: ParityReport, file: Path, title: str) -> None:
         pairs=[(key, list(pairs)) for key, pairs in groupby(report.images, key=lambda pair: pair.key)],
         amplified=AMPLIFIED,
         origin=origin,
+        started=f"{origin.started[:16].replace('T', ' ')} UTC",
         git=origin.git,
     )
     try:

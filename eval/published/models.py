@@ -59,6 +59,12 @@ class Disagreement(StrictModel):
     settings: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
 
+    @property
+    def line(self) -> str:
+        """What is disputed, the values, and how to read them."""
+        values = "; ".join(f"({name}) {value}" if len(name) == 1 else f"{name}: {value}" for name, value in self.values.items())
+        return ". ".join(part.rstrip(".") for part in (self.what, values, self.read) if part) + "."
+
     def concerns(self, cell: str, setting: str, models: set[str], sources: set[str]) -> bool:
         """Whether it says something about one of these numbers; an empty list of its own concerns all."""
         return (

@@ -109,9 +109,3 @@ def source_line(source: str) -> str:
     through = f"read through {reference.read_through}" if reference.read_through else ""
     parts = [reference.where, reference.trust, reference.note, through]
     return f"{source}: {reference.what}. " + "; ".join(part for part in parts if part)
-
-
-def disagreement_line(entry: Disagreement) -> str:
-    """What is disputed, the values, and how to read them."""
-    values = "; ".join(f"{name}: {value}" for name, value in entry.values.items())
-    return ". ".join(part.rstrip(".") for part in (entry.what, values, entry.read) if part) + "."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.episode import EpisodeSpec
@@ -69,11 +69,13 @@ def shown_cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 def conventions(table: pd.DataFrame) -> list[str]:
     """One line for every average in the table: what it is the mean of; and one for how intervals of averages came about."""
     averages = [row for row in rows_of(table) if row["kind"] == "average"]
-    lines = [
-        f"{cells().averages[name].title}: {cells().averages[name].about}."
-        for name in dict.fromkeys(r["name"] for r in averages)
-    ]
+    lines = what_averages_are(row["name"] for row in averages)
     return [*lines, AVERAGES] if any(row["low"] is not None for row in averages) else lines
+
+
+def what_averages_are(names: Iterable[str]) -> list[str]:
+    """A line each, of what it is the mean."""
+    return [f"{cells().averages[name].title}: {cells().averages[name].about}." for name in dict.fromkeys(names)]
 
 
 def cells_markdown(table: pd.DataFrame, heading: str) -> str:

@@ -61,7 +61,7 @@ def lacks(n: int, errored: int, missing: int, absent: Sequence[str] = ()) -> str
     """What keeps a row from having a rate, in words: parts that were not planned, errored and missing episodes."""
     texts = [f"{', '.join(absent)} not planned"] if absent else []
     if errored:
-        texts.append(f"errored {errored}")
+        texts.append(f"{errored} errored")
     if missing:
         texts.append(f"{missing} not played" if n or errored else "not played")
     return "; ".join(texts)

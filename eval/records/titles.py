@@ -37,7 +37,8 @@ def _files(world: WorldRecord | None) -> str:
     if assets is None or assets.stand_ins is None:
         return "assets not recorded"
     if assets.stand_ins:
-        text = f"STAND-INS for {len(assets.stand_ins)} asset files: not comparable with published numbers"
+        files = f"{len(assets.stand_ins)} asset file{'s'[: len(assets.stand_ins) != 1]}"
+        text = f"STAND-INS for {files}: not comparable with published numbers"
     else:
         text = "original assets"
     if assets.broken:

@@ -66,19 +66,19 @@ class FrameLayout:
         self._last, self._inputs = max(last, 1), inputs
         self._unit = unit = whole / UNITS
         self._pad, self._line = round(unit * 0.8), max(2, round(unit * 0.25))
-        self._large, self._state, self._small = round(unit * 1.45), round(unit * 1.3), round(unit)
+        self._large, self._state, self._small = round(unit * 1.5), round(unit * 1.3), round(unit * 1.1)
         room = height - max(inputs, 1) * (line_height(self._small) + self._pad // 2)
         self._side = min(panel - self._pad, room // max(inputs, 1))
 
         lines = wrapped(instruction, self._large, whole - 2 * self._pad, 2)
         self._state_row = height + self._line + self._pad // 2 + line_height(self._large) * max(1, len(lines)) + 1
         self._policy_row = self._state_row + line_height(self._state) + self._pad // 2
-        bars, bars_width = round(unit * 5.1), round(unit * 19.5)
+        bars, bars_width = round(unit * 6.2), round(unit * 21)
         below = max(self._policy_row + 2 * line_height(self._small), self._state_row + bars) + self._pad // 2
         self.size = ((below + 1) // 2 * 2, whole)
         """(height, width) of a frame, even numbers, as the codec needs them."""
         left = whole - bars_width - self._pad // 2
-        self._bars = ActionBars(left, self._state_row, bars_width, bars, round(unit * 0.95), scales, metric)
+        self._bars = ActionBars(left, self._state_row, bars_width, bars, round(unit * 1.08), scales, metric)
         self._ground = self._drawn_ground(lines, policy)
 
     def _drawn_ground(self, lines: Sequence[str], policy: str) -> NDArray[np.uint8]:

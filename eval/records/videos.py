@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections import Counter
@@ -84,11 +85,25 @@ def video_path(spec: EpisodeSpec, record: EpisodeRecord) -> str:
     return f"videos/{spec.task}/{variant}/{spec.index:03d}_{record.status}_{record.key.name}.mp4"
 
 
-def scene_path(video: str) -> str:
-    """Where, beside a video, the picture of its scene lies: what the camera saw after the reset of one of the episodes that
-    were filmed there, as the policies get it. One for each task, setting and variant of a run, for drawing results onto it.
+def scene_path(video: str, spec: EpisodeSpec) -> str:
+    """Where, beside the video of an episode, the picture of its scene lies: what the camera saw after the reset of one of the
+    episodes that were filmed there, as the policies get it. One for each task, setting and variant of a run, for drawing
+    results onto it; where a variant shows several views (:func:`view_of`), one for each of them.
     """
-    return str(PurePosixPath(video).with_name("scene.jpg"))
+    view = view_of(spec)
+    return str(PurePosixPath(video).with_name(f"scene_{view}.jpg" if view else "scene.jpg"))
+
+
+def view_of(spec: EpisodeSpec) -> str:
+    """What tells the views of one variant apart: how several objects lie among which one is moved near another, and where the
+    robot, and with it the camera, stands before the cabinet into which an object is put. Empty where all are alike."""
+    if spec.rule.family == "move_near":
+        places: object = sorted((round(entry.xy[0], 2), round(entry.xy[1], 2)) for entry in spec.objects)
+    elif spec.rule.family == "place":
+        places = tuple(spec.robot_xy)
+    else:
+        return ""
+    return hashlib.sha256(repr(places).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -200,7 +215,7 @@ class VideoQueue:
 
     def _encode(self, film: Film) -> EpisodeRecord:
         name = video_path(film.spec, film.record)
-        poster, scene = str(PurePosixPath(name).with_suffix(".jpg")), self.folder / scene_path(name)
+        poster, scene = str(PurePosixPath(name).with_suffix(".jpg")), self.folder / scene_path(name, film.spec)
         for attempt in (1, 2):  # Ctrl-C in a terminal reaches the encoder, too
             try:
                 if len(film.frames) == len(film.flags) and not scene.exists():  # the first of them belongs to the reset

@@ -34,7 +34,7 @@ def _answer(entry: Entry, running: bool) -> str:
     }
     missing = " and ".join(f"{count:,} {what}" for what, count in gaps.items() if count)
     if not played:
-        return f"{name}: no episode has a verdict ({missing} of {total:,})."
+        return f"{name}: none of {total:,} episode{'s'[: total != 1]} has a verdict ({missing})."
     so_far = (" so far" if running else "") + (" at any step" if entry.run.header.options.success == "any" else "")
     episodes = f"{solved:,} of {len(played):,} episode{'s'[: len(played) != 1]}"
     header = entry.run.header

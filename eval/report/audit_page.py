@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from eval.audit.exports import COLUMNS, PUBLISHED_COLUMNS, markdown, notes, published_rows, rows, to_json
 from eval.audit.findings import Audit
 from eval.audit.playing import PICTURES, seen_under
@@ -61,6 +63,9 @@ def _seen(folder: Path, audit: Audit) -> list[dict[str, Any]]:
                 "title": condition.title, "file": f"{PICTURES}/{file}" if file and there else None,
                 "grey": condition.name == "blank_picture", "instruction": instruction,
             })  # fmt: skip
-        if any(view["file"] for view in views):
-            shown.append({"task": spec.task, "variant": spec.variant, "index": spec.index, "views": views})
+        pictures = [str(view["file"]) for view in views if view["file"]]
+        if pictures:
+            with Image.open(folder / pictures[0]) as picture:
+                shape = "{} / {}".format(*picture.size)
+            shown.append({"task": spec.task, "variant": spec.variant, "index": spec.index, "views": views, "shape": shape})
     return shown

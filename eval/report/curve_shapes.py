@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from eval.report.progress import Curve
 
-WIDTH, HEIGHT = 320, 150
-LEFT, RIGHT, TOP, BOTTOM = 34, 12, 10, 30
+WIDTH, HEIGHT = 320, 160
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 40
 """Pixels around the field of the curve."""
 
 
@@ -44,6 +44,6 @@ def drawn(curve: Curve) -> Drawn:
     ticks = [0, curve.steps // 2, curve.steps]
     return Drawn(
         path, f"{path}V{y(0)}Z", y(curve.last), y(curve.points[-1][1]),
-        tuple((y(share), f"{100 * share:.0f}") for share in (0.0, 0.5, 1.0)),
+        tuple((y(share), f"{100 * share:.0f} %") for share in (0.0, 0.5, 1.0)),
         tuple((x(step), str(step)) for step in dict.fromkeys(ticks)),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from eval.records.errors import kind_of
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.report.entries import Entry, Outcome, Played
 from eval.report.media import Media
-from eval.report.progress import kind_of_failure
+from eval.report.progress import TITLES, UNITS, kind_of_failure
 
 OUTCOMES: tuple[Outcome, ...] = ("success", "failure", "errored", "missing")
 COLUMNS = (
@@ -72,7 +72,10 @@ class EpisodeList:
 
     def as_data(self) -> dict[str, Any]:
         """For :func:`embedded`."""
-        return {"columns": COLUMNS, "words": {name: list(words) for name, words in self.words.items()}, "rows": self.rows}
+        return {
+            "columns": COLUMNS, "words": {name: list(words) for name, words in self.words.items()}, "rows": self.rows,
+            "statistics": {name: (title, UNITS.get(name, "")) for name, (title, _) in TITLES.items()},
+        }  # fmt: skip
 
 
 def _how_it_ended(episode: Played, record: EpisodeRecord) -> str:

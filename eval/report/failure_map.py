@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from eval.episode import EpisodeSpec, ObjectSpec, Vec3
 from eval.records.results import RecordKey
-from eval.records.videos import scene_path
+from eval.records.videos import scene_path, view_of
 from eval.report.entries import Entry, Outcome, Played
 from eval.report.heat import WHOLE, kind_and_rest
+from eval.report.map_windows import Point, Window, resized, scale, together, window
 from eval.report.view import CameraView, camera_view, resting_place
 
 MOST_VIEWS = 4
@@ -23,18 +22,12 @@ MARGIN = 0.12
 """m around what a plan shows."""
 CABINET_BOX = (-0.6, 0.01, -0.4, 0.4)
 """m, x and y of the cabinet's outline on a plan: the front as it stands (docs/simpler.md 9.3), the sides about."""
-RADIUS, SHOWN = 14, 350
-"""Pixels: of a mark, and of a panel's width, on the page."""
-AROUND, LEAST, FLATTEST = 64, 0.7, 0.6
-"""Pixels of a picture that are shown around its marks; the least width of that, of the picture's; its least height, of its
-width."""
 ON_THE_WAY = 0.27
 """Where on the way to its goal the mark of an object that is to be moved stands: those of both directions are apart."""
 STEP = 0.1
 """m between the lines on a plain ground."""
 
 Kind = Literal["success", "failure", "mixed", "errored", "missing"]
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -64,8 +57,8 @@ class Panel:
     seen: Literal["camera", "plan"]
     width: int
     height: int
-    window: tuple[float, float, float, float]
-    """Column, row, width and height of what is shown of it: the surroundings of the marks."""
+    window: Window
+    """What is shown of it: the surroundings of the marks."""
     picture: tuple[RecordKey, str] | None
     """An episode whose scene the picture shows, and its path inside the run folder; None: a plain ground."""
     lines: tuple[tuple[Point, Point], ...]
@@ -73,14 +66,8 @@ class Panel:
     cabinet: tuple[Point, Point] | None
     """Corners of its outline on a plan."""
     marks: tuple[Mark, ...]
-
-    @property
-    def scale(self) -> float:
-        """Of the marks: alike on the page whatever the window, but smaller where they would cover each other."""
-        usual = self.window[2] / SHOWN
-        points = [mark.at for mark in self.marks]
-        closest = min((math.dist(a, b) for a, b in itertools.combinations(points, 2)), default=math.inf)
-        return round(min(usual, max(closest / (1.85 * RADIUS), usual / 3)), 3)
+    scale: float = 1.0
+    """Of the marks."""
 
     @property
     def name(self) -> str:
@@ -113,31 +100,36 @@ def failure_maps(entry: Entry, first: int = 0) -> Maps:
     for (task, setting), episodes in entry.by_place():
         panels = []
         plan = _Plan.around([episode.spec for episode in episodes])  # the same for all panels
+        one_view = len({episode.spec.robot_xy for episode in episodes}) == 1
         for title, some, pictured in _panels(episodes):
             panel, members = _panel(title, some, pictured, plan, first + len(set(places.values())))
             panels.append(panel)
             places |= members
-        maps.append(FailureMap(task, setting, _with_one_window(panels)))
+        maps.append(FailureMap(task, setting, _comparable(panels, one_view)))
     return Maps(tuple(maps), places)
 
 
-def _with_one_window(panels: Sequence[Panel]) -> tuple[Panel, ...]:
-    """Pictures of one task show the same part of the image, so that they can be compared."""
-    seen = [panel.window for panel in panels if panel.seen == "camera"]
-    if not seen:
-        return tuple(panels)
-    left, top = min(x for x, _, _, _ in seen), min(y for _, y, _, _ in seen)
-    right, bottom = max(x + wide for x, _, wide, _ in seen), max(y + high for _, y, _, high in seen)
-    window = left, top, round(right - left, 1), round(bottom - top, 1)
-    return tuple(replace(panel, window=window) if panel.seen == "camera" else panel for panel in panels)
+def _comparable(panels: Sequence[Panel], one_view: bool) -> tuple[Panel, ...]:
+    """Panels of one task with marks of one size. Its pictures show the same part of the image if the robot, and with it the
+    camera, stands in one place, else parts of the same size."""
+    windows = [panel.window for panel in panels if panel.seen == "camera"]
+    if windows:
+        size = max(wide for _, _, wide, _ in windows), max(high for _, _, _, high in windows)
+        whole = together(windows)
+        panels = [
+            replace(p, window=whole if one_view else resized(p.window, size, (p.width, p.height))) if p.seen == "camera" else p
+            for p in panels
+        ]
+    scales: dict[str, float] = {}
+    for panel in panels:
+        own = scale(panel.window, [mark.at for mark in panel.marks])
+        scales[panel.seen] = min(own, scales.get(panel.seen, own))
+    return tuple(replace(panel, scale=scales[panel.seen]) for panel in panels)
 
 
 def _panels(episodes: Sequence[Played]) -> Iterator[tuple[str, list[Played], bool]]:
-    """Episodes of one picture: what is to be done, and, where the camera stands in a few places, which.
-
-    The third says whether a run's picture of the scene shows them: a variant has one, and where its robot stands in several
-    places, nobody knows which of them that shows.
-    """
+    """Episodes of one picture: what is to be done, and, where the camera stands in a few places, which. The third says whether
+    it is known that a run's picture of the scene shows them (:func:`eval.records.videos.view_of`)."""
     kinds: dict[str, list[Played]] = {}
     for episode in episodes:
         kinds.setdefault(kind_and_rest(episode.spec.variant)[0], []).append(episode)
@@ -155,7 +147,11 @@ def _panels(episodes: Sequence[Played]) -> Iterator[tuple[str, list[Played], boo
             yield title, some, len(poses) == 1
         else:
             for number, seen in enumerate(poses.values(), 1):
-                yield f"{title}{', ' if title else ''}robot in place {number}", seen, False
+                yield (
+                    f"{title}{', ' if title else ''}robot position {number} of {len(poses)}",
+                    seen,
+                    bool(view_of(seen[0].spec)),
+                )
 
 
 def _by_layout(episodes: Sequence[Played]) -> list[list[Played]]:
@@ -205,13 +201,14 @@ def _panel(
         lines = _lines(ground, [point for spec in specs for point in _begins(spec) if point is not None], min(heights))
         picture = None
         if filmed is not None and filmed.record is not None and filmed.record.video is not None:
-            picture = filmed.key, scene_path(filmed.record.video)
-        window = _window(ground, [point for mark in marks for point in (mark.way or (mark.at,))])
-        panel = Panel(title, "camera", ground.width, ground.height, window, picture, lines, None, tuple(marks))
+            picture = filmed.key, scene_path(filmed.record.video, filmed.spec)
+        ends = [point for mark in marks for point in (mark.way or (mark.at,))]
+        shown = window((ground.width, ground.height), ends, [mark.at for mark in marks])
+        panel = Panel(title, "camera", ground.width, ground.height, shown, picture, lines, None, tuple(marks))
     else:
         box = ground.cabinet if any(spec.cabinet for spec in specs) else None
-        window = 0.0, 0.0, float(ground.width), float(ground.height)
-        panel = Panel(title, "plan", ground.width, ground.height, window, None, ground.lines(), box, tuple(marks))
+        shown = 0.0, 0.0, float(ground.width), float(ground.height)
+        panel = Panel(title, "plan", ground.width, ground.height, shown, None, ground.lines(), box, tuple(marks))
     return panel, places
 
 
@@ -242,16 +239,6 @@ def _mark(number: int, at: Point, to: Point | None, episodes: Sequence[Played], 
 def _filmed(episodes: Sequence[Played]) -> Played | None:
     """One of them with a video, beside which the picture of its scene lies."""
     return next((e for e in episodes if e.record is not None and e.record.video and e.record.poster), None)
-
-
-def _window(view: CameraView, points: Sequence[Point]) -> tuple[float, float, float, float]:
-    """As much of the image as surrounds some pixels."""
-    (left, right), (top, bottom) = ((min(p[k] for p in points), max(p[k] for p in points)) for k in (0, 1))
-    wide = min(max(right - left + 2 * AROUND, bottom - top + 2 * AROUND, LEAST * view.width), view.width)
-    high = min(max(bottom - top + 2 * AROUND, FLATTEST * wide), view.height)
-    x = min(max((left + right - wide) / 2, 0.0), view.width - wide)
-    y = min(max((top + bottom - high) / 2, 0.0), view.height - high)
-    return round(x, 1), round(y, 1), round(wide, 1), round(high, 1)
 
 
 def _lines(view: CameraView, points: Sequence[Vec3], height: float) -> tuple[tuple[Point, Point], ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eval.published.models import NumberRow
 from eval.published.numbers import known_disagreements, number_rows, policy_models, published_numbers, references
-from eval.records.cell_tables import conventions, rows_of
+from eval.records.cell_tables import rows_of, what_averages_are
 from eval.records.cells import cells
 from eval.records.latex import SETTING_TITLES
 from eval.records.tables import TOTAL
@@ -17,7 +18,8 @@ from eval.report.entries import Entry
 from eval.report.layouts import Block, Layout, LayoutName, layouts
 from eval.statistics.power import smallest_difference
 
-NOT_PLANNED = "not planned"
+PLACED = {"heldout": "held-out placements", "train": "training placements"}
+"""What the title of a table says of initial states that are not the published ones."""
 OTHERS = "Other tasks"
 """Heading of the table of what no published table has a column for."""
 
@@ -59,6 +61,7 @@ class PublishedRow:
 
     model: str
     set: str
+    """Which of several sets of numbers of the model."""
     source: int
     """Number of its source, from 1."""
     numbers: tuple[float | None, ...]
@@ -74,6 +77,8 @@ class Table:
     columns: tuple[str, ...]
     averages: tuple[bool, ...]
     """Which columns are means of others."""
+    names: tuple[str, ...]
+    """Cells, sub-cells, averages and tasks that the columns show."""
     rows: tuple[OwnRow, ...]
     published: tuple[PublishedRow, ...] = ()
     disputes: tuple[str, ...] = ()
@@ -117,15 +122,14 @@ def headline(entries: Sequence[Entry], layout: LayoutName) -> Headline:
         Source(place + 1, references()[name].what, references()[name].where, references()[name].trust)
         for place, name in enumerate(order)
     )
-    tables_of_cells = [entry.tables.cells for entry in entries if len(entry.tables.cells)]
-    means = tuple(dict.fromkeys(line for table in tables_of_cells for line in conventions(table)))
-    return Headline(chosen.title, chosen.about, tuple(tables), sources, means)
+    shown = [name for table in tables for name in table.names if name in cells().averages]
+    return Headline(chosen.title, chosen.about, tuple(tables), sources, tuple(what_averages_are(shown)))
 
 
 def _beside(entry: Entry) -> str:
     """Why the numbers of an entry are none of the benchmark; empty if they are."""
     identity = entry.run.header.identity
-    placements = "" if identity.placements == "published" else f"{identity.placements} placements"
+    placements = PLACED.get(identity.placements, "")
     change = "" if identity.observation_change is None else "observations changed by an audit"
     return ", ".join(filter(None, (placements, change)))
 
@@ -173,24 +177,30 @@ def _table(
     numbers: Sequence[dict[tuple[str, str], Cell]],
     order: list[str],
 ) -> Table:
-    own = tuple(
-        OwnRow(entry.label, entry.remarks, tuple(row.get((name, setting)) for name in block.columns))
-        for entry, row in zip(entries, numbers, strict=True)
-    )
     policies = {entry.run.header.options.policy for entry in entries}
     models = {model for policy in policies for model in policy_models().get(policy, ())}
     published = () if why else _published(block, setting, models, order)
+    kept = [
+        place for place, name in enumerate(block.columns)
+        if any((name, setting) in row for row in numbers) or any(row.numbers[place] is not None for row in published)
+    ]  # fmt: skip
+    names = tuple(block.columns[place] for place in kept)
+    own = tuple(
+        OwnRow(entry.label, entry.remarks, tuple(row.get((name, setting)) for name in names))
+        for entry, row in zip(entries, numbers, strict=True)
+    )
+    published = tuple(replace(row, numbers=tuple(row.numbers[place] for place in kept)) for row in published)
     shown = [row.model for row in published]
     disputes: dict[str, None] = {}
-    for name in block.columns:
+    for name in block.columns if published else ():
         of_rows = [number for number in published_numbers(name, setting) if number.model in shown]
-        disputes |= {f"{entry.what}. {entry.read}".strip(): None for entry in known_disagreements(name, setting, of_rows)}
+        disputes |= {entry.line: None for entry in known_disagreements(name, setting, of_rows)}
     return Table(
         ", ".join(filter(None, (block.title, SETTING_TITLES.get(setting, setting), why))),
-        tuple(column_title(name) for name in block.columns),
+        tuple(column_title(name) for name in names),
         tuple(name in cells().averages or (name in cells().cells and len(cells().cells[name].sub_cells) > 1)
-              for name in block.columns),
-        own, published, tuple(disputes),
+              for name in names),
+        names, own, published, tuple(disputes),
     )  # fmt: skip
 
 
@@ -200,19 +210,28 @@ def column_title(name: str) -> str:
 
 
 def _published(block: Block, setting: str, models: set[str], order: list[str]) -> tuple[PublishedRow, ...]:
-    """Rows of the page's own policies from wherever they were published, then those of the block's sources; each once."""
-    rows: dict[tuple[str, tuple[float | None, ...]], PublishedRow] = {}
+    """Rows of the page's own policies from wherever they were published, then those of the block's sources; each once.
+
+    Of a model that a source has several rows of, each says where in the source it stands.
+    """
+    rows: dict[tuple[str, tuple[float | None, ...]], NumberRow] = {}
     candidates = [row for row in number_rows() if row.setting == setting and not row.secondary]
     own = [row for row in candidates if row.model in models]
     theirs = [row for name in block.sources for row in candidates if row.source == name and row.model not in models]
     for row in [*own, *theirs]:
         values = tuple(_number(row, name) for name in block.columns)
         if any(value is not None for value in values) and (row.model, values) not in rows:
+            rows[row.model, values] = row
             if row.source not in order:
                 order.append(row.source)
-            source = order.index(row.source) + 1
-            rows[row.model, values] = PublishedRow(row.model, references()[row.source].set, source, values, row.model in models)
-    return tuple(rows.values())
+    times = Counter((row.model, row.source) for row in rows.values())
+    return tuple(
+        PublishedRow(
+            model, row.where if times[model, row.source] > 1 else references()[row.source].set,
+            order.index(row.source) + 1, values, model in models,
+        )
+        for (model, values), row in rows.items()
+    )  # fmt: skip
 
 
 def _number(row: NumberRow, name: str) -> float | None:
@@ -236,4 +255,4 @@ def _others(entries: Sequence[Entry], numbers: Sequence[dict[tuple[str, str], Ce
         OwnRow(entry.label, entry.remarks, tuple(row.get(key) for key in keys))
         for entry, row in zip(entries, numbers, strict=True)
     )
-    return Table(title, heads, (False,) * len(keys), rows)
+    return Table(title, heads, (False,) * len(keys), tuple(task for task, _ in keys), rows)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from eval.records.aggregation import counts
 from eval.report.entries import Entry, Played
 
-WHOLE = "all"
-"""Name of the only row or column of a task without such an axis."""
+WHOLE = "success"
+"""Head of the only column of a task whose variants have no such axis."""
 
 
 @dataclass(frozen=True)

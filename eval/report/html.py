@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from math import floor
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from eval.records.escaping import visible
 from eval.records.folder import disk_errors, write_atomically
@@ -42,6 +43,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["percent"] = percent
     environment.filters["breakable"] = breakable
     environment.filters["moment"] = moment
+    environment.filters["typeset"] = typeset
     return environment
 
 
@@ -51,8 +53,16 @@ def _readable(value: object) -> object:
 
 
 def percent(rate: float | None, digits: int = 1) -> str:
-    """``0.4567`` -> ``45.7``; an en dash where there is no rate."""
-    return "–" if rate is None else f"{100 * rate:.{digits}f}"
+    """``0.4567`` -> ``45.7``; an en dash where there is no rate. Whole percents have halves rounded up: 3 of 24 are ``13``."""
+    if rate is None:
+        return "–"
+    return f"{100 * rate:.{digits}f}" if digits else str(floor(100 * rate + 0.5 + 1e-9))
+
+
+def typeset(text: str) -> Markup:
+    """A sentence of ours, escaped, as print has it: minus signs before numbers, and no line that breaks inside a number."""
+    escaped = re.sub(r"(?<![^\s(\[])-(?=\d)", "−", str(escape(visible(text))))
+    return Markup(re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=&lt;|=)|(?<=\bp =) (?=\d)|(?<=\bp &lt;) (?=\d)", "&nbsp;", escaped))
 
 
 def breakable(text: str) -> Markup:

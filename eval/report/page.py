@@ -14,7 +14,7 @@ from eval.report.answer import answer
 from eval.report.curve_shapes import drawn
 from eval.report.entries import Entry, entries_of
 from eval.report.episodes import EpisodeList, embedded, newest
-from eval.report.failure_map import FailureMap, Panel, failure_maps
+from eval.report.failure_map import STEP, FailureMap, Panel, failure_maps
 from eval.report.headline import headline
 from eval.report.heat import heat_maps
 from eval.report.html import write_page
@@ -88,6 +88,7 @@ def write_page_of(
         listed.add(entry, maps.places, media)
         shown.append(_Shown(entry, tuple(_with_pictures(entry, found, media) for found in maps.maps)))
     labels = [entry.label for entry in entries]
+    heats = [heat_maps(entry) for entry in entries]
     write_page(
         folder / FILE,
         "report.html",
@@ -96,7 +97,8 @@ def write_page_of(
         answers=answer(entries, running is not None),
         headline=headline(entries, layout),
         shown=shown,
-        heat=[heat_maps(entry) for entry in entries],
+        heat=heats,
+        uncounted=any(map.uncounted for maps in heats for map in maps),
         curves=[[(curve, drawn(curve)) for curve in curves(entry)] for entry in entries],
         scores=[scores(entry) for entry in entries],
         origins=[origin(entry) for entry in entries],
@@ -109,6 +111,8 @@ def write_page_of(
         reload=RELOAD,
         written=now(),
         arc=arc,
+        ways=any(mark.way for item in shown for found, _ in item.maps for panel in found.panels for mark in panel.marks),
+        step=STEP,
     )
     return folder / FILE
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from eval.episode import DRAWERS
+from eval.records.aggregation import counts
 from eval.records.results import EpisodeRecord
 from eval.report.entries import Entry, Played
 from eval.tasks.cabinet import OPEN
@@ -41,7 +42,9 @@ class Score:
     """Episodes in which it holds."""
     n: int
     quartiles: tuple[float, float, float] | None = None
-    """m, of a length."""
+    """Of a quantity that is more than yes or no."""
+    unit: str = ""
+    """Of the quartiles; empty where nobody said."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,16 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "src_on_target": ("on the goal", "at the end"),
     "is_drawer_open": ("drawer opened", f"by {OPEN:g} m or more at some step"),
     "has_contact": ("lay in the drawer", "the object pressed on the drawer's floor at some step"),
-    "qpos": ("opening of the drawer", "at the end, m"),
+    "qpos": ("opening of the drawer", "at the end"),
 }
 """Statistic of the original -> what it is called, and what it means."""
+UNITS: Mapping[str, str] = {"qpos": "m"}
 
 
 def judged(episodes: Sequence[Played]) -> list[tuple[Played, EpisodeRecord]]:
-    """Those with a verdict."""
-    return [(e, e.record) for e in episodes if e.record is not None and e.outcome in ("success", "failure")]
+    """Those with a verdict, of the variants that count in the published average, as in the tables; of all if none does."""
+    some = [(e, e.record) for e in episodes if e.record is not None and e.outcome in ("success", "failure")]
+    return [pair for pair in some if counts((*pair[0].place, pair[0].spec.variant))] or some
 
 
 def curves(entry: Entry) -> list[Curve]:
@@ -117,10 +122,10 @@ def _score(name: str, records: Sequence[EpisodeRecord]) -> Score | None:
     values = [value for record in records if (value := number_of(record.episode_stats.get(name))) is not None]
     if not values:
         return None
-    if name != "qpos" and all(float(value).is_integer() for value in values):
+    if name not in UNITS and all(float(value).is_integer() for value in values):
         return Score(title, about, sum(value > 0 for value in values), len(values))
     low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return Score(title, about, sum(value > 0 for value in values), len(values), (low, middle, high))
+    return Score(title, about, sum(value > 0 for value in values), len(values), (low, middle, high), UNITS.get(name, ""))
 
 
 def number_of(value: object) -> float | None:

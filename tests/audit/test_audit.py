@@ -50,7 +50,7 @@ def test_who_looks_and_listens_passes(audits: dict[str, Audit]) -> None:
     found = by_name(audits["Attentive"])
     assert [found[name].verdict for name in (*LOOKS, "other_instruction")] == ["passed"] * 3
     assert (found["blank_picture"].successes, found["blank_picture"].changed) == (24, 0)
-    assert "It listens: with the instruction of another task it solves fewer (24 of 24 as it is, 0 of 24 then" in (
+    assert "It listens: with the instruction of another task it solves fewer (24 of 24 solved as it is, 0 of 24 under" in (
         found["other_instruction"].sentence
     )
     assert found["heldout"].verdict in ("passed", "unsure")
@@ -98,7 +98,7 @@ def test_at_a_small_n_it_says_how_many_would_do(tmp_path: Path) -> None:
     found = by_name(audited(tmp_path / "out", Attentive(), 3))
     assert found["heldout"].verdict == "unsure"
     assert "Cannot tell at 3 and 3 episodes" in found["heldout"].sentence
-    assert "would be found 4 times in 5 with about" in found["heldout"].sentence
+    assert "would detect a fall of 10 points with 80 % power" in found["heldout"].sentence
     assert found["blank_picture"].verdict == "unsure", "three lost episodes of three are no proof"
 
 
@@ -146,7 +146,7 @@ def test_the_page_says_what_was_found(audits: dict[str, Audit], tmp_path: Path) 
     assert "put eggplant into yellow basket" in page
     content = json.loads((folder / "audit.json").read_text())
     assert {f["condition"]: f["verdict"] for f in content["findings"]}["other_instruction"] == "failed"
-    assert "| Does it listen? | failed | 24/24 | 24/24 | +0.0 |" in (folder / "audit.md").read_text()
+    assert "| Does it listen? | failed | 24/24 | 24/24 | 0.0 |" in (folder / "audit.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,12 @@ def test_the_mean_of_tasks_has_the_interval_of_the_same_average_in_the_tables(tm
     assert tuple(mean[["low", "high"]]) != pytest.approx(wilson(13, 24)), "tasks are no one sample"
 
 
-def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec):
+def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec, monkeypatch):
+    from matplotlib.figure import Figure
     from scripted_runs import scripted_run
 
+    figures, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kw: (figures.append(figure), save(figure, *args, **kw)))
     plan = [make_spec(i, task=task) for task in ("widowx_stack_cube", "widowx_carrot_on_plate") for i in range(4)]
     evaluated = []
     for step, ends in ((300, "ssssssff"), (100, "sfffffff")):
@@ -163,6 +166,11 @@ def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec):
     plot(curve, tmp_path / "plot.png")
     image = cv2.imread(str(tmp_path / "plot.png"))
     assert (image.min(axis=2) < 40).sum() > 500  # the black line of the mean
+    (axes,) = figures[-1].axes
+    assert axes.get_legend_handles_labels()[1][-1] == "mean of tasks (n = 8)"
+    lines = [handle[0].get_xdata() for handle in axes.get_legend_handles_labels()[0]]
+    assert list(lines[-1]) == [100, 300], "the mean stands at its steps"
+    assert len({line[0] for line in lines}) == 3, "no interval hides another"
     nameless = [Evaluated(Checkpoint(e.checkpoint.text, f"c{i}", None), e.run) for i, e in enumerate(evaluated)]
     assert not curve_of(nameless).has_steps
     plot(curve_of(nameless), tmp_path / "plot2.png")

@@ -94,7 +94,7 @@ def test_tasks_of_no_published_cell_are_columns(cli, play, make_spec):
     runs = [play(name, [make_spec(0)], letter, policy=name) for name, letter in (("random", "s"), ("oracle", "e"))]
     _, out, _ = cli("report", *runs)
     assert "fake_task" in out.splitlines()[1]
-    assert "errored 1" in out.splitlines()[4]
+    assert "1 errored" in out.splitlines()[4]
 
 
 def test_a_shard_beside_the_whole_run_counts_nothing_twice(cli, play, carrot):
@@ -161,7 +161,7 @@ def test_what_went_wrong_is_counted(cli, play, carrot):
     assert "- 2 x the script says so" in (run / "tables/summary.md").read_text()
     out = cli("report", run)[1]
     assert "- 2 x the script says so" in out
-    assert "errored 2" in out
+    assert "2 errored" in out
 
 
 def test_a_blank_cell_says_what_is_missing(cli, play):

@@ -13,12 +13,16 @@ import pytest
 import eval.diagnostics.bench.policy as module
 import eval.diagnostics.bench.tracker as trackers
 from eval.cli import main
+from eval.diagnostics.bench.end2end import EndToEndReport
 from eval.diagnostics.bench.instant import InstantPolicy
 from eval.diagnostics.bench.played import play_timed
+from eval.diagnostics.bench.plot import plot
 from eval.diagnostics.bench.policy import measure_policy
+from eval.diagnostics.bench.sim import SimReport
 from eval.diagnostics.bench.timed_policy import Batch, TimedPolicy, pace_of
 from eval.plan.suites import make_plan
 from eval.records.options import RunOptions
+from eval.records.provenance import provenance
 from eval.rollout.run import run
 from policies.base import Action, EpisodeInfo, PolicyDescription
 
@@ -235,6 +239,34 @@ def test_reports_become_a_plot(cli, thinks, tmp_path):
     (tmp_path / "folder.png").mkdir()
     assert "is a folder" in cli("bench", "plot", report, "--out", tmp_path / "folder.png")[2]
     assert cli("bench", "plot", report, "--out", tmp_path / "new" / "bench.png")[0] == 0  # its folder is made
+
+
+def test_a_policy_has_one_colour_in_a_plot_and_its_runs_stand_in_order(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    about = {"device": "a card", "drivers": [], "measured": provenance()}
+    row = {"task": "a_task", "workers": 4, "steps_per_second": 40.0, "repeats": [40.0], "inside_sapien": 0.9, "ours_ms": 3.0}
+    reports = [SimReport.model_validate({"bench": "sim", **about, "rows": [row]})]
+    for policy, workers, batch in (("b", 16, 16), ("b", 4, 4), ("a", 8, None)):
+        stages = SimpleNamespace(simulators={"draw": 1.0}, policy={"decode": 1.0}, steps=10)
+        speed = SimpleNamespace(policy=policy, workers=workers, batch=batch, steps=10, steady_steps_per_second=10.0,
+                                repeats=[9.0, 11.0], stages=stages)  # fmt: skip
+        reports.append(EndToEndReport.model_construct(**about, speed=speed))
+    plot(reports, tmp_path / "bench.png")
+    over_workers, over_batch, bars, _ = drawn[0].axes
+    colours = [
+        {label: line.get_color() for line, label in zip((h[0] for h in axes.get_legend_handles_labels()[0]),
+         axes.get_legend_handles_labels()[1], strict=True)} for axes in (over_workers, over_batch)
+    ]  # fmt: skip
+    assert len({*colours[0].values()}) == 3
+    assert colours[1].items() <= colours[0].items() != set()
+    assert [text.get_text().split(",")[1].strip() for text in bars.get_yticklabels()] == [
+        "8 workers",
+        "4 workers",
+        "16 workers",
+    ]
 
 
 def test_the_steady_part_leaves_out_the_ends():

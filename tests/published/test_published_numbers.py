@@ -20,7 +20,7 @@ from eval.published.numbers import (
     published_numbers,
     references,
 )
-from eval.published.reproduce import disagreement_line, remarks, source_line
+from eval.published.reproduce import remarks, source_line
 from eval.published.scripts import FOLDER, scripts
 from eval.records.cells import cells
 
@@ -73,7 +73,7 @@ def test_both_sets_of_the_phi3_models_are_there(model: str, setting: str) -> Non
 def test_a_policy_sees_both_of_its_sets_and_their_disagreement(policy: str, models: tuple[str, ...]) -> None:
     numbers = published_numbers(NEAR, VM, models)
     assert len({number.set for number in numbers}) == 2
-    said = " ".join(disagreement_line(entry) for entry in known_disagreements(NEAR, VM, numbers))
+    said = " ".join(entry.line for entry in known_disagreements(NEAR, VM, numbers))
     assert "the paper table and the model cards of the released weights disagree" in said
     assert "WidowX" not in " ".join(entry.what for entry in known_disagreements(NEAR, VM, numbers))
 

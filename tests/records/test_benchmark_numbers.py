@@ -48,7 +48,7 @@ def test_published_numbers_stand_beside_the_benchmark_s_alone(runs, which):
     assert bool(table.published) == (which == 0)
     assert SAID[which] in answer(entries, running=False)[0]
     assert table.title.removeprefix("WidowX, Visual Matching") == (
-        "", ", heldout placements", ", observations changed by an audit",
+        "", ", held-out placements", ", observations changed by an audit",
     )[which]  # fmt: skip
     assert SAID[which] in entries[0].tables.files()["cells.tex"].split(r"\midrule")[1]
     if which == 0:

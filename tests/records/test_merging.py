@@ -189,7 +189,7 @@ def test_stand_ins_of_any_run_are_confessed(plan, play):
     assets = [AssetsRecord(stand_ins=(), kind="original"), AssetsRecord(stand_ins=("a",), kind="mixed")]
     records = [WorldRecord(name="w", assets=record) for record in assets]
     merged = load_runs([play(f"r{k}", plan[k::2], recorded=record) for k, record in enumerate(records)])
-    assert "STAND-INS for 1 asset files" in title(merged.header)
+    assert "STAND-INS for 1 asset file:" in title(merged.header)
     assert merged.header.world.assets.kind == "mixed"
 
 

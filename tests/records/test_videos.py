@@ -14,10 +14,11 @@ import pytest
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.plan.suites import make_plan
 from eval.records.results import EpisodeRecord
 from eval.records.turns import turns_of
 from eval.records.video_frames import picture_size
-from eval.records.videos import Film, VideoQueue, VideoRule, scene_path, video_path, write_video
+from eval.records.videos import Film, VideoQueue, VideoRule, scene_path, video_path, view_of, write_video
 
 MakeSpec = Callable[..., EpisodeSpec]
 HEIGHT, WIDTH = 96, 128
@@ -176,8 +177,26 @@ def test_a_video_has_a_poster_and_its_scene_a_picture(make_spec: MakeSpec, tmp_p
     assert first.poster == first.video.replace(".mp4", ".jpg")
     poster, video = cv2.imread(str(tmp_path / first.poster))[..., ::-1], decoded(tmp_path / first.video)
     assert np.abs(poster.astype(int) - video[-1]).mean() < 4, "it shows the end"
-    scene = cv2.imread(str(tmp_path / scene_path(first.video)))
+    scene = cv2.imread(str(tmp_path / scene_path(first.video, film.spec)))
     assert scene.shape == (HEIGHT, WIDTH, 3), "no caption"
     assert abs(float(scene.mean()) - 40) < 2, "what the camera saw first, of the episode that ended first"
     assert last.poster is not None
-    assert not (tmp_path / scene_path(last.poster)).exists(), "nothing is known of how it began"
+    assert not (tmp_path / scene_path(last.poster, late.spec)).exists(), "nothing is known of how it began"
+
+
+def test_every_layout_of_a_variant_has_a_picture_of_its_own(tmp_path: Path) -> None:
+    near = [spec for spec in make_plan(tasks=["google_robot_move_near"]) if spec.variant == "urdf=none"]
+    other = next(spec for spec in near if view_of(spec) != view_of(near[0]))
+    queue = VideoQueue(tmp_path)
+    for spec, shade in ((near[0], 40), (near[1], 70), (other, 100)):
+        film = film_of(spec)
+        film.frames[0] = shade
+        queue.submit(film)
+    queue.wait()
+    names = [scene_path(str(record.video), spec) for record, spec in zip(queue.collect(), (*near[:2], other), strict=True)]
+    queue.close()
+    assert view_of(near[0]) == view_of(near[1]), "other objects in the same places"
+    assert [round(float(cv2.imread(str(tmp_path / name)).mean()), -1) for name in names] == [40, 40, 100]
+    apples = {(spec.robot_xy, view_of(spec)) for spec in make_plan(tasks=["google_robot_place_apple_in_closed_top_drawer"])}
+    assert len({pose for pose, _ in apples}) == len({view for _, view in apples}) == len(apples) == 3
+    assert {view_of(spec) for spec in make_plan(tasks=["google_robot_pick_coke_can", "widowx_stack_cube"])} == {""}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -19,11 +21,12 @@ from eval.report.entries import entries_of
 from eval.report.episodes import embedded
 from eval.report.failure_map import failure_maps
 from eval.report.headline import headline
-from eval.report.html import breakable, moment
+from eval.report.html import breakable, moment, percent, typeset
 from eval.report.layouts import layouts
 from eval.report.live import LiveReport
+from eval.report.map_windows import RADIUS, SHOWN
 from eval.report.page import write_report
-from eval.report.progress import kind_of_failure
+from eval.report.progress import curves, kind_of_failure, scores
 from eval.report.view import camera_view, resting_place
 from eval.statistics.power import smallest_difference
 
@@ -74,8 +77,30 @@ def test_every_episode_is_in_one_mark(tmp_path):
     panels = {found.task: [(p.title, p.seen) for p in found.panels] for found in maps.maps}
     assert panels[DRAWER] == [(drawer, "plan") for drawer in ("top", "middle", "bottom")]
     assert panels[NEAR] == [("layout 1", "camera"), ("layout 2", "camera")]
-    assert panels[APPLE] == [(f"robot in place {number}", "camera") for number in (1, 2, 3)]
+    assert panels[APPLE] == [(f"robot position {number} of 3", "camera") for number in (1, 2, 3)]
     assert panels[CARROT] == [("", "camera")]
+    filmed = made_up_run(tmp_path / "filmed", make_plan(tasks=[NEAR, APPLE], limit=9))
+    pictures = [panel.picture[1] for found in failure_maps(entry_of(filmed)).maps for panel in found.panels]
+    assert len({*pictures}) == len(pictures) == 5, "each panel shows its own layout or robot position"
+    assert all((filmed.path / name).is_file() for name in pictures)
+
+
+@pytest.mark.parametrize("task", [CAN, NEAR, APPLE, DRAWER, CARROT, "widowx_put_eggplant_in_basket"])
+def test_marks_of_a_task_are_of_one_size_and_hide_neither_themselves_nor_each_other(tmp_path, task):
+    entry = entry_of(made_up_run(tmp_path / "run", make_plan(tasks=[task]), filmed=False))
+    (found,) = failure_maps(entry).maps
+    assert len({panel.scale for panel in found.panels}) == 1
+    assert len({panel.window[2:] for panel in found.panels}) == 1, "what they show is as large"
+    for panel in found.panels:
+        on_page = SHOWN / panel.window[2]  # pixels of the page for one of the picture
+        assert 2 * RADIUS * panel.scale * on_page >= 14, "readable"
+        for a, b in itertools.combinations([mark.at for mark in panel.marks], 2):
+            assert math.dist(a, b) >= 1.8 * RADIUS * panel.scale
+        x, y, wide, high = panel.window
+        assert all(x <= mark.at[0] <= x + wide and y <= mark.at[1] <= y + high for mark in panel.marks)
+        assert x >= 0 <= y
+        assert x + wide <= panel.width + 0.1
+        assert y + high <= panel.height + 0.1
 
 
 # ---- what is said -------------------------------------------------------------------------------------------------------
@@ -134,7 +159,7 @@ def test_the_answer_says_what_is_missing(tmp_path):
     whole = made_up_run(tmp_path / "whole", plan, rate=0.0, filmed=False)
     assert answer(entries_of([whole]), running=False)[0].endswith("95 % interval 0.0 to 13.8 %; no episode is missing.")
     none = made_up_run(tmp_path / "none", plan, filmed=False, missing=24)
-    assert answer(entries_of([none]), running=True) == ["made_up: no episode has a verdict (24 not played yet of 24)."]
+    assert answer(entries_of([none]), running=True) == ["made_up: none of 24 episodes has a verdict (24 not played yet)."]
 
 
 def test_a_table_has_the_columns_of_its_layout_and_published_rows(tmp_path):
@@ -156,6 +181,44 @@ def test_a_table_has_the_columns_of_its_layout_and_published_rows(tmp_path):
     simpler = headline([entry_of(run)], "simpler").tables[0]
     assert dict(zip(simpler.columns, simpler.published[-1].numbers, strict=True))["Pick Coke Can"] == 17.0
     assert {*layouts()} == {"simpler", "tracevla"}
+
+
+def test_no_column_is_empty_and_no_sentence_is_about_what_is_not_shown(tmp_path):
+    run = made_up_run(tmp_path / "run", make_plan(tasks=[CARROT], limit=8), filmed=False)
+    shown = headline([entry_of(run)], "simpler")
+    (table,) = shown.tables
+    assert table.columns == ("Spoon on Towel", "Carrot on Plate", "Stack Cube", "Eggplant in Basket"), "no average is known"
+    assert shown.conventions == ()
+    assert table.disputes
+    heldout = made_up_run(tmp_path / "heldout", make_plan(tasks=[CARROT], placements="heldout", count=4), filmed=False)
+    shown = headline([entry_of(heldout)], "simpler")
+    (table,) = shown.tables
+    assert (table.title, table.columns) == ("WidowX, Visual Matching, held-out placements", ("Carrot on Plate",))
+    assert (table.published, table.disputes, shown.sources) == ((), (), ()), "no published number stands beside"
+    variants = made_up_run(tmp_path / "va", make_plan("google_robot_variant_aggregation", limit=4), filmed=False)
+    rows = headline([entry_of(variants)], "simpler").tables[0].published
+    assert len({(row.model, row.set) for row in rows}) == len(rows) > 1, "two rows of one model say which is which"
+
+
+def test_curves_and_scores_are_of_the_episodes_that_the_tables_count(tmp_path):
+    run = made_up_run(tmp_path / "run", make_plan(tasks=[CAN], setting="variant_aggregation"), filmed=False)
+    entry = entry_of(run)
+    (counted,) = entry.tables.cells.query("name == 'google_robot_pick_coke_can'").to_dict("records")
+    (curve,) = curves(entry)
+    assert (curve.n, round(curve.last, 9)) == (675, round(counted["successes"] / 675, 9)), "without the other cameras"
+    assert {score.n for score in scores(entry)[0].scores} == {675}
+    cameras = [spec for spec in run.plan if "camera=" in spec.variant]
+    (alone,) = curves(entry_of(made_up_run(tmp_path / "cameras", cameras, filmed=False)))
+    assert alone.n == len(cameras) == 150, "where none counts, all are shown"
+
+
+def test_only_a_length_is_given_in_metres(tmp_path):
+    def score(task, **stats):
+        run = made_up_run(tmp_path / task, make_plan(tasks=[task], limit=3), filmed=False, episode_stats=stats)
+        return scores(entry_of(run))[0].scores[0]
+
+    assert score(DRAWER, qpos="0.1234").unit == "m"
+    assert (score(CARROT, my_reward=0.5).quartiles, score(CARROT, my_reward=0.5).unit) == ((0.5, 0.5, 0.5), "")
 
 
 @pytest.mark.parametrize(
@@ -253,6 +316,15 @@ def test_names_break_between_words_and_stay_escaped():
     assert str(breakable("")) == ""
     assert moment("2026-11-28T13:47:23+00:00") == "2026-11-28 13:47 UTC"
     assert moment("yesterday <b>") == "yesterday <b>"
+
+
+def test_numbers_are_set_as_in_print():
+    assert str(typeset("a-1 (noise=-0.3): -6.2 points (-28 to +14) at 80 %; p < 0.0001; <b>")) == (
+        "a-1 (noise=-0.3): −6.2 points (−28 to +14) at 80&nbsp;%; p&nbsp;&lt;&nbsp;0.0001; &lt;b&gt;"
+    )
+    assert "\u202e" not in str(typeset("a\u202eb"))
+    assert [percent(k / 24, 0) for k in (0, 3, 9, 24)] == ["0", "13", "38", "100"], "halves are rounded up"
+    assert [percent(0.125), percent(None)] == ["12.5", "–"]
 
 
 def test_a_running_run_has_a_page_and_one_that_was_left_has_a_last_one(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import numpy as np
 import pytest
 from audited_policies import TASK, Attentive
 from audited_world import AuditedWorld
@@ -18,6 +19,9 @@ from eval.audit.plans import audit_plans
 from eval.audit.playing import play_conditions
 from eval.audit.published_rows import published_pairs
 from eval.comparison.comparison import compare_runs
+from eval.parity.page import write_page as write_parity
+from eval.parity.recordings.comparison_images import image_pair
+from eval.parity.report import Check, ParityReport
 from eval.plan.options import PlanOptions
 from eval.plan.suites import make_plan
 from eval.records.options import RunOptions
@@ -148,6 +152,50 @@ def test_an_episode_has_an_address(browser, page, run):
         assert opened.page.url.endswith("index.html")
 
 
+def test_an_episode_says_everything_in_words_and_keeps_the_focus(browser, page, run):
+    record = next(r for r in run.records.values() if r.task == CAN and r.status == "failure")
+    with browser.open(page, fragment=f"#episode-{record.id}") as opened:
+        shown = opened.page
+        facts = shown.locator("dialog .facts").inner_text()
+        assert f"\n{record.seconds:.1f} s" in facts
+        assert "lifted high\n" in facts, "not n_lift_significant"
+        assert not re.search("true|false|_lift", facts)
+        shown.locator("[data-step='1']").focus()
+        for _ in range(2):
+            shown.keyboard.press("Enter")
+            shown.wait_for_function("document.activeElement.dataset.step === '1'")
+        assert not shown.url.endswith(record.id)
+        shown.keyboard.press("Escape")
+        shown.select_option("#filter-outcome", label="errored")
+        assert "no contact 1" in rows(shown).first.inner_text(), "its own error, not the kind that has no numbers"
+        assert opened.problems == []
+
+
+def test_without_scripts_nothing_is_shown_that_does_nothing(browser, page, pages):
+    with browser.open(page, java_script_enabled=False) as opened:
+        shown = opened.page
+        assert "needs JavaScript" in shown.locator("#episodes").inner_text()
+        assert not shown.locator("#filters").is_visible()
+        assert not shown.locator(".pager").is_visible()
+        assert shown.locator("#map .mark").count()
+    with browser.open(pages["compare"], java_script_enabled=False) as opened:
+        assert opened.page.locator("table.changes tbody tr").count()
+        assert opened.page.locator("button:visible, select:visible, video:visible").count() == 0
+
+
+@pytest.mark.parametrize("kind", ["report", "compare", "audit", "parity"])
+def test_on_paper_nothing_is_cut_off_and_the_ground_is_white(browser, pages, page, kind):
+    paper = 794 - 2 * 38
+    with browser.open(page if kind == "report" else pages[kind], paper, "dark") as opened:
+        opened.page.emulate_media(media="print")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= paper
+        boxes = opened.page.locator(".scroll").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        )
+        assert boxes == 0
+        assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
 @pytest.fixture(scope="module")
 def small_page(plan, tmp_path_factory):
     """All parts of a page with few rows."""
@@ -261,10 +309,18 @@ def pages(plan, tmp_path_factory):
         "report": write_report([runs[0]], runs[0].path / "report"),
         "compare": write_comparison(folder / "compared %", compare_runs(runs)),
         "audit": write_audit(folder / "audit", find(played, 0.1), published_pairs(played.runs["published"].plan)),
+        "parity": parity_page(folder / "parity.html"),
     }
 
 
-@pytest.mark.parametrize("kind", ["report", "compare", "audit"])
+def parity_page(file):
+    ours = np.full((512, 640, 3), 100, np.uint8)
+    checks = [Check("a_key_of_some_length", f"what was compared, {n}", 0.2 * n, 0.5, "of 255", 1200) for n in range(4)]
+    write_parity(ParityReport(tuple(checks), ("a note",), (image_pair("a", "f0", ours, ours + 1),)), file, "Parity of worlds")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["report", "compare", "audit", "parity"])
 def test_every_page_can_be_read_by_anybody_wherever_it_lies(browser, pages, kind):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install -e '.[test]'").Axe()
     with browser.open(pages[kind], 390, "dark") as opened:
@@ -272,16 +328,16 @@ def test_every_page_can_be_read_by_anybody_wherever_it_lies(browser, pages, kind
         for scheme in ("dark", "light"):
             shown.emulate_media(color_scheme=scheme)
             faults = axe.run(shown).response["violations"]
-            grave = [(f["id"], f["nodes"][0]["html"][:200]) for f in faults if f["impact"] in ("serious", "critical")]
-            assert (scheme, grave) == (scheme, [])
+            told = [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in faults]
+            assert (scheme, told) == (scheme, [])
         assert shown.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out to the side"
         if kind == "report":
             shown.locator("#list a.thumb").first.click()
-        if kind != "audit":
+        if kind in ("report", "compare"):
             shown.wait_for_function("() => [...document.querySelectorAll('video')].some(one => one.duration > 0)")
         pictures = shown.locator("img").evaluate_all(
             "all => all.map(one => [one.loading = 'eager', one.getAttribute('src')][1])"
         )
-        assert all((pages[kind].parent / unquote(source)).is_file() for source in pictures)
+        assert all(source.startswith("data:") or (pages[kind].parent / unquote(source)).is_file() for source in pictures)
         assert len(pictures) > 2 or kind == "compare"
         assert (opened.problems, opened.requests) == ([], [])

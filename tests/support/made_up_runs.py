@@ -89,7 +89,7 @@ def _filmed(out: Path, spec: EpisodeSpec, record: EpisodeRecord) -> dict[str, st
     video = video_path(spec, record)
     poster = str(Path(video).with_suffix(".jpg"))
     (out / video).parent.mkdir(parents=True, exist_ok=True)
-    pairs = {video: first, poster: first.with_suffix(".jpg"), scene_path(video): first.with_name("scene.jpg")}
+    pairs = {video: first, poster: first.with_suffix(".jpg"), scene_path(video, spec): first.with_name("scene.jpg")}
     for name, file in pairs.items():
         if not (out / name).exists():
             os.link(file, out / name)

@@ -76,12 +76,14 @@ def plot(reports: Sequence[Report], file: Path) -> None:
     runs = [report for report in reports if isinstance(report, EndToEndReport)]
     speeds = {
         "simulator processes": _over_workers(reports),
-        "observations a batch at most": _over_batch(runs),
+        "largest batch, observations": _over_batch(runs),
     }
     bars = {
-        "simulator processes": _per_step(runs, "simulators"),
-        "the policy's process": _per_step(runs, "policy"),
+        "time in simulator processes, ms per control step": _per_step(runs, "simulators"),
+        "time in the policy's process, ms per control step": _per_step(runs, "policy"),
     }
+    names = dict.fromkeys(name for series in speeds.values() for name in series)
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
     panels = sum(map(bool, speeds.values())) + sum(map(bool, bars.values()))
     if not panels:
         raise UserError("Nothing to plot: give reports of bench sim, bench rt, bench policy or bench end2end.")
@@ -90,7 +92,7 @@ def plot(reports: Sequence[Report], file: Path) -> None:
     every = list(figure.subplots(panels, 1, squeeze=False)[:, 0])
     for label, series in speeds.items():
         if series:
-            _draw_speeds(every.pop(0), label, series)
+            _draw_speeds(every.pop(0), label, series, colours)
     for label, stages in bars.items():
         if stages:
             _draw_stages(every.pop(0), label, stages)
@@ -131,19 +133,18 @@ def _add(series: dict[str, list[Point]], name: str, at: int, median: float, repe
     series.setdefault(name, []).append((at, median, min(repeats), max(repeats)))
 
 
-def _draw_speeds(axes: Axes, label: str, series: Mapping[str, list[Point]]) -> None:
-    for number, (name, points) in enumerate(series.items()):
+def _draw_speeds(axes: Axes, label: str, series: Mapping[str, list[Point]], colours: Mapping[str, str]) -> None:
+    for name, points in series.items():
         at, median, low, high = zip(*sorted(points), strict=True)
         below, above = ([abs(one - m) for one, m in zip(side, median, strict=True)] for side in (low, high))
-        colour = COLOURS[number % len(COLOURS)]
-        axes.errorbar(at, median, yerr=[below, above], fmt="o-", color=colour, capsize=3, markersize=4, label=name)
+        axes.errorbar(at, median, yerr=[below, above], fmt="o-", color=colours[name], capsize=3, markersize=4, label=name)
     axes.set_xscale("log", base=2)
     ticks = sorted({point[0] for points in series.values() for point in points})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label)
-    axes.set_ylabel("control steps a second")
+    axes.set_ylabel("control steps per second")
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
     axes.legend(frameon=False, fontsize=8)
@@ -153,7 +154,7 @@ def _per_step(runs: Sequence[EndToEndReport], process: str) -> dict[str, dict[st
     """Run -> stage -> ms a control step; calls that went on with a run (same policy, workers and batch) are added up."""
     seconds: dict[str, dict[str, float]] = {}
     steps: dict[str, int] = {}
-    for run in (run.speed for run in runs):
+    for run in sorted((run.speed for run in runs), key=lambda run: (run.policy, run.workers, run.batch or 0)):
         stages = run.stages.simulators if process == "simulators" else run.stages.policy
         count = run.stages.steps if process == "simulators" else run.steps
         if not count or not stages:
@@ -167,7 +168,7 @@ def _per_step(runs: Sequence[EndToEndReport], process: str) -> dict[str, dict[st
     return {name: {stage: 1e3 * value / steps[name] for stage, value in whole.items()} for name, whole in seconds.items()}
 
 
-def _draw_stages(axes: Axes, process: str, runs: Mapping[str, Mapping[str, float]]) -> None:
+def _draw_stages(axes: Axes, label: str, runs: Mapping[str, Mapping[str, float]]) -> None:
     stages = list(dict.fromkeys(stage for run in runs.values() for stage in run))
     stages.sort(key=lambda stage: stage in QUIET)
     left = [0.0] * len(runs)
@@ -177,11 +178,18 @@ def _draw_stages(axes: Axes, process: str, runs: Mapping[str, Mapping[str, float
         colour = QUIET.get(stage) or next(named, "#000000")
         bars = axes.barh(range(len(runs)), widths, left=left, height=0.6, color=colour, label=stage)
         longest = max(sum(run.values()) for run in runs.values())
-        axes.bar_label(bars, [f"{w:.3g}" if w > 0.04 * longest else "" for w in widths], label_type="center", fontsize=8)
+        texts = [f"{w:.3g}" if w > 0.04 * longest else "" for w in widths]
+        axes.bar_label(bars, texts, label_type="center", fontsize=8, color=_readable_on(colour))
         left = [before + width for before, width in zip(left, widths, strict=True)]
     axes.set_yticks(range(len(runs)), list(runs), fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel(f"milliseconds of {process} a control step")
+    axes.set_xlabel(label)
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
     axes.legend(frameon=False, fontsize=8, ncols=min(len(stages), 8), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+
+
+def _readable_on(colour: str) -> str:
+    """Black or white, whichever stands out more from a colour."""
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"

@@ -38,7 +38,7 @@ def plot(comparison: PolicyParity, file: Path) -> None:
     for label, colour in dict.fromkeys(family_of(cell.name) for cell in comparison.cells):
         cells.scatter([], [], s=42, color=colour, linewidths=0, label=label)
     _frame(cells, f"{len(comparison.cells)} cells")
-    cells.legend(frameon=False, loc="upper left", title="colour: family of tasks", alignment="left")
+    cells.legend(frameon=False, loc="best", title="colour: family of tasks", alignment="left")
     named = [level for level in comparison.levels if level in comparison.overall.levels]
     for level in named:
         _point(means, comparison.overall.levels[level], markers[level], "black", 60, 1.0)

@@ -153,7 +153,8 @@ def _notes(replays: list[Replay], resets: list[ResetDifferences]) -> list[str]:
         notes.append(f"successes: {recorded} recorded, {own} replayed, of {len(replays)}")
         notes.append(f"tool over whole sequences: median {whole[len(whole) // 2]:.1f} mm, worst {whole[-1]:.1f} mm")
         drifted = max((r.drifted_arm_targets for r in replays if not math.isnan(r.drifted_arm_targets)), default=0.0)
-        notes.append(f"arm drive targets of later steps when rounding may add up (joints alone put in): {drifted:.3g} at worst")
+        alone = "arm drive targets of later steps if only the joints are set anew, so that rounding adds up"
+        notes.append(f"{alone}: {drifted:.3g} at worst (rad, m)")
     misses = sum(reset.misses for reset in resets)
     if misses:
         undecided = sum(reset.undecided for reset in resets)

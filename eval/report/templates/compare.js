@@ -122,7 +122,10 @@ class Changes {
       const button = row.querySelector(".watch");
       if (button) button.addEventListener("click", () => { this.watch(row, player); player.box.scrollIntoView({ block: "nearest" }); player.play(); });
     }
+    section.querySelector(".choose").hidden = false;
+    for (const button of section.querySelectorAll(".watch")) button.hidden = false;
     const first = this.rows.find((row) => row.querySelector(".watch"));
+    player.box.hidden = !first;
     if (first) this.watch(first, player);
     this.show();
   }

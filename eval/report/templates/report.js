@@ -22,6 +22,17 @@
     made.append(...children.filter((child) => child !== null));
     return made;
   }
+  // A name may break after an underscore, a slash or an equals sign rather than anywhere.
+  function breakable(made) {
+    const parts = made.textContent.match(/[^_/=]*[_/=]+|[^_/=]+/g) || [];
+    made.replaceChildren(...parts.flatMap((part, number) => number ? [document.createElement("wbr"), part] : [part]));
+  }
+  // How an episode ended: its own error in full length or shortened, not the kind that it is filtered by, which has no numbers.
+  function ended(row, most = 120) {
+    const error = row[at.error];
+    if (word(row, "outcome") !== "errored" || !error) return word(row, "kind");
+    return error.length > most ? error.slice(0, most - 1) + "…" : error;
+  }
   const number = (value, digits = 0) => value === null ? "–" : value.toFixed(digits);
   const anchor = (row) => "#episode-" + row[at.id] + (words.entry.length > 1 ? "~" + row[at.entry] : "");
 
@@ -68,14 +79,15 @@
     } else if (row[at.video] !== null) thumb.append("▶ video");
     else { thumb.classList.add("empty"); thumb.append("no video"); }
     const about = element("td", {}, element("b", {}, word(row, "instruction")), element("br"),
-      element("small", {className: "quiet"}, `${words.entry.length > 1 ? word(row, "entry") + " · " : ""}${word(row, "task")} · ${word(row, "setting")} · ${word(row, "variant")} · ${row[at.index]}${row[at.repeat] ? " · repeat " + row[at.repeat] : ""}`));
-    const kind = word(row, "kind");
+      element("small", {className: "quiet"}, `${words.entry.length > 1 ? word(row, "entry") + " · " : ""}${word(row, "task")} · ${word(row, "setting")} · ${word(row, "variant")} · index ${row[at.index]}${row[at.repeat] ? " · repeat " + row[at.repeat] : ""}`));
+    breakable(about.lastChild);
+    const kind = ended(row);
     const verdict = element("td", {}, element("span", {className: "badge " + outcome}, OUTCOMES[outcome]));
     if (kind) verdict.append(element("br"), element("small", {className: "quiet"}, kind));
     const figure = (name, value, text) => element("td", {className: "number" + (value === null ? " none" : ""), "data-name": name}, text);
     return element("tr", {}, element("td", {}, thumb), about, verdict,
       figure("steps", row[at.steps], row[at.steps] === null ? "–" : `${row[at.steps]}/${row[at.limit]}`),
-      figure("steps to success", row[at.first], number(row[at.first])), figure("seconds", row[at.seconds], typeof row[at.seconds] === "number" ? number(row[at.seconds], 1) : "–"),
+      figure("steps to success", row[at.first], number(row[at.first])), figure("time, s", row[at.seconds], typeof row[at.seconds] === "number" ? number(row[at.seconds], 1) : "–"),
       element("td", {}, element("a", {href, "aria-label": "Link to episode " + row[at.id]}, "#" + row[at.id].replace(/^v\d+-/, "").slice(0, 6))));
   }
 
@@ -108,13 +120,17 @@
   function facts(row) {
     const list = element("dl", {className: "facts"});
     const fact = (name, value) => { if (value !== null && value !== "") list.append(element("div", {}, element("dt", {}, name), element("dd", {}, String(value)))); };
-    fact("outcome", OUTCOMES[word(row, "outcome")]); fact("how it ended", word(row, "kind"));
+    fact("outcome", OUTCOMES[word(row, "outcome")]); if (word(row, "outcome") !== "errored") fact("how it ended", word(row, "kind"));
     if (words.entry.length > 1) fact("policy", word(row, "entry"));
     fact("task", word(row, "task")); fact("setting", word(row, "setting")); fact("variant", word(row, "variant"));
-    fact("number in the variant", row[at.index]); if (row[at.repeat]) fact("repeat", row[at.repeat]);
-    fact("steps", row[at.steps] === null ? null : `${row[at.steps]} of at most ${row[at.limit]}`); fact("steps to success", row[at.first]);
-    fact("seconds", row[at.seconds]); fact("episode", row[at.id]); fact("error", row[at.error]);
-    for (const [name, value] of Object.entries(row[at.stats])) fact(name.replaceAll("_", " "), value);
+    fact("index in the variant", row[at.index]); if (row[at.repeat]) fact("repeat", row[at.repeat]);
+    fact("steps", row[at.steps] === null ? null : `${row[at.steps]} (limit ${row[at.limit]})`); fact("steps to success", row[at.first]);
+    fact("time", typeof row[at.seconds] === "number" ? row[at.seconds].toFixed(1) + " s" : null); fact("episode", row[at.id]); fact("error", row[at.error]);
+    for (const [name, value] of Object.entries(row[at.stats])) {
+      const [title, unit] = data.statistics[name] || [name.replaceAll("_", " "), ""];
+      fact(title, value === true ? "yes" : value === false ? "no" : unit ? `${value} ${unit}` : value);
+    }
+    for (const made of list.querySelectorAll("dd")) breakable(made);
     return list;
   }
 
@@ -129,10 +145,12 @@
       left.append(video, element("p", {className: "small"}, element("a", {href: row[at.video]}, "video file"), " · ", element("a", {href: anchor(row)}, "link to this episode")));
     } else left.append(element("p", {className: "quiet"}, "No video of this episode was kept."));
     const place = found.indexOf(index);
-    const step = (by, text) => { const button = element("button", {type: "button", onclick: () => go(found[place + by])}, text); button.disabled = place < 0 || !(place + by in found); return button; };
+    const step = (by, text) => { const button = element("button", {type: "button", "data-step": by, onclick: () => go(found[place + by])}, text); button.disabled = place < 0 || !(place + by in found); return button; };
     left.append(element("div", {className: "steps"}, step(-1, "← previous"), step(1, "next →")));
+    const stepped = document.activeElement.dataset.step;  // its button is about to be replaced: the focus stays on the new one
     $("episode-body").replaceChildren(element("div", {className: "player"}, left, facts(row)));
     if (!dialog.open) dialog.showModal();
+    else if (stepped) [...dialog.querySelectorAll("[data-step]:enabled")].sort((a) => a.dataset.step === stepped ? -1 : 1)[0]?.focus();
   }
 
   function go(index) { location.hash = anchor(rows[index]); }

@@ -243,7 +243,7 @@ class LinkRecorder:
     def _send_filmed(self, record: EpisodeRecord) -> None:
         episode = self._filmed.pop(record.key)
         files = {name: self._taken(name) for name in (record.video, record.poster) if name is not None}
-        scene = scene_path(record.video) if record.video is not None else None
+        scene = scene_path(record.video, episode.spec) if record.video is not None else None
         if scene is not None and scene not in self._scenes and (self._folder / scene).exists():
             self._scenes.add(scene)  # its file stays, so that it is not made again
             files[scene] = (self._folder / scene).read_bytes()

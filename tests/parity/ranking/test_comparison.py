@@ -271,7 +271,7 @@ def test_stand_ins_stand_in_title_rows_and_page(write: Any, tmp_path: Path) -> N
     assert heading(parity).endswith("STAND-INS in simpler-eval")
     assert [row[0] for row in rows(parity)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
     page = markdown(parity)
-    assert "STAND-INS for 1 asset files" in page
+    assert "STAND-INS for 1 asset file" in page
     (session,) = parity.origin[OURS].sessions[0][1:]
     for text in ("the world simpler-env (sapien 9.9)", f"`{session.command}`"):
         assert text in page

@@ -64,7 +64,7 @@ def test_replicas_play_what_one_policy_plays(play, plan, alone):
     assert videos == [record.video for record in alone.records.values() if record.video]
     assert [(both.path / video).stat().st_size > 1000 for video in videos] == [True]
     pictures = {str(path.relative_to(both.path)) for path in both.path.rglob("*.jpg")}
-    assert pictures == {*(record.poster for record in both.records.values() if record.poster), scene_path(videos[0])}
+    assert pictures == {*(record.poster for record in both.records.values() if record.poster), scene_path(videos[0], plan[0])}
     assert len(pictures) == 2
     session = both.header.sessions[-1]
     assert session.outcome == "finished"
