@@ -15,6 +15,7 @@ from eval.plan.layouts import distance, distances, layout_of
 from eval.plan.placements import FIRST_SEEDS, least_distance, placements_of
 from eval.plan.published_states import nearest_published
 from eval.plan.suites import make_plan
+from eval.records.cell_tables import cell_table, shown_cells
 from eval.records.folder import load_run
 from eval.records.labels import labels
 from eval.records.merging import group_runs, merge_runs
@@ -182,6 +183,9 @@ def test_a_run_on_other_placements_says_so_and_is_never_pooled(tmp_path: Path) -
     with pytest.raises(UserError, match="published and heldout placements"):
         scripted_run(tmp_path / "mixed", plans["published"] + plans["heldout"])
     assert placements_of(plans["train"]) == "train"
+    of_24, of_nobody = (cell_table(run.plan, run.records) for run in runs[:2])
+    assert "of" in shown_cells(of_24)[0]  # the published cell has 24 episodes; states of nobody's have no such size
+    assert "of" not in shown_cells(of_nobody)[0]
 
 
 def test_published_numbers_stand_beside_published_placements_alone(tmp_path: Path, cli) -> None:  # type: ignore[no-untyped-def]
