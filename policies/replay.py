@@ -43,7 +43,7 @@ class Recorded:
         if step < len(self.commands):
             return Action(self.commands[step], self.terminates is not None and bool(self.terminates[step]))
         if self.lost:
-            raise ReplayFileError(f"the episode that is replayed was errored after {step} actions.")
+            raise ReplayFileError(f"the episode that is replayed was errored after {step} action{'s' if step != 1 else ''}.")
         still = np.zeros(7)
         still[6] = 0.0 if observation.robot == "google_robot" else self.commands[-1, 6]
         return Action(still, self.terminates is not None)
@@ -77,8 +77,9 @@ class ReplayPolicy:
         """Refuse a plan of which there is an episode without actions."""
         missing = [info.episode for info in episodes if not self._source.holds(info.episode)]
         if missing:
+            episodes_of_it = f"{len(episodes)} episode{'s' if len(episodes) != 1 else ''}"
             raise ReplayFileError(
-                f"{self.path} has no actions for {len(missing)} of {len(episodes)} episodes, such as {missing[0]}; play the "
+                f"{self.path} has no actions for {len(missing)} of {episodes_of_it}, such as {missing[0]}; play the "
                 "plan of that run, with the same options."
             )
 

@@ -18,7 +18,7 @@ REPO = Path(__file__).parents[1]
 PACKAGES = ("eval", "policies", "task_configs")
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("eval.errors", "eval.given", "eval.version", "eval.statistics", "eval.wire"),
+    ("eval.errors", "eval.given", "eval.nouns", "eval.version", "eval.statistics", "eval.wire"),
     ("task_configs",),
     ("eval.episode", "eval.options"),
     ("eval.tasks",),

@@ -19,6 +19,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
+from eval.rollout.policy_closing import close_policy
 from policies.base import EpisodeInfo, RobotName
 
 TOLERANCE = 1e-6
@@ -129,7 +130,7 @@ def _made(name: str, args: Mapping[str, object] | None) -> Iterator[PolicyCalls]
         try:
             yield calls
         finally:
-            calls.close()
+            close_policy(calls, name)
 
 
 def _of(robot: RobotName, episodes: Sequence[ObservedEpisode]) -> list[ObservedEpisode]:

@@ -94,6 +94,10 @@ def annotate_traces(
     })  # fmt: skip
     part = out.with_name(f".{out.name}.part")
     reader = subject.reader()
+    if not len(reader):
+        raise UserError(f"{source} holds no frames; record some, or fetch it anew.")
+    if empty := [episode.number for episode in reader.episodes if not len(episode)]:
+        raise UserError(f"{source} holds no frame of episode {empty[0]}; fetch or write it anew.")
     drawings = Drawings(part, subject.camera, reader.info.video_path)
     with disk_errors(out):
         _begin(part, _Settings(source=_hash(source), camera=subject.camera, robot=subject.robot, origin=origin))

@@ -15,7 +15,8 @@ from eval.datasets import statistics
 from eval.datasets.features import HAS_TRACE, TRACE_SIDE, Feature, trace_key
 from eval.datasets.images import video_info
 from eval.datasets.origin import ORIGIN_FILE, DatasetOrigin, TraceOrigin, read_origin, write_origin
-from eval.datasets.reader import INFO_FILE, LeRobotReader
+from eval.datasets.parquet_files import TableFile, write_parquet
+from eval.datasets.reader import INFO_FILE, LeRobotReader, damage
 from eval.datasets.writer import VIDEO_PATH, linked
 
 if TYPE_CHECKING:
@@ -55,15 +56,16 @@ def _data(source: Path, target: Path, drawn: Sequence[DrawnEpisode]) -> None:
     import pyarrow.parquet as pq
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    file = pq.ParquetFile(source)
+    with damage(source):
+        file = pq.ParquetFile(source)
     schema = file.schema_arrow.append(pa.field(HAS_TRACE, pa.bool_()))
     schema = schema.with_metadata(_metadata(file.schema_arrow.metadata))
-    with pq.ParquetWriter(target, schema, compression="snappy") as writer:
+    with TableFile(target, schema) as writer:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
             rows = zip(table["episode_index"].to_pylist(), table["frame_index"].to_pylist(), strict=True)
             values = [drawn[episode].has_trace[step] for episode, step in rows]
-            writer.write_table(table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema))
+            writer.write(table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema))
 
 
 def _metadata(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
@@ -82,7 +84,8 @@ def _episodes(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table: pa.Table = pq.read_table(source)
+    with damage(source):
+        table: pa.Table = pq.read_table(source)
     numbers = table["episode_index"].to_pylist()
     added = []
     for number in numbers:
@@ -98,7 +101,7 @@ def _episodes(
     for name in columns.column_names:
         table = table.append_column(name, columns[name])
     target.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.replace_schema_metadata(None), target, compression="snappy")
+    write_parquet(target, table.replace_schema_metadata(None))
 
 
 def _numbers(drawn: DrawnEpisode, key: str) -> dict[str, statistics.Numbers]:
@@ -108,7 +111,8 @@ def _numbers(drawn: DrawnEpisode, key: str) -> dict[str, statistics.Numbers]:
 
 def _statistics(source: Path, part: Path, drawn: Sequence[DrawnEpisode], key: str) -> None:
     path = source / STATS_FILE
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    with damage(path):
+        known = json.loads(path.read_text()) if path.is_file() else {}
     parts = [_numbers(each, key) for each in drawn]
     known |= {name: statistics.plain(statistics.pooled([each[name] for each in parts])) for name in (key, HAS_TRACE)}
     (part / STATS_FILE).write_text(json.dumps(known, indent=4))

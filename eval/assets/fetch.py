@@ -16,6 +16,7 @@ from eval.assets.cache import cache_folder
 from eval.assets.manifest import Manifest, differing, original_assets
 from eval.errors import UserError
 from eval.given import Text, absolute, text_of
+from eval.nouns import noun
 
 BATCH = 24
 """Files a request: few enough that an interrupted one costs little."""
@@ -104,7 +105,7 @@ def _complete(clone: _Clone, manifest: Manifest, progress: Progress) -> None:
 
 def _refuse(wrong: dict[str, str], manifest: Manifest, place: str) -> None:
     name, actual = next(iter(wrong.items()))
-    more = f" ({len(wrong) - 1} more files differ.)" if len(wrong) > 1 else ""
+    more = f" ({len(wrong) - 1} more {noun(len(wrong) - 1, 'file differs', 'files differ')}.)" if len(wrong) > 1 else ""
     if actual == "absent":
         raise UserError(f"{name} is not in {place}: this is not the original data, and it is not used.{more}")
     raise UserError(

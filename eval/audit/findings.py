@@ -11,6 +11,7 @@ import numpy as np
 
 from eval.audit.conditions import CONDITIONS, Condition, ConditionName
 from eval.audit.playing import Played
+from eval.nouns import counted, noun
 from eval.records.folder import RunData
 from eval.records.independence import independent
 from eval.records.numerals import p_equals, span
@@ -136,18 +137,25 @@ def _judged(condition: Condition, table: _Paired, p: float, reaction: Reaction, 
     if not n:
         verdict, text = "unsure", "Cannot tell: no episode has a verdict both ways"
     elif untouched and reaction.n == n:
-        verdict, text = "failed", f"{failed}: {when} its actions are the same to the last one in all {n} episodes"
+        verdict, text = (
+            "failed",
+            f"{failed}: {when} its actions are the same to the last one in "
+            f"{'the one episode' if n == 1 else f'all {n} episodes'}",
+        )
     elif not successes:
-        verdict, text = "unsure", f"Cannot tell by success: it solves none of the {n} episodes as they are"
+        verdict, text = (
+            "unsure",
+            f"Cannot tell by success: it solves none of the {counted(n, 'episode')} as {noun(n, 'it is', 'they are')}",
+        )
     elif p < ALPHA and lost > won:
         verdict, text = "passed", f"{passed}: {when} it solves fewer ({told}; {p_equals(p)})"
     elif interval.high < margin:
         verdict, text = "failed", f"{failed}: {when} success falls by less than the margin of {_points(margin)} ({told})"
     else:
         needed = episodes_needed(margin, min(0.95, max(0.05, successes / n)), stray=(lost + won) / n if lost + won else None)
-        verdict, text = "unsure", f"Cannot tell at {n} episodes ({told}); {_needs(needed, margin)}"
+        verdict, text = "unsure", f"Cannot tell at {counted(n, 'episode')} ({told}); {_needs(needed, margin)}"
     if verdict == "unsure" and reaction.n and not untouched and same:
-        text += f". It does react: {when} the first action differs in {reaction.first} of {reaction.n} episodes"
+        text += f". It does react: {when} the first action differs in {reaction.first} of {counted(reaction.n, 'episode')}"
     return Finding(condition, verdict, f"{text}.", n, successes, n, changed, interval, p, reaction)
 
 
@@ -162,7 +170,7 @@ def _heldout(condition: Condition, base: RunData, other: RunData, margin: float)
     if not n or not m:
         verdict, text = "unsure", "Cannot tell: no episode has a verdict"
     elif not k:
-        verdict, text = "unsure", f"Cannot tell: it solves none of the {n} published episodes"
+        verdict, text = "unsure", f"Cannot tell: it solves none of the {counted(n, 'published episode')}"
     elif interval.low > 0:
         verdict, text = "failed", f"{failed}, at least in part: {when} it solves fewer ({told})"
     elif interval.high < margin:
@@ -170,7 +178,7 @@ def _heldout(condition: Condition, base: RunData, other: RunData, margin: float)
     else:
         rate = min(0.95, max(0.05, (k + j) / (n + m)))
         needed = ceil(2 * rate * (1 - rate) * ((Z_TWO_SIDED + Z_POWER) / margin) ** 2)
-        verdict, text = "unsure", f"Cannot tell at {n} and {m} episodes ({told}); {_needs(needed, margin)}"
+        verdict, text = "unsure", f"Cannot tell at {n} and {counted(m, 'episode')} ({told}); {_needs(needed, margin)}"
     return Finding(condition, verdict, f"{text}.", n, k, m, j, interval)
 
 
@@ -187,8 +195,9 @@ def _points(share: float) -> str:
 
 def _needs(needed: int | None, margin: float) -> str:
     fall = f"a fall of {_points(margin)}"
-    enough = f"about {needed} episodes would detect {fall} with 80 % power"
-    return f"{fall} cannot be shown" if needed is None else enough
+    if needed is None:
+        return f"{fall} cannot be shown"
+    return f"about {counted(needed, 'episode')} would detect {fall} with 80 % power"
 
 
 # ---- counting ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from eval.audit.playing import ASKED_AGAIN, Plans
 from eval.episode import EpisodeSpec
+from eval.nouns import counted
 from eval.plan.options import PlanOptions
 
 
@@ -24,7 +25,7 @@ def audit_plans(chosen: PlanOptions, count: int) -> Plans:
 def fewer_than(published: Sequence[EpisodeSpec], count: int) -> list[str]:
     """A line a task that has fewer published episodes than were asked for."""
     return [
-        f"{task} has {episodes} published episodes, fewer than --count {count}; all of them are played"
+        f"{task} has {counted(episodes, 'published episode')}, fewer than --count {count}; all of them are played"
         for task, episodes in Counter(spec.task for spec in published).items()
         if episodes < count
     ]

@@ -14,11 +14,11 @@ from eval.audit.conditions import CONDITIONS, Change, ChangedPolicy, Condition, 
 from eval.audit.instructions import other_instructions
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.plan.layouts import layout_of
 from eval.records.folder import RunData, disk_errors, refuse_folder_of_run, replacing
 from eval.records.options import RunOptions
-from eval.rollout.interrupts import Interrupts
-from eval.rollout.policy_calls import PolicyCalls
+from eval.rollout.policy_closing import close_object
 from eval.rollout.run import Session, play
 from policies.base import Policy
 from policies.registry import load_policy
@@ -86,25 +86,18 @@ def play_conditions(
             if condition.name in left_out:
                 continue
             if tell is not None:
-                tell(f"{condition.title}: {len(_plan(plans, condition))} episodes")
+                tell(f"{condition.title}: {counted(len(_plan(plans, condition)), 'episode')}")
             change = _change(condition, pictures, others)
             changed = ChangedPolicy(player, change, name, args)
             runs[condition.name] = play(_plan(plans, condition), options, changed, Session(out / condition.name, go_on=go_on))
             if runs[condition.name].header.sessions[-1].outcome == "stopped":
                 raise UserError(
-                    f"The policy failed again and again ({out / condition.name}/errors.log says how); the same command goes on."
+                    f"The audit stopped in {out / condition.name}, whose errors.log says what failed; the same command goes on."
                 )
     finally:
-        if policy is None and (problem := _close(player)) and tell is not None:
-            tell(f"simpler-eval: close() of {name} failed: {problem}")
+        if policy is None:
+            close_object(player, name, tell)
     return Played(name, runs, left_out, others)
-
-
-def _close(policy: Policy) -> str | None:
-    """Free what a policy holds; says in a line what it raised instead, which costs no result."""
-    with Interrupts() as interrupts, PolicyCalls(interrupts, policy) as calls:
-        fault = calls.close()
-    return None if fault is None else fault.text
 
 
 def _plan(plans: Plans, condition: Condition) -> Sequence[EpisodeSpec]:

@@ -14,6 +14,7 @@ from eval.checkpoints import playing
 from eval.checkpoints.finding import Checkpoint, Content, Watched, content_of, what_is_missing
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.records.differences import another_plan
 from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash, write_atomically
 from eval.records.options import RunOptions
@@ -196,7 +197,7 @@ class Evaluation:
         if run is not None:  # it went on, so it is of these weights
             self._remember(running)
         if problem is None and run is not None and (missing := _missing(run)):
-            problem = f"{missing} of its episodes have no result"
+            problem = f"{missing} of its episodes {noun(missing, 'has', 'have')} no result"
         self._end(Evaluated(running.checkpoint, run, problem))
 
     def _end(self, evaluated: Evaluated) -> None:
@@ -207,7 +208,7 @@ class Evaluation:
         if run is not None:
             good = sum(record.status == "success" for record in run.records.values())
             judged = sum(record.status != "errored" for record in run.records.values())
-            self.say(f"{name}: success in {good} of {judged} episodes")
+            self.say(f"{name}: success in {good} of {counted(judged, 'episode')}")
 
     def _refuse_another_plan(self) -> None:
         """Raises UserError where runs of other episodes lie: they would stand in the same table and plot."""
@@ -240,6 +241,8 @@ class Evaluation:
         wanted = self._options(checkpoint)
         kept = run.header.options
         if (kept.policy, kept.policy_args, kept.world) != (wanted.policy, wanted.policy_args, wanted.world) or _missing(run):
+            return None
+        if any(record.unwritten is not None for record in run.records.values()):
             return None
         if self.options.retry_errored and any(record.status == "errored" for record in run.records.values()):
             return None
@@ -277,7 +280,7 @@ class _Running:
         """Now and then how far it is."""
         if self.course is not None and time.monotonic() - self.told > PROGRESS_SECONDS:
             self.told = time.monotonic()
-            say(f"{self.checkpoint.name}: {self.course.done} of {self.course.of} episodes")
+            say(f"{self.checkpoint.name}: {self.course.done} of {counted(self.course.of, 'episode')}")
 
 
 def _plain(content: Content) -> list[list[object]]:

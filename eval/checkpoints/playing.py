@@ -66,7 +66,7 @@ def play_checkpoint(connection: Connection, work: Work, parent: int) -> None:
     os.environ.update(work.environment)
     problem: str | None = None
     try:
-        _play(connection, work)
+        problem = _play(connection, work)
     except KeyboardInterrupt:
         problem = "stopped"
     except UserError as error:
@@ -78,7 +78,9 @@ def play_checkpoint(connection: Connection, work: Work, parent: int) -> None:
         connection.send(Over(problem))
 
 
-def _play(connection: Connection, work: Work) -> None:
+def _play(connection: Connection, work: Work) -> str | None:
+    """Says what is not on disk although it was asked for."""
+    unkept = False
     options, total, done = work.options, len(work.plan) * work.options.repeat, 0
     if work.environment and options.world == OWN and any(device.cuda == 0 for device in render_devices()):
         options = options.model_copy(update={"render_device": "cuda:0"})
@@ -94,7 +96,10 @@ def _play(connection: Connection, work: Work) -> None:
         connection.send(Course(done, total))
 
     def end(closing: Closing) -> None:
+        nonlocal unkept
+        unkept = closing.unkept
         for line in closing.lines:
             connection.send(Said(line))
 
     play(work.plan, options, session=Session(work.out, None, start, listen, on_end=end))
+    return "not all that was asked for is on disk" if unkept else None

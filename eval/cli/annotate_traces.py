@@ -11,6 +11,7 @@ import typer
 
 from eval.annotation.drawing import TraceOptions
 from eval.cli.options import Json, expand_options
+from eval.nouns import counted, noun
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,10 +65,15 @@ def annotate_traces_verb(
         typer.echo(json.dumps(said, indent=2))
         return
     by = "CoTracker" if origin.traces.tracker == "cotracker" else f"{origin.traces.tracker} (optical flow, not CoTracker)"
-    typer.echo(f"{root}: {len(reader.episodes)} episodes with {key}, traces by {by}")
+    typer.echo(f"{root}: {counted(len(reader.episodes), 'episode')} with {key}, traces by {by}")
 
 
 def _tell(done: int, total: int) -> None:
     end = "\n" if done == total else "\r"
     if sys.stderr.isatty() or done in (0, total) or done % 100 == 0:
-        print(f"{done} of {total} episodes have traces", end=end if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+        print(
+            f"{done} of {counted(total, 'episode')} {noun(done, 'has', 'have')} traces",
+            end=end if sys.stderr.isatty() else "\n",
+            file=sys.stderr,
+            flush=True,
+        )

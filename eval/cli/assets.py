@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eval.cli.layout import show_text
 from eval.cli.options import AssetsOption, Json
 from eval.cli.verbs import Verbs
+from eval.nouns import counted
 
 assets = Verbs(no_args_is_help=True, help="The original asset files: check, locate, fetch.")
 
@@ -44,7 +45,7 @@ def check_verb(
     else:
         for file in files:
             show_text(f"{file.state:9} {file.name}  ({file.detail})", " " * 10)
-        show_text(f"{len(files)} files: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
+        show_text(f"{counted(len(files), 'file')}: " + ", ".join(f"{number} {state}" for state, number in counts.items()))
     raise typer.Exit(0 if passed else 1)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from eval.cli.options import AssetsOption, Json, expand_options, policy_args_of
 from eval.errors import UserError
+from eval.nouns import counted, noun
 
 if TYPE_CHECKING:
     from eval.adapters.check import AdapterReport, RobotComparison
@@ -123,10 +124,10 @@ def verdict(robot: RobotComparison) -> list[str]:
     if robot.noise:
         lines.append(f"{robot.robot}: asked twice, a side differs from itself by {robot.noise:.2g}; 3 times that is let pass")
     if found.verdict == "agree":
-        return [*lines, f"{robot.robot}: all {robot.steps} actions agree"]
+        return [*lines, f"{robot.robot}: {'the one action agrees' if robot.steps == 1 else f'all {robot.steps} actions agree'}"]
     if found.verdict == "unexplained":
         return [*lines, f"{robot.robot}: no known error of convention makes them agree; {robot.steps - robot.differing} of "
-                f"{robot.steps} actions are the same"]  # fmt: skip
+                f"{counted(robot.steps, 'action')} {noun(robot.steps - robot.differing, 'is', 'are')} the same"]  # fmt: skip
     causes = "; ".join(f"{finding.side} {finding.text} [{finding.error}]" for finding in found.findings)
     if found.verdict == "likely":
         return [*lines, f"{robot.robot}: LIKELY {causes}: {found.left:.0%} of the difference is left then"]

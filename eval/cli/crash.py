@@ -20,6 +20,8 @@ OF_THE_MACHINE = (
     *(errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE),
     *(errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY),
 )
+OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""That what a library says of it is taken for what it is."""
 RECURSION = 100
 """Frames of a traceback that are kept; of an endless recursion they say everything."""
 
@@ -31,6 +33,8 @@ def report(error: BaseException, arguments: Sequence[str]) -> str:
         name = str(error.filename or "")
         where = "" if path is None else f" (where it happened: {path})"
         return f"{error.strerror}{': ' if name else ''}{name if len(name) < 200 else name[:80] + '...'}{where}."
+    if is_of_the_machine(error):
+        return f"{' '.join(str(error).split())[:300].rstrip('.')}{'' if path is None else f' (where it happened: {path})'}."
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, MemoryError):
         what = f"out of memory ({what}), of which fewer --workers need less"
@@ -39,8 +43,10 @@ def report(error: BaseException, arguments: Sequence[str]) -> str:
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Whether the system refused something: a file, a disk, one process more."""
-    return isinstance(error, OSError) and error.errno in OF_THE_MACHINE
+    """Whether the system refused something: a file, a disk, one process more; libraries have errors of their own for that."""
+    if isinstance(error, OSError):
+        return error.errno in OF_THE_MACHINE
+    return any(os.strerror(number) in str(error) for number in OF_A_DISK)
 
 
 def _written(error: BaseException, arguments: Sequence[str]) -> Path | None:

@@ -56,7 +56,9 @@ def demo_verb(
     _show(demo, page, as_json)
     for line in (line for closing in ends for line in closing.lines):
         typer.echo(wrapped(line), err=True)
-    if any(record.status == "errored" for data in demo.runs for record in data.records.values()):
+    errored = any(record.status == "errored" for data in demo.runs for record in data.records.values())
+    unkept = (demo.runs and page is None) or any(closing.unkept or closing.reason is not None for closing in ends)
+    if errored or unkept:
         raise typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from eval.cli.estimate import Estimate, duration, size
 from eval.cli.live_view import LiveView
 from eval.cli.task_tallies import TaskTallies, success_text
+from eval.nouns import counted, noun
 from eval.records.escaping import visible
 from eval.records.header import Course
 from eval.records.results import EpisodeRecord
@@ -65,12 +66,11 @@ class RunProgress:
         if self._estimate is not None:
             self._estimate.begin(before)
             left = self._estimate.steps_left
-            steps = f" (at most {left:,} steps)" if left else ""
+            steps = f" (at most {left:,} {noun(left, 'step')})" if left else ""
         done = f", {len(before)} of them done before" if before else ""
         if len(before) >= self._total:
             done = ", all done before"
-        noun = "episode" if self._total == 1 else "episodes"
-        self._say(f"{self._total} {noun}{steps} with {self._policy} into {path}{done}")
+        self._say(f"{counted(self._total, 'episode')}{steps} with {self._policy} into {path}{done}")
         self._show()
 
     def course(self, course: Course, before: Course | None) -> None:
@@ -147,7 +147,7 @@ class RunProgress:
                 self._say_estimate()
 
     def _line(self) -> str:
-        parts = [f"{self._tasks.done} of {self._total} episodes", self._state()]
+        parts = [f"{self._tasks.done} of {counted(self._total, 'episode')}", self._state()]
         left = self._estimate.seconds_left(time.monotonic() - self._start) if self._estimate is not None else None
         if left and self._waiting is None:
             parts.append(f"{duration(left)} left")

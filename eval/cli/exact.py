@@ -10,6 +10,7 @@ import typer
 from eval.cli.layout import show_text
 from eval.cli.options import Json, ModelOptions, expand_options
 from eval.cli.verbs import Verbs
+from eval.nouns import counted, noun
 
 
 def add_to(bench: Verbs) -> None:
@@ -34,9 +35,13 @@ def bench_exact_verb(
         typer.echo(found.model_dump_json(indent=2))
     else:
         differing = sum(found.differing)
-        show_text(f"{found.observations} observations in batches of {found.batch}, {found.dtype}; reference: {found.reference}")
-        share = f"{differing} of {found.tokens} tokens differ ({differing / found.tokens:.2%})"
-        show_text(f"{share}, in {found.observations_differing} observations", "  ")
+        show_text(
+            f"{counted(found.observations, 'observation')} in batches of {found.batch}, {found.dtype}; "
+            f"reference: {found.reference}"
+        )
+        differ = noun(differing, "differs", "differ")
+        share = f"{differing} of {counted(found.tokens, 'token')} {differ} ({differing / found.tokens:.2%})"
+        show_text(f"{share}, in {counted(found.observations_differing, 'observation')}", "  ")
         show_text(f"first differing token, by place in the action: {_numbers(found.first_differing)}", "  ")
         show_text(f"smallest margin of the reference, by place: {_numbers(found.smallest_margins)}", "  ")
         if found.largest_margin_that_differed is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from eval.cli.options import Json, Only, expand_options, filmed_by_default
+from eval.nouns import noun
 from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 
@@ -43,8 +44,10 @@ def plan_verb(
     from eval.cli.layout import show_rows, show_text
 
     times = f" {options.repeat} times" if options.repeat > 1 else ""
-    noun = "episode" if len(episodes) == 1 else "episodes"
-    said = f"{len(episodes):,} {noun}{times}, at most {steps:,} control steps and about {readable(size)} on disk"
+    said = (
+        f"{len(episodes):,} {noun(len(episodes), 'episode')}{times}, at most {steps:,} control "
+        f"{noun(steps, 'step')} and about {readable(size)} on disk"
+    )
     said += "" if plan.placements == "published" else f"; {plan.placements} placements, not the published ones"
     counts = Counter((episode.task, episode.setting, episode.variant) for episode in episodes)
     if len(counts) <= SCREEN:

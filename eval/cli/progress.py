@@ -8,6 +8,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -19,6 +20,7 @@ from eval.cli.live_page import RunPage
 from eval.cli.policy_output import stdout_to_stderr
 from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
 from eval.episode import EpisodeSpec
+from eval.nouns import counted, noun
 from eval.plan.shards import take_shard
 from eval.records.escaping import visible
 from eval.records.folder import RunData, load_run
@@ -28,8 +30,24 @@ from eval.records.videos import VideoRule
 from eval.rollout.closing import Closing
 from eval.rollout.run import Session, play
 
-Show = Callable[[RunData, Path | None], None]
-"""Shows the tables of a finished run, and where its page is if it has one."""
+Show = Callable[[RunData, Path | None], bool]
+"""Shows the tables of a finished run, and where its page is if it has one; whether the disk took what it wrote."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run that was watched."""
+
+    data: RunData
+    kept: bool
+    """Whether all that was asked for is on disk: tables, videos, frames, the page."""
+
+    @property
+    def exit_code(self) -> int:
+        """1 if the run stopped, an episode has no verdict, or something is not on disk."""
+        stopped = self.data.header.sessions[-1].outcome == "stopped"
+        errored = any(record.status == "errored" for record in self.data.records.values())
+        return int(stopped or errored or not self.kept)
 
 
 def play_with_progress(
@@ -39,7 +57,7 @@ def play_with_progress(
     shard: str | None = None,
     show: Show | None = None,
     page: bool = True,
-) -> RunData:
+) -> Played:
     """:func:`eval.rollout.run.play`, watched on stderr; Ctrl-C and ``kill`` say how to go on.
 
     Args:
@@ -65,8 +83,9 @@ def play_with_progress(
             )  # fmt: skip
             data = play(plan, options, session=session if live is None else live.listening(session))
         written = None if live is None else live.final(data)
+        kept = live is None or written is not None
         if show is not None:
-            show(data, written)
+            kept = show(data, written) and kept
     except KeyboardInterrupt as stop:
         _say_all(ends)
         _say(_how_to_go_on(folder, path, len(turns)))
@@ -78,7 +97,7 @@ def play_with_progress(
         if live is not None:
             live.leave()
     _say_all(ends)
-    return data
+    return Played(data, kept and not any(closing.unkept for closing in ends))
 
 
 def _how_to_go_on(folder: Path, shown: Path, total: int) -> str:
@@ -87,9 +106,14 @@ def _how_to_go_on(folder: Path, shown: Path, total: int) -> str:
     command = shlex.join(["simpler-eval", "run", "--resume", str(shown)])
     statuses = [record.status for record in load_run(folder).records.values()]
     if errored := statuses.count("errored"):
-        have = f"{len(statuses) - errored} of {total} episodes have a verdict"
+        have = (
+            f"{len(statuses) - errored} of {counted(total, 'episode')} {noun(len(statuses) - errored, 'has', 'have')} a verdict"
+        )
         return f"Stopped; {have}. To play only the {total - len(statuses)} that are left: {command}"
-    return f"Stopped; {len(statuses)} of {total} episodes are done. Continue with: {command}"
+    return (
+        f"Stopped; {len(statuses)} of {counted(total, 'episode')} {noun(len(statuses), 'is', 'are')} done. "
+        f"Continue with: {command}"
+    )
 
 
 def _say_all(ends: Sequence[Closing]) -> None:

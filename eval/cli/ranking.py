@@ -13,6 +13,7 @@ from eval.cli.options import AllBut, Json, ModelOptions, Only, expand_options
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import show_rows
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.parity.ranking.rounds import EPISODES, LEVELS, Round
 from eval.plan.options import PlanOptions
 from eval.records.folder import RUN_FILE, disk_errors, write_atomically
@@ -165,5 +166,8 @@ def _show(folder: Path, comparison: PolicyParity, as_json: bool) -> None:
     show_rows("Mean of the cells by level", LEVEL_COLUMNS, level_rows(comparison))
     for name, text in comparison.titles.items():
         show_text(f"{name}: {text}", "  ")
-    typer.echo(f"{len(comparison.flipped)} episodes end differently; they stand in {folder / FILES}.md")
+    typer.echo(
+        f"{counted(len(comparison.flipped), 'episode')} {noun(len(comparison.flipped), 'ends', 'end')} "
+        f"differently; listed in {folder / FILES}.md"
+    )
     typer.echo(folder / f"{FILES}.png")

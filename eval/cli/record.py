@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eval.cli.options import AllBut, Json, ModelOptions, Only, Out, expand_options
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 from eval.rollout.demonstrations import Demonstration
@@ -57,13 +60,12 @@ def record_verb(
     demonstration.check(episodes)
     options.check_for(episodes)
     folder = out or default_out("record")
-    data = play_with_progress(episodes, played, folder, plan.shard, lambda data, _: _show(data, as_json), page=False)
-    stopped = data.header.sessions[-1].outcome == "stopped"
-    if stopped or any(record.status == "errored" for record in data.records.values()):
-        raise typer.Exit(1)
+    show = partial(_show, as_json=as_json)
+    raise typer.Exit(play_with_progress(episodes, played, folder, plan.shard, show, page=False).exit_code)
 
 
-def _show(data: RunData, as_json: bool) -> None:
+def _show(data: RunData, page: Path | None, as_json: bool) -> bool:
+    """What was recorded; nothing is written."""
     from eval.datasets.writer import datasets_of
     from eval.records.titles import title
 
@@ -73,12 +75,13 @@ def _show(data: RunData, as_json: bool) -> None:
         listed = [{"path": str(each.path), "episodes": each.episodes, "frames": each.frames} for each in datasets]
         said = {"out": str(data.path), "played": len(data.records), "successes": successes, "datasets": listed}
         typer.echo(json.dumps(said, indent=2))
-        return
+        return True
     from eval.cli.layout import show_text
 
     show_text(title(data.header, data.plan), "  ")
-    typer.echo(f"{successes} of {len(data.records)} episodes succeeded.")
+    typer.echo(f"{successes} of {counted(len(data.records), 'episode')} succeeded.")
     for each in datasets:
-        typer.echo(f"{each.path}: {each.episodes} episode{'' if each.episodes == 1 else 's'}, {each.frames:,} frames")
+        typer.echo(f"{each.path}: {counted(each.episodes, 'episode')}, {each.frames:,} {noun(each.frames, 'frame')}")
     if not datasets:
         typer.echo("No dataset was written: no episode is kept (--keep all keeps those that failed).")
+    return True

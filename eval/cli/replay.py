@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval.cli.options import Json
+from eval.nouns import counted, noun
 
 if TYPE_CHECKING:
     from eval.rollout.replay import Replayed
@@ -59,7 +60,7 @@ def replay_verb(
 
 def _lines(replayed: Replayed) -> Iterator[str]:
     spec, kept = replayed.spec, replayed.kept
-    steps = "1 step" if kept.steps == 1 else f"{kept.steps} steps"
+    steps = counted(kept.steps, "step")
     yield f"{replayed.name} ({spec.task}, {spec.setting}, {spec.variant}): {kept.status} after {steps} in the run."
     if kept.status == "errored":
         yield f"It was errored ({kept.error}), so it has no end to compare; what was played before is."
@@ -77,7 +78,10 @@ def _verdict(replayed: Replayed) -> Iterator[str]:
     what = "success, gripper, tool, joints and objects" if replayed.surroundings else "success, gripper, tool and joints"
     if replayed.same and states is not None:
         end = "" if replayed.kept.status == "errored" else ", and so is the end"
-        yield f"The same: all {states} states ({what}) are equal to the bit{end}."
+        yield (
+            f"The same: {'the one state' if states == 1 else f'all {states} states'} ({what}) "
+            f"{noun(states, 'is', 'are')} equal to the bit{end}."
+        )
         if not replayed.surroundings:
             yield "Its world does not say where the objects are."
     elif replayed.same:
@@ -106,7 +110,7 @@ def _print_json(replayed: Replayed) -> None:
         "ends": list(replayed.ends),
         "elsewhere": list(replayed.elsewhere),
         "run": replayed.kept.model_dump(mode="json"),
-        "replay": replayed.now.model_dump(mode="json", exclude={"video", "poster", "video_error"}),
+        "replay": replayed.now.model_dump(mode="json", exclude={"video", "poster", "video_error", "unwritten"}),
         "video": None if replayed.video is None else str(replayed.video),
     }
     typer.echo(json.dumps(content, indent=2))

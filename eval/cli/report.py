@@ -57,3 +57,5 @@ def report_verb(
         show_side_by_side(done.side_by_side, as_json, folder, done.page, done.ranking)
     else:
         show_table(done.entries[0].tables, as_json, folder, done.page, errors=True)
+    if not done.kept:
+        raise typer.Exit(1)

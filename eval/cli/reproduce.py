@@ -15,6 +15,7 @@ from eval.cli.options import AllBut, Json, ModelOptions, Only, Out, expand_optio
 from eval.cli.progress import play_with_progress
 from eval.cli.tables import warn
 from eval.errors import UserError
+from eval.nouns import noun
 from eval.options import Excludes, Needs
 from eval.plan.options import PlanOptions
 from eval.records.aggregation import Row
@@ -111,19 +112,20 @@ def reproduce_verb(
         for note in merged.notes:
             warn(note)
         data = merged.data
+        code = int(any(record.status == "errored" for record in data.records.values()))
         if data.header.options.policy != policy:
             raise UserError(f"{from_runs[0]} was played by {data.header.options.policy}, not {policy}.")
     else:
         options.check_for(specs)
         options = options.model_copy(update={"policy": policy, "policy_args": model.args()})
-        data = play_with_progress(specs, options, out or default_out(f"{policy}-{task}"), plan.shard)
+        played = play_with_progress(specs, options, out or default_out(f"{policy}-{task}"), plan.shard)
+        data, code = played.data, played.exit_code
     result = compare_with_published(data, task, setting, options.partial, second_hand)
     if as_json:
         typer.echo(json.dumps({"out": str(data.path), **_as_json(result)}, indent=2))
     else:
         _show(result, data.path)
-    if any(record.status == "errored" for record in data.records.values()):
-        raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 def _show(result: Reproduction, path: Path) -> None:
@@ -159,7 +161,8 @@ def _our_number(ours: Row) -> str:
 def _our_remarks(ours: Row) -> str:
     """How much of the cell was played, and what to do where there is no rate."""
     whole = "" if ours.of is None else f"of {ours.of} " if ours.repeats == 1 else f"of {ours.repeats} x {ours.of} "
-    texts = [f"{ours.tally.n} {whole}episodes"]
+    of = ours.tally.n if ours.of is None else ours.of * ours.repeats
+    texts = [f"{ours.tally.n} {whole}{noun(of, 'episode')}"]
     if ours.spread is not None:
         texts.append(f"spread {percent(ours.spread)} over {ours.repeats} repeats")
     if ours.rate is None and ours.tally.n:

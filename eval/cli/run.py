@@ -15,7 +15,7 @@ from eval.plan.options import PlanOptions
 from eval.records.options import RunOptions
 
 if TYPE_CHECKING:
-    from eval.cli.progress import Show
+    from eval.cli.progress import Played, Show
     from eval.records.folder import RunData
 
 Resume = Annotated[Path | None, typer.Option(help="Continue the run in this folder, with its own plan, policy and assets.")]
@@ -61,16 +61,14 @@ def run_verb(
 
     show = partial(_show, as_json=as_json, partial=options.partial)
     if resume is not None:
-        data = _continue(resume, options, show)
+        played = _continue(resume, options, show)
     else:
         options = filmed_by_default(plan, options)
         episodes = plan.whole_plan()
         options.check_for(episodes)
         options = options.model_copy(update={"policy_args": model.args(), "assets": _assets_for(context, options)})
-        data = play_with_progress(episodes, options, out or default_out(options.policy), plan.shard, show)
-    stopped = data.header.sessions[-1].outcome == "stopped"
-    if stopped or any(record.status == "errored" for record in data.records.values()):
-        raise typer.Exit(1)
+        played = play_with_progress(episodes, options, out or default_out(options.policy), plan.shard, show)
+    raise typer.Exit(played.exit_code)
 
 
 def _assets_for(context: typer.Context, options: RunOptions) -> str | None:
@@ -87,7 +85,7 @@ def _source(context: typer.Context, option: str) -> str | None:
     return None if source is None else source.name
 
 
-def _continue(path: Path, given: RunOptions, show: Show) -> RunData:
+def _continue(path: Path, given: RunOptions, show: Show) -> Played:
     """Go on with a run: what was not given now is as in its newest session."""
     from eval.backends.selection import OWN
     from eval.cli.progress import play_with_progress
@@ -119,7 +117,7 @@ def go_to_folder_of(run: RunData) -> None:
         os.chdir(folder)
 
 
-def _show(data: RunData, page: Path | None, as_json: bool, partial: bool) -> None:
+def _show(data: RunData, page: Path | None, as_json: bool, partial: bool) -> bool:
     from eval.cli.tables import print_table
 
-    print_table(data, as_json, partial, data.path / "tables", page)
+    return print_table(data, as_json, partial, data.path / "tables", page)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval.cli.options import ModelOptions, expand_options
+from eval.nouns import counted
 from eval.serving.options import ServingOptions
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def serve_verb(
 
     stop_like_ctrl_c()
     episodes, actions = serve(policy, model.args(), options, _ready, say)
-    typer.echo(f"simpler-eval: served {actions} actions of {episodes} episodes.", err=True)
+    typer.echo(f"simpler-eval: served {counted(actions, 'action')} of {counted(episodes, 'episode')}.", err=True)
 
 
 def _ready(server: Serving) -> None:

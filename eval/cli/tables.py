@@ -30,10 +30,10 @@ SAID = ("setting", "errored", "missing", "counted", "of")
 """Columns that go into the heading where they are the same in all rows."""
 
 
-def print_table(data: RunData, as_json: bool, partial: bool, folder: Path, page: Path | None = None) -> None:
+def print_table(data: RunData, as_json: bool, partial: bool, folder: Path, page: Path | None = None) -> bool:
     """Write the tables of a run into a folder, and show them.
 
-    Tables that cannot be written there (the run is read-only) are shown all the same, with a warning.
+    Tables that cannot be written there (the disk is full) are shown all the same, with a warning.
 
     Args:
         data: the run.
@@ -41,6 +41,9 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path, page:
         partial: give totals a rate although episodes are missing or errored.
         folder: where the tables are written.
         page: of the run, which is named last.
+
+    Returns:
+        Whether they are written.
     """
     tables = tables_of(data, partial)
     problem = ""
@@ -51,6 +54,7 @@ def print_table(data: RunData, as_json: bool, partial: bool, folder: Path, page:
     show_table(tables, as_json, None if problem else folder, page)
     if problem:
         warn(f"the tables are not kept: {problem}")
+    return not problem
 
 
 def show_table(tables: RunTables, as_json: bool, folder: Path | None, page: Path | None, errors: bool = False) -> None:

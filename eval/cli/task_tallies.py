@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from eval.nouns import noun
 from eval.records.results import EpisodeRecord, RecordKey, Status
 from eval.records.turns import Turn
 
@@ -83,8 +84,10 @@ class TaskTallies:
             return ""
         done, begun = sum(tally.done == tally.total for tally in left), sum(tally.done > 0 for tally in left)
         parts = {"done": done, "under way": begun - done, "not begun": len(left) - begun}
-        noun = "task" if len(left) == 1 else "tasks"
-        return f"{len(left)} more {noun}: {', '.join(f'{count} {what}' for what, count in parts.items() if count)}"
+        return (
+            f"{len(left)} more {noun(len(left), 'task')}: "
+            f"{', '.join(f'{count} {what}' for what, count in parts.items() if count)}"
+        )
 
 
 def success_text(counts: Counter[Status]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from eval.cli.options import AssetsOption, Only, expand_options
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.plan.options import PlanOptions
 
 
@@ -49,7 +50,10 @@ def vla_eval_config_verb(
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from error
     episodes = sum(entry["episodes_per_task"] for entry in config["benchmarks"])
-    typer.echo(f"{out}: {len(config['benchmarks'])} cells, {episodes} episodes; vla-eval run -c {out} --no-docker")
+    typer.echo(
+        f"{out}: {counted(len(config['benchmarks']), 'cell')}, {counted(episodes, 'episode')}; vla-eval run -c "
+        f"{out} --no-docker"
+    )
 
 
 def _is_config(file: Path) -> bool:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.records.aggregation import counts
 from eval.records.cells import cells
 from eval.records.folder import RunData
@@ -73,12 +74,13 @@ def pair_runs(reference: RunData, other: RunData, common: bool = False) -> Pairs
     shared = ours & theirs
     if not shared:
         raise UserError(
-            f"{reference.path} ({len(ours)} episodes) and {other.path} ({len(theirs)}) have no episode in common; "
+            f"{reference.path} ({counted(len(ours), 'episode')}) and {other.path} ({len(theirs)}) have no episode in common; "
             "play both with the same options."
         )
     if ours != theirs and not common:
         raise UserError(
-            f"{reference.path} and {other.path} have different plans: {len(ours)} and {len(theirs)} episodes, {len(shared)} in "
+            f"{reference.path} and {other.path} have different plans: {len(ours)} and "
+            f"{counted(len(theirs), 'episode')}, {len(shared)} in "
             f"common; {_advice(reference, other)}, or compare what is in common with --common."
         )
     repeats = (reference.header.repeats, other.header.repeats)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from eval.errors import UserError, did_you_mean
+from eval.nouns import counted
 from eval.published.numbers import number_rows, policy_models
 from eval.records.aggregation import PARTIAL, aggregate
 from eval.records.cells import cells
@@ -85,7 +86,7 @@ class RealRobot:
         if most < FEWEST:
             lines.append(f"A ranking of {_policies(most)}, which have both rates, means nothing: so none is shown.")
         elif most < 6:
-            lines.append(f"It rests on {most} policies at most: a single other one may turn it over.")
+            lines.append(f"It rests on {counted(most, 'policy', 'policies')} at most: a single other one may turn it over.")
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -185,7 +186,7 @@ def _known(policy: str) -> str | None:
 
 
 def _policies(n: int) -> str:
-    return f"{n} {'policy' if n == 1 else 'policies'}"
+    return f"{counted(n, 'policy', 'policies')}"
 
 
 def _letters(name: str) -> str:

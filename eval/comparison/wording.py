@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eval.comparison.comparison import ALL, ALPHA, Against, Comparison
 from eval.comparison.counts import Paired
+from eval.nouns import counted
 from eval.records.numerals import p_equals, p_value, points, span
 from eval.records.tallies import SuccessRule
 
@@ -13,7 +14,7 @@ RULES: dict[SuccessRule, str] = {"last": "at the last step", "any": "at any step
 def places(paired: Paired) -> str:
     """How much it rests on: ``75 initial states (300 episodes)``."""
     states = f"{paired.states} initial state{'s'[: paired.states != 1]}"
-    return states if paired.states == paired.n else f"{states} ({paired.n} episodes)"
+    return states if paired.states == paired.n else f"{states} ({counted(paired.n, 'episode')})"
 
 
 def verdict(comparison: Comparison, against: Against) -> str:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
+from eval.records.refusals import ROOM
 
 Codec = Literal["lossy", "lossless"]
-ROOM = 2**20
-"""Free bytes of a disk below which it is full: the encoder does not say what it lacked."""
 KEYFRAMES = 2
 """Every second frame can be decoded without the one before it, as LeRobot's own writer has it."""
 QUALITY = {

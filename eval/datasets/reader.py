@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import Feature
 from eval.datasets.images import VideoReader
 from eval.errors import UserError, did_you_mean
+from eval.nouns import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +105,9 @@ class LeRobotReader:
         self._table: tuple[str, int, pa.Table] | None = None
         if len(self) != self.info.total_frames:
             said = self.info.total_frames
-            raise UserError(f"{root} holds {len(self)} frames where {INFO_FILE} says {said}; fetch or write it anew.")
+            raise UserError(
+                f"{root} holds {counted(len(self), 'frame')} where {INFO_FILE} says {said}; fetch or write it anew."
+            )
 
     def __len__(self) -> int:
         return self.episodes[-1].end if self.episodes else 0
@@ -121,10 +126,32 @@ class LeRobotReader:
         return (self._frame(episode, index) for index in range(episode.begin, episode.end))
 
     def values(self, number: int, feature: str) -> NDArray[np.generic]:
-        """(T, n) a feature of an episode that is not an image, in its own type; (T,) where it is one number."""
-        column = self._rows(self.episodes[number])[feature]
-        array: NDArray[np.generic] = np.array(column.to_pylist(), self.info.features[feature].dtype)
+        """(T, n) a feature of an episode that is not an image, in its own type; (T,) where it is one number.
+
+        Raises UserError if it is not there, or of another form than ``meta/info.json`` says.
+        """
+        rows = self._rows(self.episodes[number])
+        if feature not in rows.column_names:
+            raise UserError(f"{self.root} has no {feature}, which {INFO_FILE} names; fetch or write it anew.")
+        return self._array(rows[feature].to_pylist(), feature, number, len(rows))
+
+    def _array(self, values: object, feature: str, number: int, *steps: int) -> NDArray[np.generic]:
+        """Values of an episode, of so many steps each, as an array."""
+        wanted = self.info.features[feature]
+        try:
+            array: NDArray[np.generic] = np.array(values, wanted.dtype)
+        except (ValueError, TypeError) as error:
+            raise self._malformed(feature, number) from error
+        if array.size != math.prod((*steps, *wanted.shape)):
+            raise self._malformed(feature, number)
         return array
+
+    def _malformed(self, feature: str, number: int) -> UserError:
+        shape = list(self.info.features[feature].shape)
+        return UserError(
+            f"{self.root}: {feature} of episode {number} is not of shape {shape} at every step, as {INFO_FILE} says; fetch or "
+            "write it anew."
+        )
 
     # ---- frames ------------------------------------------------------------------------------------------------------
 
@@ -140,8 +167,10 @@ class LeRobotReader:
             elif feature.dtype == "image":
                 images[name] = _decoded(row[name], self.root, index)
             elif feature.dtype != "string" and name in row:
-                values[name] = np.atleast_1d(np.array(row[name], feature.dtype))
-        return Frame(episode.number, step, self._tasks[row["task_index"]], images, values)
+                values[name] = np.atleast_1d(self._array(row[name], name, episode.number))
+        if (task := row.get("task_index")) not in self._tasks:
+            raise UserError(f"{self.root}: episode {episode.number} is of task {task}, which meta/tasks.parquet does not name.")
+        return Frame(episode.number, step, self._tasks[task], images, values)
 
     def _video_frame(self, episode: EpisodeFrames, name: str, timestamp: float) -> NDArray[np.uint8]:
         assert self.info.video_path is not None
@@ -157,10 +186,12 @@ class LeRobotReader:
         place = {key: episode.row[f"data/{key}"] for key in ("chunk_index", "file_index")}
         path = str(self.root / self.info.data_path.format(**place))
         if self._table is None or self._table[:2] != (path, episode.number):
-            with _damage(path):
+            with damage(path):
                 table = pq.read_table(path, filters=[("episode_index", "=", episode.number)])
             if len(table) != len(episode):
-                raise UserError(f"{path} holds {len(table)} of the {len(episode)} frames of episode {episode.number}.")
+                raise UserError(
+                    f"{path} holds {len(table)} of the {counted(len(episode), 'frame')} of episode {episode.number}."
+                )
             self._table = path, episode.number, table
         return self._table[2]
 
@@ -170,7 +201,7 @@ class LeRobotReader:
         import pyarrow.parquet as pq
 
         for path in sorted((self.root / "meta/episodes").glob("*/*.parquet")):
-            with _damage(path):
+            with damage(path):
                 names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
                 rows = pq.read_table(path, columns=names).to_pylist()
             for row in rows:
@@ -181,20 +212,20 @@ class LeRobotReader:
         import pandas as pd
 
         path = self.root / "meta/tasks.parquet"
-        with _damage(path):
+        with damage(path):
             table = pd.read_parquet(path)
         texts = table.get("task", table.index)
         return {int(number): str(text) for text, number in zip(texts, table["task_index"], strict=True)}
 
 
 @contextlib.contextmanager
-def _damage(path: Path | str) -> Iterator[None]:
-    """Turns what is wrong with a file into one line."""
+def damage(path: Path | str) -> Iterator[None]:
+    """Turns what is wrong with a file of a dataset into one line."""
     import pyarrow as pa
 
     try:
         yield
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError, json.JSONDecodeError) as error:
         text = " ".join(str(error).split())[:200]
         raise UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).") from error
 
@@ -207,7 +238,7 @@ def find_dataset(root: Path) -> None:
 
 def _info(root: Path) -> DatasetInfo:
     path = root / INFO_FILE
-    with _damage(path):
+    with damage(path):
         content = path.read_bytes()
     try:
         version = _Version.model_validate_json(content).codebase_version

@@ -20,6 +20,7 @@ from eval.backends.protocol import PrivilegedState
 from eval.datasets import statistics
 from eval.datasets.features import ACTION, DONE, EXECUTED, STATE, SUCCESS, RobotFamily, states
 from eval.datasets.images import Codec, encode
+from eval.datasets.parquet_files import write_parquet
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord, RecordKey
 
@@ -164,11 +165,22 @@ class Staging:
             return None
         return StagedEpisode.model_validate_json(metadata[METADATA])
 
+    def codec(self) -> Codec | None:
+        """How the images of what waits here are kept; None: nothing does."""
+        keys = (_key_of(file.stem) for file in self.folder.glob("*.parquet"))
+        return next((episode.codec for key in keys if (episode := self.episode(key)) is not None), None)
+
     def table(self, key: RecordKey) -> pa.Table:
         """The frames of an episode; columns as of :func:`_table`."""
         import pyarrow.parquet as pq
 
         return pq.read_table(self.frames(key))
+
+
+def _key_of(name: str) -> RecordKey:
+    """The inverse of ``RecordKey.name``."""
+    episode, _, repeat = name.rpartition("-r")
+    return RecordKey(episode, int(repeat)) if episode and repeat.isdigit() else RecordKey(name)
 
 
 def _table(recording: Recording, episode: StagedEpisode) -> pa.Table:
@@ -206,11 +218,9 @@ def _json(state: PrivilegedState | None) -> str | None:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    import pyarrow.parquet as pq
-
     part = path.with_name(f".{path.name}.part")
     try:
-        pq.write_table(table, part)
+        write_parquet(part, table)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -8,11 +8,13 @@ feels.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
+import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +27,11 @@ from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import ACTION, EXECUTED, ROBOTS, STATE, features_of
 from eval.datasets.images import video_info
 from eval.datasets.origin import DatasetOrigin, write_origin
+from eval.datasets.parquet_files import TableFile, write_parquet
 from eval.datasets.reader import INFO_FILE, VERSION, LeRobotReader
 from eval.datasets.staging import SIMULATOR_COLUMNS, STAGING, StagedEpisode, Staging
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.plan.leakage import leakage_of
 from eval.records.escaping import plain_markdown
 from eval.records.folder import RunData, disk_errors
@@ -46,6 +50,8 @@ DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 SIMULATOR_FILE = "simulator/frames.parquet"
+NAMED = re.compile(r"(google_robot|widowx)(-\d+fps-\d+x\d+-(lossy|lossless)(-relabelled)?)?")
+"""What datasets of a run are called."""
 FOLDER = "dataset"
 """Of a run, for its datasets and what waits to be one."""
 
@@ -81,7 +87,17 @@ def write_datasets(run: RunData, folder: Path | None = None, only_successes: boo
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         writer = _Writer(run, staging, "successes" if only_successes else "all")
-        return [_replace(out / name, writer, episodes) for name, episodes in groups.items()]
+        datasets = [_replace(out / name, writer, episodes) for name, episodes in groups.items()]
+        if folder is None:
+            _remove_former(out, groups.keys())
+        return datasets
+
+
+def _remove_former(folder: Path, names: Collection[str]) -> None:
+    """Datasets of a run that now stand there under other names, as a second kind of episodes came to the first."""
+    for root in folder.iterdir():
+        if NAMED.fullmatch(root.name) and root.name not in names and (root / INFO_FILE).is_file():
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def datasets_of(run: Path) -> list[Dataset]:
@@ -237,12 +253,10 @@ class _Writer:
     # ---- frames ------------------------------------------------------------------------------------------------------
 
     def _data(self, root: Path, episodes: Sequence[StagedEpisode]) -> Iterator[_Row]:
-        import pyarrow.parquet as pq
-
         files, begin = _Files(), 0
-        writer: pq.ParquetWriter | None = None
-        simulator: pq.ParquetWriter | None = None
-        try:
+        writer: TableFile | None = None
+        with contextlib.ExitStack() as open_files:
+            simulator: TableFile | None = None
             for number, episode in enumerate(episodes):
                 staged = self._staging.table(episode.key)
                 tasks = staged["task"].to_pylist()
@@ -250,20 +264,16 @@ class _Writer:
                 if writer is not None and files.full >= DATA_BYTES:
                     writer.close()
                     writer, files.number, files.full = None, files.number + 1, 0
-                writer = writer or _parquet(root / DATA_PATH.format(**files.place), table)
-                writer.write_table(table)
+                writer = writer or open_files.enter_context(TableFile(root / DATA_PATH.format(**files.place), table.schema))
+                writer.write(table)
                 aside = staged.select(list(SIMULATOR_COLUMNS))
                 for name in ("index", "frame_index", "episode_index"):
                     aside = aside.add_column(0, name, table[name])
-                simulator = simulator or _parquet(root / SIMULATOR_FILE, aside)
-                simulator.write_table(aside)
+                simulator = simulator or open_files.enter_context(TableFile(root / SIMULATOR_FILE, aside.schema))
+                simulator.write(aside)
                 files.full += table.nbytes
                 yield _Row(self._row(episode, number, begin, tasks, files), self._numbers(table, episode))
                 begin += episode.steps
-        finally:
-            for open_file in (writer, simulator):
-                if open_file is not None:
-                    open_file.close()
 
     def _indexed(self, staged: pa.Table, episode: StagedEpisode, number: int, begin: int) -> pa.Table:
         """The columns of ``data/``: features but the images."""
@@ -336,21 +346,14 @@ class _Writer:
         table = pa.Table.from_pylist(flat)
         for name in ("simpler_eval/weights",):  # a column of nothing has no type of its own
             table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
-        with _parquet(root / EPISODES_PATH.format(chunk_index=0, file_index=0), table) as file:
-            file.write_table(table)
+        write_parquet(root / EPISODES_PATH.format(chunk_index=0, file_index=0), table)
 
     def _write_tasks(self, path: Path) -> None:
         import pandas as pd
 
         index = pd.Index(list(self._tasks), name="task")
-        pd.DataFrame({"task_index": list(self._tasks.values())}, index=index).to_parquet(path)
-
-
-def _parquet(path: Path, table: pa.Table) -> Any:  # noqa: ANN401  pyarrow has no types of its own
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return pq.ParquetWriter(path, table.schema, compression="snappy")
+        content = pd.DataFrame({"task_index": list(self._tasks.values())}, index=index)
+        path.write_bytes(content.to_parquet(None))
 
 
 def _values(table: pa.Table, name: str) -> NDArray[np.generic]:
@@ -389,7 +392,8 @@ def _card(run: RunData, episodes: Iterable[StagedEpisode], frames: int, origin: 
         "",
         f"# Rollouts of {plain_markdown(title(run.header, run.plan))}",
         "",
-        f"{len(listed)} episodes ({good} successes), {frames} frames of {listed[0].robot} in simulation.",
+        f"{counted(len(listed), 'episode')} ({counted(good, 'success', 'successes')}), "
+        f"{counted(frames, 'frame')} of {listed[0].robot} in simulation.",
         f"`action` is what {'the expert would do' if listed[0].executed else 'was commanded'}: translation [m] and rotation",
         "vector [rad] in the frame of the robot's base, and the gripper (WidowX: +1 open, -1 closed; Google",
         "Robot: +1 closes, -1 opens). `simulator/` holds what no robot feels.",

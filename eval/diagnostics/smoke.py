@@ -14,6 +14,7 @@ from eval.backends.selection import OWN
 from eval.diagnostics.demo import demo_rows
 from eval.episode import PlacementSet
 from eval.given import Text, Texts
+from eval.nouns import counted
 from eval.plan.suites import make_plan
 from eval.records.folder import RunData, refuse_folder_of_run
 from eval.records.video_frames import picture_size
@@ -81,8 +82,8 @@ def check_run(data: RunData) -> list[SmokeCheck]:
     checks = [SmokeCheck("episodes", not errors and len(data.records) == len(data.plan), errors[0] if errors else
                          f"{len(data.records)} of {len(data.plan)} have a verdict")]  # fmt: skip
     table = pd.read_csv(data.path / "tables" / "summary.csv")
-    counted = int(table.loc[table["variant"] == "all", "n"].sum())
-    checks.append(SmokeCheck("table", counted == len(data.plan), f"counts {counted} episodes"))
+    judged = int(table.loc[table["variant"] == "all", "n"].sum())
+    checks.append(SmokeCheck("table", judged == len(data.plan), f"counts {counted(judged, 'episode')}"))
     for spec in data.plan:
         record = data.record(spec.id)
         if record is None or record.video is None:
@@ -90,7 +91,9 @@ def check_run(data: RunData) -> list[SmokeCheck]:
             continue
         frames = read_frames(data.path / record.video)
         whole = len(frames) == record.steps + 1
-        checks.append(SmokeCheck(f"video {spec.task}", whole, f"{len(frames)} images of {record.steps} steps"))
+        checks.append(
+            SmokeCheck(f"video {spec.task}", whole, f"{counted(len(frames), 'image')} of {counted(record.steps, 'step')}")
+        )
         if whole:
             with Image.open(data.path / scene_path(record.video, spec)) as scene:
                 height, width = picture_size(scene.height, scene.width)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,13 +13,52 @@ from pydantic import JsonValue
 
 from eval.backends.base import load_simulation
 from eval.backends.protocol import State, Step
-from eval.backends.selection import OWN, find_backend
+from eval.backends.selection import ORIGINAL, OWN, find_backend
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
+from eval.errors import UserError, did_you_mean
+from eval.rollout.actions import on_host
+from eval.rollout.arguments import options_of
 from eval.rollout.play import EpisodePlayer
 
 LARGEST = 1e9
 """Of a command's numbers, as in a run."""
+
+
+class WorldKeywords(TypedDict):
+    """How our world is had by whoever steps it; see :class:`OneWorld`."""
+
+    assets: str | None
+    rt: str
+    render_device: str | None
+    world: str
+
+
+def world_keywords(plan: Sequence[EpisodeSpec], given: Mapping[str, object]) -> WorldKeywords:
+    """Keywords of :class:`OneWorld`, as ``simpler_eval.run`` takes them.
+
+    Raises:
+        UserError: a value that a run would refuse, or one without effect on the plan.
+    """
+    options, _ = options_of("oracle", {name: value for name, value in given.items() if value is not None})
+    if options.world == ORIGINAL:
+        raise UserError(f'The world "{ORIGINAL}" plays in a process of its own; here it must be {OWN} or a module.')
+    if options.rt != "auto":
+        options.check_for(plan)
+    return WorldKeywords(assets=options.assets, rt=options.rt, render_device=options.render_device, world=options.world)
+
+
+def refuse_unknown(called: str, unknown: Mapping[str, object], constructor: Callable[..., object]) -> None:
+    """Raises UserError for keywords that a constructor of ours does not know."""
+    for name in unknown:
+        known = [known for known in inspect.signature(constructor).parameters if known not in ("self", "unknown", "of_id")]
+        raise UserError(f'{called} has no option "{name}".{did_you_mean(name, known)}')
+
+
+def flag(name: str, value: object) -> bool:
+    """A truth value that was given. Raises UserError for anything else, which would pass for one."""
+    if not isinstance(value, bool | np.bool_):
+        raise UserError(f"{name} is {value!r:.80}; give True or False.")
+    return bool(value)
 
 
 class Seen(NamedTuple):
@@ -95,7 +135,7 @@ class OneWorld:
         Raises:
             ValueError: the command is not seven finite numbers.
         """
-        numbers = np.asarray(command, np.float64)
+        numbers = np.asarray(on_host(command), np.float64)
         if numbers.shape != (7,) or not (np.abs(numbers) < LARGEST).all():
             raise ValueError(f"an action must be 7 finite numbers below {LARGEST:g}, not {numbers!r:.200}")
         return self._seen(self._player.step(Step(tuple(numbers.tolist()), terminate), self._image))

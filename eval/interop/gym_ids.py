@@ -15,6 +15,6 @@ TASKS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abs
 def register(gymnasium: ModuleType) -> None:
     """Make our ids known to Gymnasium; what is there already stays."""
     tasks = sorted(name.removesuffix(".yaml") for name in os.listdir(TASKS) if name.endswith(".yaml"))
-    for env_id, kwargs in [(ANY, {}), *((f"{NAMESPACE}/{task}-{VERSION}", {"task": task}) for task in tasks)]:
+    for env_id, kwargs in [(ANY, {}), *((f"{NAMESPACE}/{task}-{VERSION}", {"of_id": task}) for task in tasks)]:
         if env_id not in gymnasium.registry:
             gymnasium.register(env_id, ENTRY, kwargs=kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from eval.errors import UserError, did_you_mean
-from eval.interop.episodes import OneWorld, Seen
+from eval.interop.episodes import OneWorld, Seen, flag, refuse_unknown, world_keywords
 from eval.plan.suites import make_plan
 from task_configs import robots
 
@@ -38,7 +39,7 @@ class SimplerEvalEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
 
     def __init__(
         self,
-        task: str,
+        task: str | None = None,
         setting: str | None = None,
         variants: str | Sequence[str] = (),
         max_steps: int | None = None,
@@ -50,6 +51,9 @@ class SimplerEvalEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         rt: str = "auto",
         render_device: str | None = None,
         world: str = "simpler-eval",
+        *,
+        of_id: str | None = None,
+        **unknown: object,
     ) -> None:
         """
         Args:
@@ -58,16 +62,20 @@ class SimplerEvalEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
             text: whether the instruction is part of the observation.
             render_mode: ``rgb_array`` or None; observations have their image anyway.
             assets, rt, render_device, world: as of ``simpler_eval.run``.
+            of_id: the task that the id names; nobody else's keyword.
 
         Raises:
-            UserError: there are no such episodes, or the world cannot be had.
+            UserError: there are no such episodes, the world cannot be had, or a keyword or its value means nothing.
         """
+        refuse_unknown("This environment", unknown, type(self).__init__)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UserError(f'render_mode is "{render_mode}"; use rgb_array, or leave it out.')
+        terminate_on_success, text = flag("terminate_on_success", terminate_on_success), flag("text", text)
+        task = _task(task, of_id)
         self.plan = make_plan(tasks=task, setting=setting, variants=variants, max_steps=max_steps, limit=limit)
         """The episodes, by their index."""
         self.render_mode, self._ends_early = render_mode, terminate_on_success
-        self._options = {"assets": assets, "rt": rt, "render_device": render_device, "world": world}
+        self._options = world_keywords(self.plan, {"assets": assets, "rt": rt, "render_device": render_device, "world": world})
         self._world: OneWorld | None = self._open()
         self._seen: Seen | None = None
         self._over = True
@@ -147,7 +155,7 @@ class SimplerEvalEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
         self._world, self._seen, self._over = None, None, True
 
     def _open(self) -> OneWorld:
-        return OneWorld(self.plan, **self._options)  # type: ignore[arg-type]
+        return OneWorld(self.plan, **self._options)
 
     def _now(self) -> Seen:
         if self._seen is None:
@@ -189,6 +197,19 @@ class SimplerEvalEnv(gymnasium.Env[dict[str, Any], NDArray[np.float32]]):
             "variant": spec.variant,
             "episode_stats": dict(seen.stats),
         }
+
+
+def _task(given: str | None, of_id: str | None) -> str:
+    """Which is played: that of the id, or the one given to the id that leaves it open."""
+    if of_id is None:
+        if given is None:
+            raise UserError("This id plays any task; say which: task='widowx_carrot_on_plate', or the path of a task file.")
+        if not isinstance(given, str | os.PathLike):
+            raise UserError(f"task is {given!r:.80}; give the name of one task, or the path of a task file.")
+        return os.fspath(given)
+    if given not in (None, of_id):
+        raise UserError(f"task={given!r:.80} has no effect: this id plays {of_id}; simpler_eval/task-v0 plays any task.")
+    return of_id
 
 
 def _letters(plan: Sequence[Any]) -> str:

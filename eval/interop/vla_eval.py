@@ -11,8 +11,9 @@ import numpy as np
 from vla_eval.benchmarks.base import StepBenchmark, StepResult
 from vla_eval.specs import IMAGE_RGB, LANGUAGE, POSITION_DELTA, RAW, DimSpec
 
-from eval.errors import UserError
-from eval.interop.episodes import OneWorld, Seen
+from eval.errors import UserError, did_you_mean
+from eval.interop.episodes import OneWorld, Seen, flag, refuse_unknown, world_keywords
+from eval.nouns import counted
 from eval.plan.suites import make_plan
 
 GRIPPERS = ("binary", "sticky", "command")
@@ -42,6 +43,7 @@ class SimplerEval(StepBenchmark):  # type: ignore[misc]  # mypy does not follow 
         rt: str = "auto",
         render_device: str | None = None,
         world: str = "simpler-eval",
+        **unknown: object,
     ) -> None:
         """
         Args:
@@ -59,15 +61,22 @@ class SimplerEval(StepBenchmark):  # type: ignore[misc]  # mypy does not follow 
             rt: as ``--rt``.
             render_device: as ``--render-device``.
             world: as ``--world``.
+
+        Raises:
+            UserError: there are no such episodes, or an option or its value means nothing.
         """
+        refuse_unknown("This benchmark", unknown, type(self).__init__)
+        send_state = flag("send_state", send_state)
         super().__init__()
         for name, value, choices in (("success_mode", success_mode, SUCCESS_MODES), ("gripper_mode", gripper_mode, GRIPPERS)):
             if value is not None and value not in choices:
-                raise UserError(f'{name} is "{value}"; use {", ".join(choices)}.')
+                raise UserError(f'{name} is "{value}"; use {", ".join(choices)}.{did_you_mean(str(value), choices)}')
         self._plan = make_plan(tasks=task_name, setting=setting, variants=variants or (), max_steps=max_episode_steps)
         self._task_name, self._success_mode = task_name, success_mode
         self._send_state, self._gripper_mode = send_state, gripper_mode
-        self._world_options = {"assets": assets, "rt": rt, "render_device": render_device, "world": world}
+        self._world_options = world_keywords(
+            self._plan, {"assets": assets, "rt": rt, "render_device": render_device, "world": world}
+        )
         self._world: OneWorld | None = None
         self._meta = {"task_name": task_name, "setting": setting, "variants": [*(variants or ())], "success_mode": success_mode}
         self._google = self._plan[0].robot_family == "google_robot"
@@ -85,9 +94,11 @@ class SimplerEval(StepBenchmark):  # type: ignore[misc]  # mypy does not follow 
         """Begin the episode ``task["episode_idx"]`` of the plan. Raises UserError beyond its end: none is played twice."""
         index = int(task.get("episode_idx", 0))
         if not 0 <= index < len(self._plan):
-            raise UserError(f"{self._task_name} has {len(self._plan)} episodes here; set episodes_per_task: {len(self._plan)}.")
+            raise UserError(
+                f"{self._task_name} has {counted(len(self._plan), 'episode')} here; set episodes_per_task: {len(self._plan)}."
+            )
         if self._world is None:
-            self._world = OneWorld(self._plan, **self._world_options)  # type: ignore[arg-type]
+            self._world = OneWorld(self._plan, **self._world_options)
         self._spec, self._succeeded = self._plan[index], False
         self._held: float | None = None
         self._repeats = 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.plan.layouts import layout_of
 from eval.plan.placements import MOST_GAP, least_distance
 from eval.plan.published_states import arm, nearest_published
@@ -36,10 +37,14 @@ class Leakage:
         return bool(self.by_set or self.near)
 
     def __str__(self) -> str:
-        parts = [f"{count} of {self.episodes} episodes are {name} placements" for name, count in self.by_set.items()]
+        parts = [
+            f"{count} of {counted(self.episodes, 'episode')} {noun(count, 'is', 'are')} {name} placements"
+            for name, count in self.by_set.items()
+        ]
         if self.near:
             parts.append(
-                f"{self.near} of {self.episodes} episodes are as near as {1000 * self.nearest:.1f} mm to a published one"
+                f"{self.near} of {counted(self.episodes, 'episode')} {noun(self.near, 'is', 'are')} as near as "
+                f"{1000 * self.nearest:.1f} mm to a published one"
             )
         return " and ".join(parts)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from eval.errors import UserError
+from eval.nouns import counted
 
 Episode = TypeVar("Episode")
 
@@ -30,5 +31,7 @@ def take_shard(plan: Sequence[Episode], shard: str) -> list[Episode]:
     number, of = parse_shard(shard)
     part = list(plan[number - 1 :: of])
     if not part:
-        raise UserError(f"shard {number}/{of} of {len(plan)} episodes is empty; make at most {len(plan)} shards.")
+        raise UserError(
+            f"shard {number}/{of} of {counted(len(plan), 'episode')} is empty; make at most {counted(len(plan), 'shard')}."
+        )
     return part

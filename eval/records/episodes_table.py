@@ -258,7 +258,9 @@ def write_parquet(table: pd.DataFrame, folder: Path) -> None:
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / FILE) as part:
-            pq.write_table(content, part)
+            whole = pa.BufferOutputStream()  # a disk that refuses is met once, by us
+            pq.write_table(content, whole)
+            part.write_bytes(whole.getvalue())
         (folder / SCHEMA_FILE).write_text(json.dumps(schema(), indent=2) + "\n")
 
 

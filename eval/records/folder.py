@@ -11,7 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from eval.episode import EpisodeSpec
 from eval.errors import EpisodesErrored, UserError
 from eval.given import Text, absolute, text_of
+from eval.nouns import counted, times
 from eval.records import older
 from eval.records.differences import another_plan, continued_identity
 from eval.records.errors import error_counts, error_lines
@@ -83,7 +84,7 @@ class RunData:
         if errors:
             lost = sum(error.count for error in errors)
             said = "; ".join(error_lines(errors))
-            raise EpisodesErrored(f"{lost} of {len(self.records)} episodes in {self.path} errored: {said}")
+            raise EpisodesErrored(f"{lost} of {counted(len(self.records), 'episode')} in {self.path} errored: {said}")
 
     def record(self, episode: str, repeat: int = 0) -> EpisodeRecord | None:
         """The result of an episode, or of one of its repeats; None if it was not played (yet)."""
@@ -239,12 +240,16 @@ class RunFolder:
         os.close(self._episodes)
         self._episodes = os.open(self.path / EPISODES_FILE, os.O_WRONLY | os.O_APPEND)
 
-    def open_episodes(self, retry_errored: bool = False) -> list[Turn]:
-        """What is still to be played, in plan order, repeat after repeat; ``errored`` episodes only if asked for."""
+    def open_episodes(
+        self, retry_errored: bool = False, is_incomplete: Callable[[EpisodeRecord], bool] = lambda record: False
+    ) -> list[Turn]:
+        """What is still to be played, in plan order, repeat after repeat; ``errored`` episodes only if asked for, and others
+        that have a result only if it ``is_incomplete``.
+        """
 
         def is_open(turn: Turn) -> bool:
             record = self.records.get(turn.key)
-            return record is None or (retry_errored and record.status == "errored")
+            return record is None or (retry_errored if record.status == "errored" else is_incomplete(record))
 
         return [turn for turn in turns_of(self.plan, self.header.repeats) if is_open(turn)]
 
@@ -295,7 +300,7 @@ def _refuse_another_run(path: Path, before: RunHeader, now: RunHeader) -> None:
         )
     if now.repeats < before.repeats:
         raise UserError(
-            f"{path} holds a run that plays each episode {before.repeats} times; give --repeat {before.repeats}, or more to "
+            f"{path} holds a run that plays each episode {times(before.repeats)}; give --repeat {before.repeats}, or more to "
             "extend it."
         )
 

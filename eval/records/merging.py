@@ -13,6 +13,7 @@ from pathlib import Path
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.given import Texts, absolute, texts_of
+from eval.nouns import counted, noun, times
 from eval.options import read_options
 from eval.plan.shards import parse_shard
 from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash
@@ -118,7 +119,8 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False, option: str = "--
     plan = _union_of_plans(runs)
     twice = sum(len(run.plan) for run in runs) - len(plan)
     if twice:
-        notes.append(f"{twice} episodes are in several of the runs; they are counted once")
+        are, they_are = noun(twice, "is", "are"), noun(twice, "it is", "they are")
+        notes.append(f"{counted(twice, 'episode')} {are} in several of the runs; {they_are} counted once")
     return Merged(RunData(runs[0].path, _header(runs, plan, missing), plan, records, given), tuple(notes))
 
 
@@ -139,7 +141,7 @@ def require_one_row(a: RunData, b: RunData) -> None:
     require_poolable(a, b)
     if a.header.repeats != b.header.repeats:
         raise UserError(
-            f"{a.path} plays its episodes {a.header.repeats} times, {b.path} {b.header.repeats} times; report them apart."
+            f"{a.path} plays its episodes {times(a.header.repeats)}, {b.path} {times(b.header.repeats)}; report them apart."
         )
     stand_ins = [_stand_ins(run) for run in (a, b)]
     if a.header.plan_hash == b.header.plan_hash and None not in stand_ins and stand_ins[0] != stand_ins[1]:
@@ -179,8 +181,9 @@ def _needed(runs: Sequence[RunData]) -> tuple[list[RunData], list[str]]:
         if holders and not adds and all(spec.id in planned for spec in run.plan):
             left = others
             where = " and ".join(str(other.path) for other in holders)
-            notes.append(f"{run.path}: {where} hold{'s' * (len(holders) == 1)} all of its {len(run.plan)} episodes, too; "
-                         "they are counted once")  # fmt: skip
+            hold, episodes = noun(len(holders), "holds", "hold"), counted(len(run.plan), "episode")
+            they_are = noun(len(run.plan), "it is", "they are")
+            notes.append(f"{run.path}: {where} {hold} all of its {episodes}, too; {they_are} counted once")
     return left, notes
 
 
@@ -230,7 +233,7 @@ def _missing_shards(runs: Sequence[RunData]) -> list[str]:
             seen.setdefault((whole, of), set()).add(number)
             sizes[whole] = shard.episodes
     return [
-        f"Shard {number}/{of} of the plan of {sizes[whole]} episodes"
+        f"Shard {number}/{of} of the plan of {counted(sizes[whole], 'episode')}"
         for (whole, of), numbers in seen.items()
         for number in range(1, of + 1)
         if number not in numbers and len(episodes[whole]) < sizes[whole]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
+from eval.nouns import counted
 
 FOLDER = "states"
 SAID = {
@@ -103,7 +104,7 @@ def first_difference(kept: NDArray[Any], now: NDArray[Any]) -> Difference | None
         what = " and ".join(said for name, said in SAID.items() if parted[name][row])
         return Difference(row, what, _distance(kept, now, row), _distance(kept, now, both - 1))
     if len(kept) != len(now):
-        return Difference(both, f"that it ends after {min(len(kept), len(now)) - 1} steps", 0.0, 0.0)
+        return Difference(both, f"that it ends after {counted(min(len(kept), len(now)) - 1, 'step')}", 0.0, 0.0)
     return None
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
+from eval.nouns import counted, times
 from eval.plan.shards import parse_shard
 from eval.records.header import SCHEMA_VERSION, RunHeader
 from eval.records.results import EpisodeRecord, RecordKey
@@ -77,7 +78,7 @@ def _check_shard(path: Path, header: RunHeader) -> None:
         raise UserError(f"{path} is damaged ({error}); {RESTORE}.") from None
     episodes = len(range(number - 1, header.shard.episodes, of))
     if episodes != header.episodes:
-        said = f"shard {number}/{of} of {header.shard.episodes} episodes has {episodes}, not {header.episodes}"
+        said = f"shard {number}/{of} of {counted(header.shard.episodes, 'episode')} has {episodes}, not {header.episodes}"
         raise UserError(f"{path} is damaged ({said}); {RESTORE}.")
 
 
@@ -104,7 +105,8 @@ def check_plan(path: Path, plan: Sequence[EpisodeSpec], header: RunHeader, plan_
     """Raise UserError unless the plan is the one that ``run.json`` was written for: tables would leave out what was lost."""
     if plan_hash != header.plan_hash:
         raise UserError(
-            f"{path} ({len(plan)} episodes) is not the plan that run.json was written for ({header.episodes} episodes)"
+            f"{path} ({counted(len(plan), 'episode')}) is not the plan that run.json was written for "
+            f"({counted(header.episodes, 'episode')})"
             f"{_what_changed(plan, header)}; {RESTORE}."
         )
     if not plan:
@@ -183,11 +185,11 @@ def _problems(record: EpisodeRecord, spec: EpisodeSpec, header: RunHeader) -> It
     if first is not None and not 1 <= first <= record.steps:
         yield f"says a first success in step {first} of {record.steps}"
     if not 0 <= record.steps <= spec.max_steps:
-        yield f"says {record.steps} steps; its episode has at most {spec.max_steps}"
+        yield f"says {counted(record.steps, 'step')}; its episode has at most {spec.max_steps}"
     if status != "errored" and record.error is not None:
         yield f"is a {status} with an error"
     if not 0 <= record.repeat < header.repeats:
-        yield f"is repeat {record.repeat} (from 0) of an episode that is played {header.repeats} times"
+        yield f"is repeat {record.repeat} (from 0) of an episode that is played {times(header.repeats)}"
     if record.attempts < 1:
         yield f"says {record.attempts} attempts"
     if not 0 <= record.seconds < float("inf"):

@@ -60,6 +60,8 @@ class EpisodeRecord(BaseModel):
     """Path inside the run folder of a JPEG: the last image of the video, which shows the outcome. None in older runs."""
     video_error: str | None = None
     """Why there is no video although one was asked for."""
+    unwritten: str | None = None
+    """What the disk said when it refused the video or the frames: the episode is played again when the run goes on."""
     error: str | None = None
     """One line: why there is no verdict."""
 

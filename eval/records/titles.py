@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from eval.episode import EpisodeSpec, PlacementSet
+from eval.nouns import counted
 from eval.records.aggregation import counts
 from eval.records.header import RenderingRecord, RunHeader, WorldRecord
 from eval.tasks.loading import load_task, task_names
@@ -28,7 +29,7 @@ def remarks_on(header: RunHeader, plan: Sequence[EpisodeSpec]) -> list[str]:
     world = header.world
     inside = [_files(world), *departures(plan), *_rendering(world.rendering if world else None, plan), *_counting(header)]
     if shard := header.shard:
-        inside.append(f"shard {shard.shard}: {len(plan)} of {shard.episodes} episodes")
+        inside.append(f"shard {shard.shard}: {len(plan)} of {counted(shard.episodes, 'episode')}")
     return [*inside, *_versions(header), *header.merged]
 
 
@@ -37,8 +38,7 @@ def _files(world: WorldRecord | None) -> str:
     if assets is None or assets.stand_ins is None:
         return "assets not recorded"
     if assets.stand_ins:
-        files = f"{len(assets.stand_ins)} asset file{'s'[: len(assets.stand_ins) != 1]}"
-        text = f"STAND-INS for {files}: not comparable with published numbers"
+        text = f"STAND-INS for {counted(len(assets.stand_ins), 'asset file')}: not comparable with published numbers"
     else:
         text = "original assets"
     if assets.broken:
@@ -49,7 +49,7 @@ def _files(world: WorldRecord | None) -> str:
 def _versions(header: RunHeader) -> list[str]:
     """Where the policy's own code was changed while the run was under way."""
     changes = [session.policy_change for session in header.sessions if session.policy_change]
-    return [f"POLICY CODE CHANGED after {change.after} of {change.of} episodes" for change in changes]
+    return [f"POLICY CODE CHANGED after {change.after} of {counted(change.of, 'episode')}" for change in changes]
 
 
 def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -> list[str]:
@@ -59,7 +59,7 @@ def _rendering(rendering: RenderingRecord | None, plan: Sequence[EpisodeSpec]) -
     if rendering.rt == "raster":
         return ["RASTER images where the original traces rays"]
     how = "FAST " if rendering.rt == "fast" else ""
-    text = f"rays traced {how}with {rendering.samples} samples, denoiser {rendering.denoiser}"
+    text = f"rays traced {how}with {counted(rendering.samples or 0, 'sample')}, denoiser {rendering.denoiser}"
     if rendering.early_end:
         text += ", dim paths ended early"
     if rendering.light == "installed":
@@ -87,11 +87,11 @@ def departures(plan: Iterable[EpisodeSpec]) -> list[str]:
     shaders = {(spec.shader, own[1]) for spec in specs if (own := _own(spec)) and spec.shader != own[1]}
     texts += [f"rendered with {ours} instead of {theirs}" for ours, theirs in sorted(shaders)]
     if sets and "published" not in sets:  # these are as many as one likes
-        return [*texts, f"{len(specs)} episode{'' if len(specs) == 1 else 's'}"]
+        return [*texts, f"{counted(len(specs), 'episode')}"]
     whole = sum(_size(*key) for key in {(spec.task, spec.setting) for spec in specs})
-    counted = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
-    if counted < whole:
-        texts.append(f"{counted} of {whole} episodes")
+    played = sum(_size(s.task, s.setting) > 0 and counts((s.task, s.setting, s.variant)) for s in specs)
+    if played < whole:
+        texts.append(f"{played} of {counted(whole, 'episode')}")
     return texts
 
 

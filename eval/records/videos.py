@@ -18,8 +18,10 @@ from PIL import Image
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.records.action_bars import full_scales
 from eval.records.policy_view import policy_view
+from eval.records.refusals import disk_refusal
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.turns import Turn
 from eval.records.video_frames import FrameLayout
@@ -193,7 +195,11 @@ def write_video(path: Path, film: Film) -> list[str]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    lost = [f"only the last {len(film.frames)} images were kept"] if len(film.frames) <= last else []
+    lost = (
+        [f"only the last {counted(len(film.frames), 'image')} {noun(len(film.frames), 'was', 'were')} kept"]
+        if len(film.frames) <= last
+        else []
+    )
     return [*lost, *view.problems]
 
 
@@ -224,7 +230,8 @@ class VideoQueue:
             except Exception as error:  # a result is worth more than its video
                 text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
                 if attempt == 2:
-                    return film.record.model_copy(update={"video_error": text})
+                    refusal = disk_refusal(error, self.folder)
+                    return film.record.model_copy(update={"video_error": refusal or text, "unwritten": refusal})
             else:
                 break
         return film.record.model_copy(update={"video": name, "poster": poster})

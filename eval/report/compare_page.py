@@ -13,6 +13,7 @@ from eval.comparison.comparison import Against, Change, Comparison, Played
 from eval.comparison.exports import latex, markdown, to_json
 from eval.comparison.real_robot import RealRobot
 from eval.comparison.wording import meaning_rows, method, rows, verdict, warnings_of
+from eval.nouns import counted
 from eval.records.folder import disk_errors
 from eval.records.tables import write_files
 from eval.report.html import write_page
@@ -116,7 +117,11 @@ def _end(played: Played) -> str:
     first = played.first_success_step
     if played.success:
         return f"success, first at step {first} of {played.steps}" if first else "success"
-    return f"success at step {first}, lost by the last of {played.steps}" if first else f"no success in {played.steps} steps"
+    return (
+        f"success at step {first}, lost by the last of {played.steps}"
+        if first
+        else f"no success in {counted(played.steps, 'step')}"
+    )
 
 
 def _beside(folder: Path, stem: str, file: Path | None) -> str | None:

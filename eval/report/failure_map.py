@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from eval.episode import EpisodeSpec, ObjectSpec, Vec3
+from eval.nouns import counted
 from eval.records.results import RecordKey
 from eval.records.videos import scene_path, view_of
 from eval.report.entries import Entry, Outcome, Played
@@ -72,7 +73,7 @@ class Panel:
     @property
     def name(self) -> str:
         """For people who do not see it."""
-        return f"{self.title}: {len(self.marks)} initial states"
+        return f"{self.title}: {counted(len(self.marks), 'initial state')}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
+from eval.nouns import noun
 from eval.records.escaping import visible
 from eval.records.folder import disk_errors, write_atomically
 
@@ -41,6 +42,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["shipped"] = _shipped
     environment.filters["percent"] = percent
+    environment.globals["noun"] = noun
     environment.filters["breakable"] = breakable
     environment.filters["moment"] = moment
     environment.filters["typeset"] = typeset

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from eval.errors import UserError
+from eval.nouns import noun
 from eval.records.header import Course
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.speed import speed_text
@@ -135,7 +136,7 @@ class LiveReport:
     def _state(self) -> dict[str, str]:
         """What and how much, in words."""
         counts, seconds = Counter(self._outcomes.values()), time.monotonic() - self._began
-        state = {"done": f"{len(self._outcomes):,} of {self._total:,} episodes"}
+        state = {"done": f"{len(self._outcomes):,} of {self._total:,} {noun(self._total, 'episode')}"}
         if counts["errored"]:
             state["errored"] = f"{counts['errored']:,}"
         if self._new:

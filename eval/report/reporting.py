@@ -34,6 +34,8 @@ class Reported:
     """Folder of the tables; None: several runs without ``out``, or the disk refused."""
     page: Path | None
     """None: no one folder is theirs, or the disk refused."""
+    kept: bool = True
+    """Whether the disk took what it was to hold of them."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -95,16 +97,19 @@ def report(
         raise UserError("--real has no effect: a ranking needs runs of several policies; leave it out.")
     home = page_folder(given, folder)
     page = tables = None
+    kept = True
     if home is not None:
         own = folder is not None and home == folder / FOLDER
         if _kept(lambda: write_page_of(entries, home, layout, own), "the page", folder):
             page = home.absolute() / FILE
+        kept = page is not None
     ranking = rank([entry.run for entry in entries], named) if len(entries) > 1 else None
     place = _tables_folder(given, folder)
     if place is not None:
         write = entries[0].tables.write if len(entries) == 1 else side_by_side([entry.run for entry in entries], partial).write
         tables = place if _kept(lambda: write(place), "the tables", folder) else None
-    return Reported(entries, partial, ranking, tables, page)
+        kept = kept and tables is not None
+    return Reported(entries, partial, ranking, tables, page, kept)
 
 
 def _kept(write: Callable[[], object], what: str, asked: Path | None) -> bool:

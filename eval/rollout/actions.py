@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Mapping, Sequence, Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,23 +83,41 @@ def _numbers(given: object) -> NDArray[np.float64]:
     if np.ma.is_masked(given):
         raise PolicyFault("policy gave an action in which numbers are masked; it must be 7 real numbers")
     try:
-        array = np.asarray(given)
-        if array.dtype.kind in "biufO":
+        array = np.asarray(on_host(given))
+        if _is_real(array):
             return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever the array of another library raises
         raise PolicyFault(f"policy gave an Action whose command cannot be read as 7 numbers: {error}") from error
-    raise PolicyFault(
-        f"policy gave an Action whose command is a {type(given).__name__} ({array.dtype}); it must be 7 real numbers"
-    )
+    kind = type(given).__name__ if array.dtype == object else f"{type(given).__name__} ({array.dtype})"
+    raise PolicyFault(f"policy gave an Action whose command is a {kind}; it must be 7 real numbers")
+
+
+def _is_real(array: NDArray[Any]) -> bool:
+    """Whether an array holds real numbers; text that looks like some, or an object around nobody knows what, is none."""
+    if array.dtype == object:
+        return array.ndim > 0 and not any(isinstance(value, str | bytes) for value in array.flat)
+    # NumPy itself has no bfloat16: those of other libraries are of kind V, as are records, which are no numbers
+    return array.dtype.kind in "biuf" or (array.dtype.kind == "V" and array.dtype.type is not np.void)
+
+
+def on_host(given: object) -> object:
+    """What NumPy can read of a tensor, wherever it lies, whether or not it has a gradient, and of whatever precision."""
+    if isinstance(given, list | tuple):
+        return [on_host(one) for one in given]
+    if not callable(getattr(given, "detach", None)):
+        return given
+    tensor: Any = given
+    tensor = tensor.detach().cpu()
+    return tensor.double() if tensor.is_floating_point() else tensor
 
 
 def _truth(given: object) -> bool:
     """A truth value that is not Python's own: of NumPy, or of a tensor."""
     shown = f"{given!r:.40}" if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
     try:
-        array = np.asarray(given)
-    except (TypeError, ValueError) as error:
-        raise PolicyFault(f"policy gave an Action whose terminate is {shown}: {error}") from error
+        array = np.asarray(on_host(given))
+    except Exception as error:
+        raise PolicyFault(f"policy gave an Action whose terminate is {shown}; it must be True or False ({error})") from error
     if array.dtype != np.bool_ or array.size != 1:
         raise PolicyFault(f"policy gave an Action whose terminate is {shown}; it must be True or False")
     return bool(array.item())

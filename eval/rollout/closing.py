@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.nouns import times
 from eval.records.errors import error_counts, error_lines, kind_of
 from eval.records.folder import RunFolder
 from eval.rollout.fault_log import FILE
@@ -25,6 +26,8 @@ class Closing:
     lines: tuple[str, ...] = ()
     reason: str | None = None
     """Why the run stopped before its end; None: it did not, or Ctrl-C stopped it."""
+    unkept: bool = False
+    """Whether something that was asked for is not on disk: a video, frames, a dataset."""
 
 
 def continuing_command(folder: RunFolder, shown: Path, by_name: bool) -> str:
@@ -45,7 +48,12 @@ def continuing_command(folder: RunFolder, shown: Path, by_name: bool) -> str:
 
 
 def closing_of(
-    recorder: FolderRecorder, shown: Path, reason: str | None, command: str, remarks: tuple[str, ...] = ()
+    recorder: FolderRecorder,
+    shown: Path,
+    reason: str | None,
+    command: str,
+    remarks: tuple[str, ...] = (),
+    unrecorded: str | None = None,
 ) -> Closing:
     """What is to be said of a session.
 
@@ -55,13 +63,16 @@ def closing_of(
         reason: why it stopped; None if it did not.
         command: how to go on.
         remarks: further lines.
+        unrecorded: what of the dataset is not written, and why; None: nothing.
     """
     lines = [*_errors(recorder, shown), *_noticed(recorder), *_videos(recorder), *remarks]
+    if unrecorded is not None:
+        lines.append(f"simpler-eval: {unrecorded}")
     if reason is not None:
         lines.append(f"simpler-eval: {reason}.")
     if reason is not None or any(record.status == "errored" for record in recorder.folder.records.values()):
         lines += ["When the cause is mended, go on with:", f"  {command}"]
-    return Closing(tuple(lines), reason)
+    return Closing(tuple(lines), reason, bool(recorder.unfilmed) or unrecorded is not None)
 
 
 def _errors(recorder: FolderRecorder, shown: Path) -> Iterator[str]:
@@ -83,14 +94,14 @@ def _errors(recorder: FolderRecorder, shown: Path) -> Iterator[str]:
 def _noticed(recorder: FolderRecorder) -> Iterator[str]:
     """Faults that cost no verdict. Of batches only those whose episodes went well when they were asked alone."""
     for seen in recorder.faults.noticed.values():
-        times = "once" if seen.count == 1 else f"{seen.count} times"
+        often = times(seen.count)
         if seen.where in ("end()", PREPARING):
-            yield f"simpler-eval: {seen.where} failed {times}, which costs no verdict: {seen.fault.text} (see {FILE})"
+            yield f"simpler-eval: {seen.where} failed {often}, which costs no verdict: {seen.fault.text} (see {FILE})"
         elif seen.where == KEPT_IMAGE:
             yield f"simpler-eval: {seen.fault.text}"
         elif seen.fault.place not in recorder.faults.lost:
             yield (
-                f"simpler-eval: {seen.where} failed {times}, though not when its episodes were asked one by one: "
+                f"simpler-eval: {seen.where} failed {often}, though not when its episodes were asked one by one: "
                 f"{seen.fault.text} (see {FILE})"
             )
 

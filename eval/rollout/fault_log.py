@@ -39,7 +39,7 @@ class FaultLog:
 
     def episode_lost(self, fault: Fault, turn: Turn, step: int) -> None:
         """A fault took the verdict of an episode."""
-        self._add(self.lost, fault.place, fault, "", turn, f"after {step} steps")
+        self._add(self.lost, fault.place, fault, "", turn, f"after {_number(step, 'step')}")
 
     def notice(self, fault: Fault, turn: Turn, where: str) -> None:
         """A fault took no verdict; ``where`` says what failed."""

@@ -22,14 +22,14 @@ from eval.rollout.exits import ExitGuard
 from eval.rollout.faults import Fault, PolicyFault, fault_of
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.preparing import Preparing
-from policies.base import EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
+from policies.base import EpisodeInfo, EpisodeResult, Exactness, Observation, Policy, PolicyDescription
 from policies.registry import check_episodes, describe, load_policy, require_policy, with_device
 
 Answer = TypeVar("Answer")
-MAKE, NEEDS, DESCRIBE, CHECK, RESET, ACT, END, CLOSE = (
-    "its constructor", "needs_image", "describe", "check_episodes", "reset", "act", "end", "close",
+MAKE, NEEDS, DESCRIBE, CHECK, EXACTNESS, RESET, ACT, END, CLOSE = (
+    "its constructor", "needs_image", "describe", "check_episodes", "exactness", "reset", "act", "end", "close",
 )  # fmt: skip
-BEFORE = (MAKE, NEEDS, DESCRIBE, CHECK)
+BEFORE = (MAKE, NEEDS, DESCRIBE, CHECK, EXACTNESS)
 """Asked before an episode begins: what fails here can be fixed by the user, who gets one line."""
 
 
@@ -209,6 +209,18 @@ class PolicyCalls:
                 method([episode], [result])
 
         return self._fault_in(END, tell)
+
+    def exactness(self, name: str, episode: EpisodeInfo, observations: Sequence[Observation], batch: int) -> Exactness:
+        """Compare its fast way with its reference on observations of an episode. Raises UserError if it cannot, or fails."""
+        compare: Callable[[Sequence[Observation], int], Exactness] | None = getattr(self.policy, "exactness", None)
+        if not callable(compare):
+            raise UserError(f"{name} has no fast path that could be compared with a reference.")
+
+        def ask() -> Exactness:
+            self.policy.reset([episode])
+            return compare(observations, batch)
+
+        return self._answer(EXACTNESS, ask, f"{name} cannot be compared with its reference")
 
     def close(self) -> Fault | None:
         """Let it free what it holds."""

@@ -13,6 +13,7 @@ from eval.records.folder import RunFolder
 from eval.records.header import WorldRecord
 from eval.records.labels import player_name
 from eval.records.options import Keep
+from eval.records.refusals import disk_refusal
 from eval.records.results import EpisodeRecord
 from eval.records.turns import Turn, turns_of
 from eval.records.videos import Film, Video, VideoQueue, VideoRule, keep_video
@@ -22,6 +23,7 @@ from eval.rollout.faults import Fault
 from eval.rollout.kept_actions import KeptActions
 from eval.rollout.play import Finished
 from eval.rollout.recordings import CODECS, Recorded, Recordings
+from eval.rollout.stopping import StopRule
 
 Listener = Callable[[EpisodeRecord], None]
 """Called with every record as it becomes durable."""
@@ -43,6 +45,7 @@ class FolderRecorder:
         keep_actions: bool = True,
         record: str = "none",
         keep: Keep = "all",
+        stopping: StopRule | None = None,
     ) -> None:
         self.folder, self.rule, self.listener = folder, videos, listener
         self.filmed = videos.film(turns_of(folder.plan, folder.header.repeats))
@@ -51,6 +54,8 @@ class FolderRecorder:
         self.actions = KeptActions(folder.path, keep_actions)
         self.recordings = Recordings(folder.path, CODECS[record], keep) if record != "none" else None
         self.faults = FaultLog(folder.path)
+        self.stopping = stopping or StopRule()
+        """Told when the disk refuses what was asked for."""
         self.appended = 0
         """Records written so far."""
         self.unfilmed: list[EpisodeRecord] = []
@@ -67,6 +72,11 @@ class FolderRecorder:
                 f"simpler-eval replay {shlex.quote(str(self.folder.path))} EPISODE --video makes one"
             )
         return lines if self.recordings is None else [*lines, *self.recordings.too_late_for(judged)]
+
+    def is_incomplete(self, record: EpisodeRecord) -> bool:
+        """Whether the disk refused something of an episode that is asked for now."""
+        filmed = record.video is None and record.key in self.filmed and self.rule.keep(record)
+        return record.unwritten is not None and (filmed or (self.recordings is not None and self.recordings.wants(record)))
 
     def wants_film(self, turn: Turn) -> bool:
         """Whether the images of this episode may be needed when it ends."""
@@ -109,14 +119,14 @@ class FolderRecorder:
             self.faults.episode_lost(episode.fault, Turn(episode.spec, record.repeat), record.steps)
         self.actions.write(record.key, episode.commands, episode.terminates, episode.moments)
         if self.recordings is not None and recorded is not None:
-            self.recordings.take_over(record.key, recorded)
+            record = self.recordings.take_over(record, recorded)
         if video is not None and record.video is not None:
             self.videos.incomplete.update(video.lacks)
             try:
                 keep_video(self.folder.path, video)
             except OSError as error:  # a result is worth more than its video
                 lost = {"video": None, "poster": None, "video_error": f"{type(error).__name__}: {error}"[:500]}
-                record = record.model_copy(update=lost)
+                record = record.model_copy(update={**lost, "unwritten": disk_refusal(error, self.folder.path)})
         self._append(record)
 
     def tick(self) -> None:
@@ -151,6 +161,8 @@ class FolderRecorder:
         self.appended += 1
         if record.video_error is not None:
             self.unfilmed.append(record)
+        if record.unwritten is not None:
+            self.stopping.refused(record.unwritten)
         replaced = () if before is None else (before.video, before.poster)
         for name in replaced:
             if name is not None and name not in (record.video, record.poster):

@@ -17,8 +17,10 @@ from eval.datasets.staging import STAGING, Recording, StagedFiles, Staging
 from eval.datasets.writer import FOLDER, recorded, write_datasets
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.records.folder import RunData
 from eval.records.options import Keep, RunOptions
+from eval.records.refusals import disk_refusal
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.rollout.loop import FILM_SLOTS
 from eval.rollout.play import Finished
@@ -27,7 +29,6 @@ BACKLOG = 3
 """Episodes that may wait for the encoder; then the run waits, so that memory stays bounded."""
 CODECS: dict[str, Codec] = {"lerobot": "lossy", "lerobot-lossless": "lossless"}
 """``--record`` -> how images are kept."""
-_OTHER: dict[Codec, str] = {"lossy": "lossless", "lossless": "lossy"}
 STOPPED = "the run was stopped before it was encoded"
 
 
@@ -39,6 +40,19 @@ def check_recording(options: RunOptions, plan: Sequence[EpisodeSpec]) -> None:
     longest = max(spec.max_steps for spec in plan)
     if longest >= FILM_SLOTS:
         raise UserError(f"--record keeps episodes of up to {FILM_SLOTS - 1} steps; give --max-steps {FILM_SLOTS - 1} or less.")
+
+
+def check_codec(options: RunOptions, run: Path) -> None:
+    """Raises UserError, before a run goes on, if what it recorded has images of another kind: a dataset has one kind alone."""
+    if options.record == "none":
+        return
+    kept = Staging(run / FOLDER / STAGING).codec()
+    if kept is not None and kept != CODECS[options.record]:
+        before = next(name for name, codec in CODECS.items() if codec == kept)
+        raise UserError(
+            f"{run} was recorded with {kept} images, and a dataset has one kind alone; go on with --record {before}, or choose "
+            "another --out."
+        )
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,7 @@ class Recordings:
         """Why judged episodes are not recorded -> how many."""
         self._codec: Codec = codec
         self._keep_only: Keep = keep
+        self._run = run
         self._staging = Staging(run / FOLDER / STAGING)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="record")
         self._waiting: dict[RecordKey, Future[None]] = {}
@@ -72,25 +87,24 @@ class Recordings:
 
     def too_late_for(self, before: Sequence[EpisodeRecord]) -> list[str]:
         """What cannot be recorded any more of episodes that were judged before, a line for each kind."""
-        wanted = [record for record in before if self._keep_only == "all" or record.success_last]
-        kept = [self._staging.episode(record.key) for record in wanted]
-        other = sum(episode is not None and episode.codec != self._codec for episode in kept)
-        lines = []
-        if missing := kept.count(None):
-            have = "1 episode was" if missing == 1 else f"{missing} episodes were"
-            lines.append(f"{have} played before and not recorded; frames are kept while an episode is played, not afterwards")
-        if other:
-            have = "1 episode was" if other == 1 else f"{other} episodes were"
-            lines.append(
-                f"{have} recorded before, with {_OTHER[self._codec]} images; what is played now becomes another dataset"
-            )
-        return lines
+        wanted = [record for record in before if self.wants(record)]
+        missing = sum(self._staging.episode(record.key) is None for record in wanted)
+        if not missing:
+            return []
+        have = noun(missing, "was", "were")
+        return [
+            f"{counted(missing, 'episode')} {have} played before and not recorded; frames are kept while an "
+            f"episode is played, not afterwards"
+        ]
+
+    def wants(self, record: EpisodeRecord) -> bool:
+        """Whether the frames of an episode with a verdict are to be kept."""
+        return self._keep_only == "all" or record.success_last
 
     def take(self, episode: Finished) -> None:
         """Queue an episode that has a verdict; blocks while ``BACKLOG`` others wait."""
         key = episode.record.key
-        failed = self._keep_only == "successes" and not episode.record.success_last
-        if episode.record.status == "errored" or not episode.record.steps or failed:
+        if episode.record.status == "errored" or not episode.record.steps or not self.wants(episode.record):
             with contextlib.suppress(OSError):
                 self._staging.forget(key)
             return
@@ -129,21 +143,28 @@ class Recordings:
             return Recorded(None, self._why.pop(key, "its frames are gone"))
         return Recorded(files)
 
-    def take_over(self, key: RecordKey, recorded: Recorded) -> None:
-        """Keep frames that were encoded elsewhere."""
+    def take_over(self, record: EpisodeRecord, recorded: Recorded) -> EpisodeRecord:
+        """Keep frames that were encoded elsewhere; gives back the record, which says so if the disk refuses them."""
+        key = record.key
         if recorded.files is None:
             self._lose(key, recorded.lost)
-            return
+            return record
         try:
             self._staging.put(key, recorded.files)
         except OSError as error:
-            self._lose(key, f"{type(error).__name__}: {error}")
+            return self._lost(record, error)
+        return record
 
     def _settle(self, key: RecordKey) -> EpisodeRecord:
         error = self._waiting.pop(key).exception()
-        if error is not None:  # a result is worth more than its frames
-            self._lose(key, " ".join(f"{type(error).__name__}: {error}".split())[:500])
-        return self._held.pop(key)
+        record = self._held.pop(key)
+        return record if error is None else self._lost(record, error)
+
+    def _lost(self, record: EpisodeRecord, error: BaseException) -> EpisodeRecord:
+        """A result is worth more than its frames."""
+        self._lose(record.key, " ".join(f"{type(error).__name__}: {error}".split())[:500])
+        refusal = disk_refusal(error, self._run)
+        return record if refusal is None else record.model_copy(update={"unwritten": refusal})
 
     def _lose(self, key: RecordKey, why: str) -> None:
         self.lost[why] += 1
@@ -171,9 +192,7 @@ class Recordings:
         if self.lost:
             why, count = self.lost.most_common(1)[0]
             lost = sum(self.lost.values())
-            said.append(
-                f"{lost} episode{'' if lost == 1 else 's'} could not be recorded ({count}: {why}); the results are kept"
-            )
+            said.append(f"{counted(lost, 'episode')} could not be recorded ({count}: {why}); the results are kept")
         try:
             if recorded(run):
                 write_datasets(run, only_successes=self._keep_only == "successes")

@@ -12,6 +12,7 @@ from eval.backends.selection import OWN
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.given import Text
+from eval.nouns import counted
 from eval.records.folder import RunData, disk_errors, know_tasks, load_run
 from eval.records.labels import player_name
 from eval.records.moments import Difference, first_difference, read_states
@@ -134,7 +135,9 @@ def find_episode(data: RunData, text: str) -> RecordKey:
         )
     if not matching:
         near = did_you_mean(
-            word, ids, f"Its plan has {len(ids)} episodes: give an id of episodes.jsonl, or a place from 0 to {len(ids) - 1}."
+            word,
+            ids,
+            f"Its plan has {counted(len(ids), 'episode')}: give an id of episodes.jsonl, or a place from 0 to {len(ids) - 1}.",
         )
         raise UserError(f'{data.path} has no episode "{text}".{near}')
     key = RecordKey(matching[0], repeat)

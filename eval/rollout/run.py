@@ -37,10 +37,11 @@ from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
 from eval.rollout.play import info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
+from eval.rollout.policy_closing import say_of
 from eval.rollout.policy_watch import PolicyWatch, Status
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import FolderRecorder, Listener
-from eval.rollout.recordings import check_recording
+from eval.rollout.recordings import check_codec, check_recording
 from eval.rollout.replicas.head import Head
 from eval.rollout.replicas.opening import open_team
 from eval.rollout.replicas.placement import Placement, placements
@@ -129,8 +130,8 @@ def run(
 
     Returns:
         The run as read from disk. ``header.sessions[-1].outcome`` says whether it was played to its end or stopped because
-        the policy failed again and again; why is on stderr and in ``errors.log``. Relative paths are made absolute here:
-        what becomes of the working folder later does not matter.
+        the policy failed again and again, or the disk was full; why is on stderr and in ``errors.log``. Relative paths are
+        made absolute here: what becomes of the working folder later does not matter.
 
     Raises:
         EpisodesErrored: with ``fail_on_error``, if an episode has no verdict. Without, it is recorded as errored, and the
@@ -249,8 +250,8 @@ def _play(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | Non
                     settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
                     active.play(Rollout(left, calls, settings, recorder, work.stopping, course.batch), recorder)
             finally:
-                if player is None and (fault := calls.close()):  # after the last result: it costs a line, not the table
-                    _print(f"simpler-eval: close() of {options.policy} failed: {fault.text}")
+                if player is None:  # after the last result: it costs a line, not the table
+                    say_of(calls.close(), options.policy)
     return load_run(work.out)
 
 
@@ -267,6 +268,8 @@ class _Work:
         here: str | None,
     ) -> None:
         self.plan, self.part, self.options, self.session, self.here = plan, part, options, session, here
+        self.stopping = StopRule(options.stop_after, options.fail_on_error)
+        """When it stops before its end."""
         self.given = session.out or default_out(options.policy)
         self.out = self.given.absolute()  # a policy may change the working folder
 
@@ -275,6 +278,7 @@ class _Work:
         header = new_header(self.part, self.options, needs, world, description, self.here, code)
         if self.session.shard is not None:
             header = header.model_copy(update={"shard": shard_record(self.plan, self.session.shard, self.options)})
+        check_codec(self.options, self.out)
         return RunFolder(self.out, self.part, header)
 
     def begin(self, folder: RunFolder) -> tuple[FolderRecorder, list[Turn]]:
@@ -282,8 +286,8 @@ class _Work:
         folder.keep_tasks(user_tasks_of(self.part))
         rule = VideoRule.parse(self.options.video)
         options, listener = self.options, self.session.listener
-        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record, options.keep)
-        left = folder.open_episodes(self.options.retry_errored)
+        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record, options.keep, self.stopping)
+        left = folder.open_episodes(self.options.retry_errored, recorder.is_incomplete)
         replayed = {turn.key for turn in left}
         before = [record for key, record in folder.records.items() if key not in replayed]
         if self.session.on_start is not None:
@@ -300,11 +304,6 @@ class _Work:
         folder.write_header(folder.header.model_copy(update={"sessions": (*earlier, now)}))
         if self.session.on_course is not None:
             self.session.on_course(course, before)
-
-    @property
-    def stopping(self) -> StopRule:
-        """When it stops before its end."""
-        return StopRule(self.options.stop_after, self.options.fail_on_error)
 
 
 def _play_with_replicas(work: _Work, places: Sequence[Placement]) -> RunData:

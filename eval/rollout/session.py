@@ -72,17 +72,18 @@ class ActiveRun:
 
     def _complete(self, recorder: FolderRecorder, outcome: Outcome, reason: str | None) -> None:
         remarks: tuple[str, ...] = ()
+        unrecorded: str | None = None
         try:
             remarks = (*self._describe_again(recorder.folder), *(self._staff.remarks() if self._staff else ()))
             self._end_session(recorder, outcome)
             _write_tables(recorder.folder)
-            if recorder.recordings is not None and (problem := recorder.recordings.finish(_data(recorder.folder))):
-                remarks = (*remarks, f"simpler-eval: {problem}")
+            if recorder.recordings is not None:
+                unrecorded = recorder.recordings.finish(_data(recorder.folder))
         finally:
             recorder.faults.close()
             command = self._command(recorder.folder)
             self._completed = True
-            self._on_end(closing_of(recorder, self._shown, reason, command, remarks))
+            self._on_end(closing_of(recorder, self._shown, reason, command, remarks, unrecorded))
 
     def _command(self, folder: RunFolder) -> str:
         return self._go_on or continuing_command(folder, self._shown, self._by_name)

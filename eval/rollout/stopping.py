@@ -1,7 +1,9 @@
-"""When a run ends before its plan does: the policy fails again and again in the same way, or does not answer any more."""
+"""When a run ends before its plan does: the policy fails again and again in the same way, or does not answer any more, or
+the disk takes no more."""
 
 from __future__ import annotations
 
+from eval.records.refusals import remedy
 from eval.records.results import EpisodeRecord
 from eval.rollout.faults import Fault
 
@@ -36,6 +38,10 @@ class StopRule:
         elif self._stop_after and self._in_a_row >= self._stop_after:
             count = "an episode was" if self._in_a_row == 1 else f"{self._in_a_row} episodes in a row were"
             self.reason = f"stopped, as {count} lost to the same fault of the policy (--stop-after {self._stop_after})"
+
+    def refused(self, refusal: str) -> None:
+        """The disk takes no more of what was asked for; whatever is played now would lack it, too."""
+        self.reason = f"stopped, as the disk refuses what was asked for ({refusal}): {remedy(refusal)}"
 
     def noticed(self, fault: Fault) -> None:
         """A call failed, whether or not it took a verdict."""

@@ -18,6 +18,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from eval.errors import UserError
+from eval.nouns import counted, noun
 from eval.serving.desk import PolicyDesk
 from eval.serving.log import Log
 from eval.serving.openpi import OpenpiTalk
@@ -182,7 +183,10 @@ class Listener:
         if "upgrade" not in request.headers:
             return connection.respond(http.HTTPStatus.NOT_FOUND, f"GET {' or '.join(HEALTH)}, or connect by WebSocket.\n")
         if self.connections >= self._clients:
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, f"{self._clients} clients are connected; later.\n")
+            return connection.respond(
+                http.HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{counted(self._clients, 'client')} {noun(self._clients, 'is', 'are')} connected; later.\n",
+            )
         return None
 
     async def _converse(self, connection: ServerConnection) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from eval.errors import UserError, needs_extra
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
+from eval.rollout.policy_closing import close_policy
 from eval.serving.desk import PolicyDesk
 from eval.serving.listener import Listener, bound
 from eval.serving.log import Log
@@ -79,7 +80,7 @@ def serving(
                     ) as listener:
                         yield Serving(listener.url, description, served, desk, listener)
             finally:
-                calls.close()
+                close_policy(calls, name)
     finally:
         place.close()
 

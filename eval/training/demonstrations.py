@@ -100,7 +100,10 @@ def open_demonstrations(text: str, traces: bool, allow_test_placements: bool) ->
     camera = _camera(reader, robot)
     if traces and (trace_key(camera) not in reader.info.features or HAS_TRACE not in reader.info.features):
         raise UserError(f"{root} has no traces, which --tracevla needs; add them: simpler-eval annotate-traces {root}")
+    if not len(reader):
+        raise UserError(f"{root} holds no frames; record some, or fetch it anew.")
     rotation = _rotation(root, reader.info.features.get(ACTION))
+    reader.values(0, ACTION)  # what is wrong with all of them is said before anything is prepared
     if not len(reader):
         raise UserError(f"{root} holds no frames.")
     origin = read_origin(root)

@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from eval.errors import UserError
 from eval.plan.suites import make_plan
+from eval.records.folder import write_atomically
 from eval.records.provenance import provenance
 from eval.training.demonstrations import LeRobotDemonstrations, named_dataset, open_demonstrations
 from eval.training.monitor import TrainingMonitor
@@ -57,7 +58,7 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
     monitor = TrainingMonitor(options, out, say)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / OPTIONS).write_text(options.model_dump_json(indent=1) + "\n")
+        write_atomically(out / OPTIONS, options.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}.") from error
     return _train(options, datasets, out, monitor, resume=False)

@@ -35,7 +35,8 @@ def choose_device(text: str) -> torch.device:
             raise UserError(f"--device {text} is not possible: {why}. Use --device cpu, or see `nvidia-smi`.")
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
-            raise UserError(f"--device {text} is not possible: there are {count} GPUs, from cuda:0 to cuda:{count - 1}.")
+            known = "there is 1 GPU, cuda:0" if count == 1 else f"there are {count} GPUs, from cuda:0 to cuda:{count - 1}"
+            raise UserError(f"--device {text} is not possible: {known}.")
     return device
 
 

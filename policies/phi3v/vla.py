@@ -119,7 +119,7 @@ class VLA:
         self._say_notes()
         if self.device.type == "cuda":
             most = "always" if self.inference.deterministic else "at most"
-            say(f"inference {self.inference.name} on {device_name(self.device)}, {most} {self.batch} observations a batch")
+            say(f"inference {self.inference.name} on {device_name(self.device)}, {most} {_observations(self.batch)} a batch")
 
     def _fitting_batch(self, images: int) -> int:
         if self.device.type != "cuda":
@@ -166,7 +166,7 @@ class VLA:
         self.batch //= 2
         if self.fast is not None:
             self.fast.batch = self.batch
-        say(f"out of memory on {self.device}: from here on at most {self.batch} observations a batch")
+        say(f"out of memory on {self.device}: from here on at most {_observations(self.batch)} a batch")
         return True
 
     def _say_notes(self) -> None:
@@ -237,3 +237,7 @@ class VLA:
         del self.model
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _observations(number: int) -> str:
+    return "1 observation" if number == 1 else f"{number} observations"

@@ -54,9 +54,7 @@ def _weight_files(folder: Path) -> list[Path]:
                 raise UserError(f'{folder / INDEX} names "{path}", which is no safetensors file of that folder.')
         absent = [path.name for path in files if not path.is_file()]
         if absent:
-            raise UserError(
-                f"{folder} is incomplete: {len(absent)} of {len(files)} weight files are missing ({_some(absent)})."
-            )
+            raise UserError(f"{folder} is incomplete: of its weight files ({len(files)}), these are missing: {_some(absent)}.")
         return files
     unsafe = sorted(path.name for path in folder.iterdir() if path.name.endswith(_UNSAFE))
     if unsafe:

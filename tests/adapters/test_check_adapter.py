@@ -197,3 +197,17 @@ def test_a_world_that_fails_is_said(tmp_path, make_spec):
     marks.mkdir()
     with pytest.raises(UserError, match="was lost"):
         gather([make_spec(0, variant="raise_always")], str(marks), "fake_world")
+
+
+def test_a_policy_that_fails_to_close_costs_a_line_and_not_the_report(folder, tmp_path, cli):
+    (tmp_path / "late.py").write_text(
+        "from adapter_policies import Right\n"
+        "class Late(Right):\n"
+        "    def close(self):\n"
+        "        raise OSError('the socket is gone')\n"
+    )
+    name = f"{tmp_path}/late.py:Late"
+    code, out, err = cli("check-adapter", name, "--against", f"{POLICIES}:Right", "--observations", folder)
+    assert code == 0
+    assert "all 36 actions agree" in out
+    assert err == f"simpler-eval: close() of {name} failed: policy raised OSError: the socket is gone\n"

@@ -127,7 +127,7 @@ def test_a_run_that_cannot_be_written_is_shown_with_a_warning(cli, play, carrot,
     shutil.rmtree(run / "tables")
     (run / "tables").write_text("in the way")
     code, out, err = cli("report", run)
-    assert code == 0
+    assert code == 1
     assert "Carrot on Plate" in out
     assert err.startswith("simpler-eval: the tables are not kept: Cannot write the results folder")
     assert err.count("\n") == 1

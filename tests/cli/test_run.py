@@ -18,7 +18,7 @@ def test_a_run_without_packs_goes_on_without_packs_whatever_the_environment_says
 
     def play(plan, options, path, show):
         asked.append(options)
-        return load_run(path)
+        return eval.cli.progress.Played(load_run(path), kept=True)
 
     monkeypatch.setenv("SIMPLER_EVAL_ASSETS", "elsewhere")
     monkeypatch.setattr(eval.cli.progress, "play_with_progress", play)

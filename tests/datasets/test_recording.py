@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -201,12 +202,34 @@ def test_what_is_asked_for_too_late_is_said(play, make_spec, capsys):
     assert frames.startswith("simpler-eval: 2 episodes were played before and not recorded")
 
 
-def test_lossless_images_come_too_late_for_what_is_recorded(play, make_spec, capsys):
-    play([make_spec(0)], record="lerobot")
-    play([make_spec(0)], record="lerobot")
+def test_a_dataset_has_one_kind_of_images_and_another_one_is_refused_before_anything_is_changed(play, make_spec, capsys):
+    plan = [make_spec(0), make_spec(1)]
+    data = play(plan, record="lerobot", shard="1/2")
+    before = (data.path / "run.json").read_bytes()
+    with pytest.raises(UserError, match="recorded with lossy images, and a dataset has one kind alone; go on with --record"):
+        play(plan, record="lerobot-lossless", shard="1/2")
+    assert (data.path / "run.json").read_bytes() == before, "the run goes on as it was"
+    play(plan, record="none", shard="1/2")
+    play(plan, record="lerobot", shard="1/2")
     assert capsys.readouterr().err == ""
-    play([make_spec(0)], record="lerobot-lossless")
-    assert "1 episode was recorded before, with lossy images" in capsys.readouterr().err
+    assert [path.name for path in (data.path / "dataset").glob("[!.]*")] == ["widowx"]
+
+
+def test_a_dataset_that_becomes_two_leaves_no_older_one_beside_them(play, make_spec, tmp_path, cli):
+    plan = [make_spec(0), make_spec(2).model_copy(update={"control_freq": 10})]
+
+    def stop(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play(plan, per_worker=1, listener=stop)
+    folder = tmp_path / "run/dataset"
+    assert [path.name for path in folder.glob("[!.]*")] == ["widowx"]
+    (folder / "widowx").rename(folder / "widowx-mine")  # what others made of it is theirs
+    shutil.copytree(folder / "widowx-mine", folder / "widowx")
+    play(plan, per_worker=1)
+    names = sorted(path.name for path in folder.glob("[!.]*"))
+    assert names == ["widowx-10fps-48x32-lossless", "widowx-5fps-48x32-lossless", "widowx-mine"]
 
 
 def test_repeats_and_successes_alone(play, make_spec, tmp_path):
@@ -268,12 +291,21 @@ def test_frames_that_cannot_be_kept_cost_no_result(play, make_spec, monkeypatch,
     def broken(*_):
         raise OSError(28, "No space left on device")
 
+    plan = [make_spec(number) for number in range(20)]
     monkeypatch.setattr("eval.datasets.staging.encode", broken)
-    data = play([make_spec(0), make_spec(1)])
-    assert [record.status for record in data.records.values()] == ["success", "failure"]
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("simpler-eval: ")
-    assert "No space left on device" in line
+    data = play(plan, per_worker=1)
+    first = data.record(plan[0].id)
+    assert (first.status, first.unwritten) == ("success", "No space left on device")
+    assert len(data.records) < 20, "the disk would take no frames of others, either"
+    lost, stopped, _, command = capsys.readouterr().err.splitlines()
+    assert lost.startswith("simpler-eval: ")
+    assert "No space left on device" in lost
+    assert stopped.endswith("(No space left on device): free some space.")
+    assert "eval.run(plan, policy" in command
+    monkeypatch.undo()
+    data = play(plan, per_worker=1)
+    assert [record.unwritten for record in data.records.values()] == [None] * 20
+    assert sorted(ids(LeRobotReader(data.path / "dataset/widowx"))) == sorted(spec.id for spec in plan)
 
 
 def test_what_cannot_be_recorded_is_said_before_anything_is_made(play, make_spec, monkeypatch, tmp_path):

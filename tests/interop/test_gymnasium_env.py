@@ -87,7 +87,36 @@ def test_a_vector_of_environments_plays_the_plan_side_by_side():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("keywords", "says"),
+    [
+        ({"rt": "x"}, 'rt cannot be "x"; use auto, trace, fast or raster'),
+        ({"rt": "trace"}, "rt trace has no effect"),
+        ({"world": "simpler-evil"}, 'There is no world "simpler-evil"'),
+        ({"world": "simpler-env"}, "plays in a process of its own"),
+        ({"render_device": "x"}, '"x" is not known; use cuda'),
+        ({"assets": 3}, "assets"),
+        ({"text": "yes"}, "text is 'yes'; give True or False"),
+        ({"terminate_on_success": 2}, "terminate_on_success is 2; give True or False"),
+        ({"max_steps": 0}, "at least 1"),
+        ({"limit": 1.5}, "limit"),
+        ({"max_step": 3}, 'no option "max_step". Did you mean "max_steps"'),
+        ({"foo": 1}, 'no option "foo". Known: assets, '),
+        ({"task": "widowx_stack_cube"}, "this id plays widowx_carrot_on_plate; simpler_eval/task-v0 plays any task"),
+    ],
+)
+def test_a_keyword_or_value_that_means_nothing_is_one_line_when_it_is_made(keywords, says):
+    with pytest.raises(UserError) as refused:
+        gymnasium.make(CARROT, disable_env_checker=True, **keywords)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_cannot_be_made_is_one_line():
+    for nothing, says in [({}, "say which: task="), ({"task": ["a", "b"]}, "the name of one task")]:
+        with pytest.raises(UserError, match=says):
+            gymnasium.make("simpler_eval/task-v0", disable_env_checker=True, **nothing)
     for keywords, says in [({"setting": "nowhere"}, "nowhere"), ({"render_mode": "ansi"}, "use rgb_array")]:
         with pytest.raises(UserError, match=says):
             gymnasium.make(CARROT, disable_env_checker=True, **keywords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_episodes_are_those_of_the_plan(benchmark):
     with pytest.raises(UserError, match="set episodes_per_task: 24"):
         played.reset({"episode_idx": 24})
     played.cleanup()
+
+
+def test_an_option_that_means_nothing_is_refused_before_anything_is_played(benchmark):
+    for given, says in [
+        ({"rt": "x"}, 'rt cannot be "x"; use auto'),
+        ({"send_state": "no"}, "send_state is 'no'; give True or False"),
+        ({"tasks": "widowx_stack_cube"}, 'This benchmark has no option "tasks". Did you mean "task_name"'),
+    ]:
+        with pytest.raises(UserError, match=re.escape(says)):
+            benchmark(**given)
 
 
 @pytest.mark.parametrize("mode", ["early_stop", "accumulate"])

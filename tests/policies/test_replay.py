@@ -160,7 +160,7 @@ def test_an_episode_that_was_errored_is_errored_again_after_its_last_action(tmp_
     plan = [make_spec(0)]
     run(plan, Fails(), out=tmp_path / "first", world="fake_world", workers=1, video="none")
     again = run(plan, "replay", policy_args={"path": tmp_path / "first"}, out=tmp_path / "again", world="fake_world", workers=1)
-    assert "was errored after 1 actions" in (again.record(plan[0].id).error or "")
+    assert "was errored after 1 action" in (again.record(plan[0].id).error or "")
 
 
 def test_complex_numbers_are_no_actions(tmp_path: Path) -> None:

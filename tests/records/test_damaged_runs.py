@@ -136,7 +136,7 @@ FAILED = {"status": "failure", "success_last": False, "success_any": False}
         (record(1, steps=10), "it says 10 steps; its episode has at most 9"),
         (record(1, seconds=float("nan")), "it says nan seconds"),
         (record(1, error="why"), "it is a failure with an error"),
-        (record(1, repeat=1), "it is repeat 1 (from 0) of an episode that is played 1 times"),
+        (record(1, repeat=1), "it is repeat 1 (from 0) of an episode that is played once"),
         (further(0, **FAILED), "Line 4 of "),
         (further(0, **FAILED), "says failure of an episode that is a success in line 1"),
         (replaced("tasks/mine.yaml", "max_steps: 9", "max_steps: 8"), "mine.yaml is not the task that the run was played with"),
@@ -189,7 +189,7 @@ def test_a_run_that_may_only_be_read_is_reported_all_the_same(run: Path, cli, mo
     shutil.rmtree(run / "tables")
     (run / "tables").write_text("in the way of the folder, as a disk that may only be read would be")
     code, out, err = cli("report", run)
-    assert code == 0
+    assert code == 1
     assert "mine" in out
     assert "summary.md" not in out
     assert (err.count("\n"), "the tables are not kept" in err) == (1, True)

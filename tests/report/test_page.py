@@ -283,7 +283,7 @@ def test_a_page_that_cannot_be_kept_is_a_warning_and_a_foreign_folder_an_error(c
     run = made_up_run(tmp_path / "run", make_plan(tasks=[CARROT], limit=2), filmed=False).path
     (run / "report").write_text("in the way")
     code, out, err = cli("report", run)
-    assert code == 0
+    assert code == 1
     assert "simpler-eval: the page is not kept" in err
     assert len(err.splitlines()) == 1
     (tmp_path / "foreign").mkdir()

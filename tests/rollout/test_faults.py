@@ -14,6 +14,7 @@ from faulty_policies import FAULTS, ByIndex, Fails, OneByOne
 
 from eval.errors import EpisodesErrored
 from eval.records.folder import load_run
+from eval.rollout.actions import checked
 from policies.base import Action
 
 
@@ -124,6 +125,32 @@ def test_an_image_cannot_be_written(play, make_spec):
     assert "WRITEABLE" in error
 
 
+class Elsewhere:
+    """An array that cannot be read here."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("it lies on a chip")
+
+
+class Array:
+    """As JAX and TensorFlow have it."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.arange(7, dtype=np.float32)
+
+
+def test_numbers_of_any_library_and_precision_are_played():
+    torch = pytest.importorskip("torch")
+    row = torch.arange(7.0)
+    tensors = [row.bfloat16(), row.half(), row.to(torch.float8_e5m2), row.long(), row.clone().requires_grad_()]
+    lists = [[*row.bfloat16()], [*row.clone().requires_grad_()], tuple(range(7)), range(7), [np.float16(n) for n in range(7)]]
+    arrays = [Array(), np.arange(7, dtype=np.float16), np.arange(7, dtype=object), np.arange(7, dtype=np.longdouble)]
+    for given in (*tensors, *lists, *arrays):
+        action = checked(Action(given, terminate=torch.tensor(True), label=given))
+        assert action.command == action.label == (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+        assert action.terminate is True
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -142,6 +169,12 @@ def test_an_image_cannot_be_written(play, make_spec):
         ([Action([1e300] * 7)], "policy gave an action that is too large"),
         ([Action([0.0] * 7, terminate="False")], "policy gave an Action whose terminate is 'False'; it must be True or False"),
         ([Action([0.0] * 7, terminate=None)], "policy gave an Action whose terminate is None"),
+        ([Action(iter([0.0] * 7))], "policy gave an Action whose command is a list_iterator; it must be 7 real numbers"),
+        ([Action(np.array(["0"] * 7, object))], "policy gave an Action whose command is a ndarray; it must be 7 real"),
+        ([Action(np.array(0.0))], "policy gave an action of shape (), not (7,)"),
+        ([Action(np.zeros((1, 7)))], "policy gave an action of shape (1, 7), not (7,)"),
+        ([Action(Elsewhere())], "policy gave an Action whose command cannot be read as 7 numbers: it lies on a chip"),
+        ([Action([0.0] * 7, terminate=Elsewhere())], "policy gave an Action whose terminate is a Elsewhere; it must be True"),
     ],
 )
 def test_an_answer_of_another_form_is_said_in_words(play, make_spec, answer, said):

@@ -135,7 +135,7 @@ def test_an_episode_stands_in_a_plan_once(make_spec):
 
 def test_a_lost_episode_is_raised_when_asked_for(tmp_path, make_spec):
     plan = [make_spec(0)]
-    said = rf"1 of 1 episodes in {tmp_path}/\w+ errored: 1 x .*ZeroDivisionError.*policy bug"
+    said = rf"1 of 1 episode in {tmp_path}/\w+ errored: 1 x .*ZeroDivisionError.*policy bug"
     data = simpler_eval.run(plan, Counts(plan[0].id), out=tmp_path / "counted", world="fake_world", workers=1)
     assert data.success_rates() == {"fake_task": None}
     with pytest.raises(EpisodesErrored, match=said):

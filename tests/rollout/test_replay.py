@@ -213,7 +213,7 @@ def test_states_are_kept_exactly_and_briefly():
     assert first_difference(as_array(moments(1, np.nan)), as_array(moments(1, np.nan))) is None
     parted = first_difference(as_array(moments(1, 2, 3)), as_array(moments(1, 2)))
     assert parted is not None
-    assert (parted.step, parted.what) == (2, "that it ends after 1 steps")
+    assert (parted.step, parted.what) == (2, "that it ends after 1 step")
     assert as_array([Moment(False, 1.0, (1.0,) * 7, (0.5,) * n) for n in (1, 2)]) is None, "no array holds them"
 
 

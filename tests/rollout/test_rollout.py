@@ -181,6 +181,29 @@ def test_failing_encoder_is_recorded_and_the_run_goes_on(play, make_spec, monkey
     assert all(data.record(s.id).video is None and data.record(s.id).video_error for s in plan)
 
 
+def test_a_video_that_the_disk_refuses_stops_the_run_and_is_made_when_it_goes_on(play, make_spec, monkeypatch, capsys):
+    plan = [make_spec(i) for i in range(20)]
+
+    def full(*_):
+        raise RuntimeError("Error writing 'x.mp4': av_interleaved_write_frame(): No space left on device")
+
+    monkeypatch.setattr("eval.records.videos.write_video", full)
+    data = play(plan, Still(), video="all", workers=1, per_worker=1)
+    first = data.record(plan[0].id)
+    assert (first.status, first.video_error, first.unwritten) == ("success", *["No space left on device"] * 2)
+    lost = [record for record in data.records.values() if record.unwritten]
+    assert len(lost) == len(data.records) < 20
+    assert data.header.sessions[-1].outcome == "stopped"
+    assert "the disk refuses what was asked for (No space left on device): free some space." in capsys.readouterr().err
+    monkeypatch.undo()
+    data = play(plan, Still(), video="none", workers=1)
+    assert data.record(plan[0].id).unwritten, "nobody asks for its video now"
+    data = play(plan, Still(), video="all", workers=1)
+    assert (data.path / data.record(plan[0].id).video).is_file()
+    assert data.record(plan[0].id).unwritten is None
+    assert data.header.sessions[-1].episodes == len(lost), "the others were complete"
+
+
 def test_refusing_world_is_one_line(play, make_spec):
     with pytest.raises(UserError, match=r"^No Vulkan device\.$"):
         play([make_spec(0)], Still(), assets="no_vulkan")

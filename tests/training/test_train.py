@@ -138,6 +138,50 @@ def test_an_image_that_cannot_be_decoded_is_named(cli, tmp_path: Path) -> None:
     assert "image of frame 7 cannot be decoded" in err.splitlines()[-1]
 
 
+def _changed(path: Path, actions: list | None) -> None:
+    """The file with other actions, or with none."""
+    table = pq.read_table(path)
+    place = table.column_names.index("action")
+    table = table.remove_column(place)
+    pq.write_table(table if actions is None else table.add_column(place, "action", pa.array(actions)), path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda rows: None, "has no action, which meta/info.json names"),
+        (lambda rows: [None, *rows[1:]], "action of episode 0 is not of shape [7] at every step"),
+        (lambda rows: [row[:5] for row in rows], "action of episode 0 is not of shape [7] at every step"),
+        (lambda rows: [*rows[:-1], rows[-1][:5]], "action of episode 1 is not of shape [7] at every step"),
+        (lambda rows: [[float("nan")] * 7, *rows[1:]], "episode 0 has actions that are not finite"),
+    ],
+    ids=["none", "absent", "short", "one-short", "nan"],
+)
+def test_actions_that_are_not_what_the_dataset_says_are_one_line(cli, data: Path, tmp_path: Path, damage, said: str) -> None:
+    file = data / "data/chunk-000/file-000.parquet"
+    _changed(file, damage(pq.read_table(file)["action"].to_pylist()))
+    code, _, err = cli("train", *BRIEF, "--dataset", data, "--out", tmp_path / "out")
+    assert code == 2
+    assert said in err.splitlines()[-1]
+
+
+def test_a_dataset_without_frames_is_one_line_for_whoever_reads_it(cli, data: Path, tmp_path: Path) -> None:
+    for name in ("data/chunk-000/file-000.parquet", "meta/episodes/chunk-000/file-000.parquet"):
+        pq.write_table(pq.read_table(data / name).slice(0, 0), data / name)
+    info = json.loads((data / "meta/info.json").read_text())
+    (data / "meta/info.json").write_text(json.dumps(info | {"total_episodes": 0, "total_frames": 0}))
+    for verb in (("train", *BRIEF, "--dataset", data), ("annotate-traces", data)):
+        code, _, err = cli(*verb, "--out", tmp_path / "out")
+        assert (code, err) == (2, f"simpler-eval: {data} holds no frames; record some, or fetch it anew.\n")
+
+
+def test_statistics_that_are_damaged_are_one_line(cli, data: Path, tmp_path: Path) -> None:
+    (data / "meta/stats.json").write_text("{")
+    code, _, err = cli("annotate-traces", data, "--out", tmp_path / "out")
+    assert code == 2
+    assert f"{data}/meta/stats.json of the dataset cannot be read" in err.splitlines()[-1]
+
+
 def test_actions_without_a_meaning_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="roll, pitch, yaw"):
         open_demonstrations(str(write_dataset(tmp_path / "data", angles="a,b,c")), False, False)

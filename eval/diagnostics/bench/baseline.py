@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from eval.backends.base import OwnWorker, load_simulation
 from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
-from eval.diagnostics.bench.timed_policy import TimedPolicy, pace_of
+from eval.diagnostics.bench.timed_policy import TimedPolicy, asked_too_rarely, pace_of
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.options import RunOptions
 from eval.rollout.play import play_episode
+from eval.rollout.policy_closing import close_object
 from eval.rollout.run import find_backend_of
 from policies.registry import load_policy, takes_option, with_device
 
@@ -97,11 +98,9 @@ def measure_baseline(plan: Sequence[EpisodeSpec], options: RunOptions, episodes:
         device = simulation.describe().device
     finally:
         simulation.close()
-        policy.close()
+        close_object(policy, options.policy)
     if len(policy.batches) < 2:
-        fault = next((record.error for record in records if record.error), None)
-        why = "play more steps" if fault is None else f"the first episode errored: {fault}"
-        raise UserError(f"The policy was asked fewer than two times, so there is nothing to measure; {why}.")
+        raise asked_too_rarely(records)
     pace = pace_of(policy.batches)
     measured, drivers = measured_here()
     speed = BaselineSpeed(

@@ -12,10 +12,11 @@ from eval.backends.render_devices import find_render_device
 from eval.diagnostics.bench.baseline import BaselineSpeed, measure_baseline
 from eval.diagnostics.bench.played import PlayedRun, play_timed
 from eval.diagnostics.bench.report import Measured, Rate, Report, Row, measured_here
-from eval.diagnostics.bench.timed_policy import Batch, Pace, pace_of
+from eval.diagnostics.bench.timed_policy import Batch, Pace, asked_too_rarely, pace_of
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
+from eval.nouns import counted
 from eval.records.options import RunOptions
+from eval.rollout.policy_closing import close_object
 from policies.base import Policy, PolicyDescription
 from policies.registry import load_policy, with_device
 
@@ -116,7 +117,10 @@ class EndToEndReport(Report):
         if self.baseline is not None and self.ratio is not None:
             loop = self.baseline
             speed = Rate(median=loop.steps_per_second, repeats=loop.repeats).shown(2)
-            lines.append(f"released loop: {speed} steps/s, {loop.episodes} episodes; the run is {self.ratio:.1f} times as fast")
+            lines.append(
+                f"released loop: {speed} steps/s, {counted(loop.episodes, 'episode')}; the run is "
+                f"{self.ratio:.1f} times as fast"
+            )
         return [line for line in lines if line]
 
     def lines(self) -> list[str]:
@@ -154,9 +158,9 @@ def measure_end_to_end(
     try:
         run = play_timed(plan, options, policy, out)
     finally:
-        policy.close()
+        close_object(policy, options.policy)
     if len(run.batches) < 2:
-        raise UserError("The policy was asked fewer than two times, so there is nothing to measure; play more, or a new --out.")
+        raise asked_too_rarely(run.data.records.values(), "play more, or a new --out")
     speed = _speed(run, options, load_seconds)
     loop = None if baseline is None else measure_baseline(plan, options, baseline).speed
     world = run.data.header.world

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from eval.errors import UserError
+from eval.rollout.interrupts import Interrupts
+from eval.rollout.policy_calls import PolicyCalls
+from eval.rollout.policy_closing import close_policy
 from policies.base import EpisodeInfo, Exactness, Observation, Proprio, RobotName
-from policies.registry import load_policy
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 INSTRUCTION = "put the spoon on the towel"
@@ -40,19 +42,16 @@ def measure_exactness(
         UserError: the folder has no images, or the policy has nothing to compare.
     """
     frames = _read_images(images, limit)
-    policy = load_policy(name, policy_args)
-    try:
-        compare: Callable[[Sequence[Observation], int], Exactness] | None = getattr(policy, "exactness", None)
-        if not callable(compare):
-            raise UserError(f"{name} has no fast path that could be compared with a reference.")
-        policy.reset([EpisodeInfo("exact", "exact", robot, instruction, len(frames), 5, 0)])
-        zeros = np.zeros(3, np.float32)
-        proprio = Proprio(zeros, np.array([1, 0, 0, 0], np.float32), 1.0, zeros)
-        return compare(
-            [Observation("exact", step, robot, instruction, frame, proprio) for step, frame in enumerate(frames)], batch
-        )
-    finally:
-        policy.close()
+    begun = EpisodeInfo("exact", "exact", robot, instruction, len(frames), 5, 0)
+    zeros = np.zeros(3, np.float32)
+    proprio = Proprio(zeros, np.array([1, 0, 0, 0], np.float32), 1.0, zeros)
+    seen = [Observation("exact", step, robot, instruction, frame, proprio) for step, frame in enumerate(frames)]
+    with Interrupts() as interrupts, PolicyCalls(interrupts) as calls:
+        calls.make(name, policy_args)
+        try:
+            return calls.exactness(name, begun, seen, batch)
+        finally:
+            close_policy(calls, name)
 
 
 def _read_images(folder: Path, limit: int | None) -> list[np.ndarray]:

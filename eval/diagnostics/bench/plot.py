@@ -17,6 +17,7 @@ from eval.diagnostics.bench.rt import RtReport
 from eval.diagnostics.bench.sim import SimReport
 from eval.diagnostics.bench.tracker import TrackerReport
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.records.folder import disk_errors
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _per_step(runs: Sequence[EndToEndReport], process: str) -> dict[str, dict[st
         if not count or not stages:
             continue
         batch = "" if run.batch is None else f",\nbatch {run.batch}"
-        name = f"{run.policy},\n{run.workers} workers{batch}"
+        name = f"{run.policy},\n{counted(run.workers, 'worker')}{batch}"
         steps[name] = steps.get(name, 0) + count
         whole = seconds.setdefault(name, {})
         for stage, value in stages.items():

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from eval.backends.render_devices import find_render_device
 from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
-from eval.diagnostics.bench.timed_policy import TimedPolicy, pace_of
+from eval.diagnostics.bench.timed_policy import TimedPolicy, asked_too_rarely, pace_of
+from eval.nouns import counted
 from eval.plan.suites import make_plan
+from eval.rollout.policy_closing import close_object
 from eval.rollout.run import run
 from policies.base import PolicyDescription
 from policies.registry import load_policy, with_device
@@ -75,7 +77,8 @@ class PolicyReport(Report):
         return [
             self.heading,
             f"{speed.policy}: loaded in {speed.load_seconds:.1f} s, first batch {speed.first_batch_ms:.0f} ms",
-            f"{speed.batches} batches of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} ms a batch (median), "
+            f"{counted(speed.batches, 'batch', 'batches')} of {speed.mean_batch:.1f}: {speed.ms_per_batch:.1f} "
+            f"ms a batch (median), "
             f"{speed.ms_per_observation:.1f} ms an observation",
             f"{rate} control steps/s, the policy busy {speed.policy_share:.0%} of the time",
         ]
@@ -118,11 +121,13 @@ def measure_policy(
             policy.batches.clear()
             with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as folder:
                 data = run(plan, policy, out=Path(folder, "run"), workers=workers, assets=assets, render_device=render_device)
+            if len(policy.batches) < 2:
+                raise asked_too_rarely(data.records.values())
             first_ms = first_ms or 1e3 * policy.batches[0].seconds
             paces.append(pace_of(policy.batches))
             errored += sum(record.status == "errored" for record in data.records.values())
     finally:
-        policy.close()
+        close_object(policy, name)
     middle = sorted(paces, key=lambda pace: pace.steps_per_second)[len(paces) // 2]
     world = data.header.world
     measured, drivers = measured_here()

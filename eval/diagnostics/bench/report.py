@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from eval.backends.vulkan import vulkan_devices
+from eval.nouns import counted
 from eval.records.header import Provenance
 from eval.records.provenance import provenance
 
@@ -69,7 +70,10 @@ class Report(Measured):
         """One line: on what, with what."""
         machine, git = self.measured.machine, self.measured.git
         commit = "" if git is None else f", commit {git.commit[:7]}{' with changes' if git.dirty else ''}"
-        return f"{self.device}; {machine.cpu or machine.system}, {machine.cores} cores{commit}; {self.measured.started[:10]}"
+        return (
+            f"{self.device}; {machine.cpu or machine.system}, {counted(machine.cores, 'core')}{commit}; "
+            f"{self.measured.started[:10]}"
+        )
 
     def markdown(self) -> str:
         """Heading, command and a table."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eval.diagnostics.bench.report import Rate
-from eval.errors import EpisodeLost
+from eval.errors import EpisodeLost, UserError
+from eval.records.results import EpisodeRecord
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, Policy, PolicyDescription
 
 RAMP = 0.1
@@ -87,6 +88,13 @@ class Pace(NamedTuple):
     steady: Rate
     """Steps a second without the tenth of the steps at either end, in which not all workers are at work: one number for each
     of several parts of the run with equally many steps."""
+
+
+def asked_too_rarely(records: Iterable[EpisodeRecord], otherwise: str = "play more steps") -> UserError:
+    """The error where a policy was asked fewer than two times; ``otherwise``: what helps if no episode errored."""
+    fault = next((record.error for record in records if record.error), None)
+    why = otherwise if fault is None else f"the first episode errored: {fault}"
+    return UserError(f"The policy was asked fewer than two times, so there is nothing to measure; {why}.")
 
 
 def pace_of(batches: Sequence[Batch], parts: int = 3) -> Pace:

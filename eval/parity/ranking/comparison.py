@@ -16,6 +16,7 @@ import numpy as np
 from eval.backends.selection import ORIGINAL, OWN
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.parity.ranking.paired import Cell, Episode, Paired, cell_of
 from eval.parity.ranking.validity import Validity, refuse_other_resets
 from eval.parity.report import Check, ParityReport
@@ -156,7 +157,8 @@ def compare_policies(folder: Path) -> PolicyParity:
 def _refuse_another_plan(ours: RunData, original: RunData) -> None:
     if {spec.id for spec in ours.plan} != {spec.id for spec in original.plan}:
         raise UserError(
-            f"{ours.path} and {original.path} have different plans ({len(ours.plan)} and {len(original.plan)} episodes); play "
+            f"{ours.path} and {original.path} have different plans ({len(ours.plan)} and "
+            f"{counted(len(original.plan), 'episode')}); play "
             "both with the same options."
         )
     refuse_other_resets(ours.plan, original.plan, original.path)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.nouns import counted
 from eval.parity.ranking.comparison import PolicyParity
 from eval.parity.ranking.families import family_of
 from eval.records.folder import disk_errors
@@ -37,7 +38,7 @@ def plot(comparison: PolicyParity, file: Path) -> None:
             _point(cells, rates, markers[level], family_of(cell.name)[1], 42, 0.6)
     for label, colour in dict.fromkeys(family_of(cell.name) for cell in comparison.cells):
         cells.scatter([], [], s=42, color=colour, linewidths=0, label=label)
-    _frame(cells, f"{len(comparison.cells)} cells")
+    _frame(cells, counted(len(comparison.cells), "cell"))
     cells.legend(frameon=False, loc="best", title="colour: family of tasks", alignment="left")
     named = [level for level in comparison.levels if level in comparison.overall.levels]
     for level in named:
@@ -57,7 +58,10 @@ def _title(comparison: PolicyParity, levels: int) -> str:
     total = comparison.overall
     ranking = f"r = {total.pearson:.3f}, MMRV = {total.mmrv:.3f}\n" if total.is_ranked else ""
     marked = "\nwith STAND-INS for original asset files" if any(comparison.stand_ins.values()) else ""
-    counts = f"{levels} level{'s'[: levels != 1]}, {len(comparison.cells)} cells, {total.paired.n} episodes in each world"
+    counts = (
+        f"{counted(levels, 'level')}, {counted(len(comparison.cells), 'cell')}, "
+        f"{counted(total.paired.n, 'episode')} in each world"
+    )
     return f"{ranking}{counts}{marked}"
 
 

@@ -17,6 +17,7 @@ from eval.plan.suites import make_plan
 from eval.records.code import shipped_code_hash
 from eval.records.differences import another_plan
 from eval.records.folder import RUN_FILE, load_run, plan_hash
+from eval.rollout.policy_closing import close_object
 from policies.base import PolicyIdentity
 from policies.registry import PolicyOptionError, describe, load_policy
 
@@ -109,7 +110,7 @@ def _identity(policy: str, options: Mapping[str, str]) -> tuple[PolicyIdentity, 
         identity = describe(made, policy, options).identity
         return identity, shipped_code_hash(made) or identity.code
     finally:
-        made.close()
+        close_object(made, policy)
 
 
 def _samples(policy: str, identity: PolicyIdentity, options: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import JsonValue
 
 from eval.backends.selection import ORIGINAL, OWN
+from eval.nouns import counted
 from eval.parity.ranking.comparison import PolicyParity
 from eval.parity.ranking.families import family_of
 from eval.parity.ranking.paired import Cell
@@ -19,7 +20,7 @@ COLUMNS = ("cell", "n", "ours %", "original %", "difference", "95 % interval", "
 def heading(comparison: PolicyParity) -> str:
     """One line: verdict, ranking, and whether stand-ins were used."""
     verdict = "keeps its limits" if comparison.passed else "MISSES its limits"
-    total, cells = comparison.overall, f"{len(comparison.cells)} cell{'s'[: len(comparison.cells) != 1]}"
+    total, cells = comparison.overall, counted(len(comparison.cells), "cell")
     text = f"Parity of policies {verdict}: "
     if total.is_ranked:
         text += f"r {total.pearson:.3f}, MMRV {total.mmrv:.3f} over {len(comparison.levels)} levels and {cells}"
@@ -31,7 +32,7 @@ def heading(comparison: PolicyParity) -> str:
     if worlds:
         text += f"; STAND-INS in {' and '.join(worlds)}"
     if comparison.overall.paired.missing:
-        text += f"; PARTIAL, {comparison.overall.paired.missing} episodes not played"
+        text += f"; PARTIAL, {counted(comparison.overall.paired.missing, 'episode')} not played"
     return text + comparison.validity.remark
 
 

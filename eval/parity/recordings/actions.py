@@ -28,6 +28,7 @@ from eval.rollout.actions import CheckedAction
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.play import info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
+from eval.rollout.policy_closing import close_policy
 from eval.sim.world import World, image_size
 from eval.simpler_api import NotSupported
 from policies.base import EpisodeInfo, EpisodeResult, Observation, PolicyDescription, Proprio
@@ -195,6 +196,7 @@ def compare_actions(
     pairs: list[ActionPair] = []
     faults: list[str] = []
     refused: dict[str, list[str]] = {}
+    said: list[str] = []
     with Interrupts() as interrupts, PolicyCalls(interrupts) as calls:
         needs = PolicyNeeds.of(calls.make(policy, policy_args))
         if not needs.image:
@@ -216,9 +218,8 @@ def compare_actions(
         if not pairs and not faults:
             raise UserError(next(iter(refused), f"Nothing in {folder} is left to be compared. " + " ".join(redrawn.notes)))
         description = calls.describe(policy, policy_args)
-        closing = calls.close()
+        close_policy(calls, policy, said.append)
     left_out = [f"left out {', '.join(keys)}: {reason}" for reason, keys in refused.items()]
-    said = [] if closing is None else [f"close() of {policy} failed: {closing.text}"]
     return ActionReport(description, tuple(pairs), tuple(faults), (*redrawn.notes, *left_out, *said))
 
 

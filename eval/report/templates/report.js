@@ -99,7 +99,7 @@
     const counts = new Map();
     for (const index of found) { const name = word(rows[index], "outcome"); counts.set(name, (counts.get(name) || 0) + 1); }
     const told = [...counts].map(([name, count]) => `${count.toLocaleString("en")} ${count === 1 ? COUNTED[name][0] : COUNTED[name][1]}`).join(", ");
-    $("found").replaceChildren(`${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} episodes${told ? ": " + told : ""}. `);
+    $("found").replaceChildren(`${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} ${rows.length === 1 ? "episode" : "episodes"}${told ? ": " + told : ""}. `);
     if (state.place !== null) {
       $("found").append(element("button", {type: "button", onclick: () => { state.place = null; update(); }}, "of one initial state ×"));
     }

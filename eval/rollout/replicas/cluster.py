@@ -22,6 +22,7 @@ from typing import Any, Literal
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, needs_extra
 from eval.given import absolute
+from eval.nouns import counted
 from eval.records.options import RunOptions
 from eval.records.provenance import sources_hash
 from eval.rollout.interrupts import SIGNALS
@@ -163,7 +164,7 @@ def share_of(nodes: Sequence[Mapping[str, float]], options: RunOptions, episodes
     """
     gpus = int(sum(each.get("GPU", 0) for each in nodes))
     cpus = [int(each.get("CPU", 0)) for each in nodes if each.get("CPU", 0) >= 1]
-    has = f"it has {len(nodes)} nodes, {sum(cpus)} CPUs and {gpus} GPUs"
+    has = f"it has {counted(len(nodes), 'node')}, {counted(sum(cpus), 'CPU')} and {counted(gpus, 'GPU')}"
     if options.gpus is not None and options.gpus > gpus:
         raise UserError(f"--gpus {options.gpus} is more than the cluster {options.cluster} has: {has}.")
     if not cpus:

@@ -33,6 +33,7 @@ from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
 from eval.rollout.play import Finished, info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
+from eval.rollout.policy_closing import say_of
 from eval.rollout.policy_watch import PolicyWatch
 from eval.rollout.pool import WorkerSettings
 from eval.rollout.recorder import film_of
@@ -113,7 +114,7 @@ def _serve(link: Link, setup: Setup) -> None:
                     _play(link, setup, options, backend, calls, message, player_name(options, description))
                 link.send(messages.Closed(_description_again(calls, options)))
             finally:
-                calls.close()
+                say_of(calls.close(), options.policy)
 
 
 def _own_render_device() -> str | None:
@@ -267,4 +268,5 @@ class LinkRecorder:
         assert self._recordings is not None or not records
         for record in records:
             recorded = self._recordings.hand_over(record.key) if self._recordings is not None else None
-            self._link.send(replace(self._unrecorded.pop(record.key), recorded=recorded))
+            ended = self._unrecorded.pop(record.key)
+            self._link.send(replace(ended, episode=replace(ended.episode, record=record), recorded=recorded))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.nouns import counted, noun, times
 from eval.records.differences import first_difference
 from eval.records.header import Course, ReplicaRecord
 from eval.records.results import RecordKey
@@ -109,10 +110,13 @@ class Staff:
         if self._refusal is not None and all(not member.verdicts for member in self.members):
             self._tell_untold(but=self._refusal)
             raise UserError(self._refusal)
-        last = self.members[-1] if len(self.members) == 1 else max(self.members, key=lambda member: member.verdicts)
+        number = len(self.members)
+        last = self.members[-1] if number == 1 else max(self.members, key=lambda member: member.verdicts)
         self._tell_untold(but=last.gone or "")
         raise UserError(
-            f"All {len(self.members)} replicas of the policy were lost ({last.name}: {last.gone}); what is done is kept, "
+            f"{'The one replica' if number == 1 else f'All {number} replicas'} of the policy "
+            f"{noun(number, 'was', 'were')} lost "
+            f"({last.name}: {last.gone}); what is done is kept, "
             "--resume goes on."
         )
 
@@ -132,7 +136,7 @@ class Staff:
     def introduce(self) -> None:
         """Say which replicas there are."""
         names = [self.team.names[member.number] for member in self.alive]
-        count = "1 replica" if len(names) == 1 else f"{len(names)} replicas"
+        count = counted(len(names), "replica")
         self._say(f"{count} of the policy: {', '.join(names)}; each with")
 
     def dismiss(self, member: Member, why: str) -> None:
@@ -146,8 +150,8 @@ class Staff:
             if member.gone is not None:
                 lines.append(f"simpler-eval: {member.name} was lost, others played its episodes: {member.gone}")
             elif member.losses:
-                times = "once" if member.losses == 1 else f"{member.losses} times"
-                lines.append(f"simpler-eval: {member.name} was lost {times}, others played its episodes meanwhile")
+                often = times(member.losses)
+                lines.append(f"simpler-eval: {member.name} was lost {often}, others played its episodes meanwhile")
         return tuple(lines)
 
     def record(self) -> tuple[ReplicaRecord, ...]:

@@ -14,13 +14,18 @@ from safetensors import SafetensorError
 
 from eval.errors import UserError
 
+OS_ERROR = "(os error "
+"""What libraries in Rust say of a disk, whatever type their errors have."""
+
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turns what a disk says into one line."""
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError | SafetensorError) and OS_ERROR not in str(error):
+            raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(
             f"{path} cannot be written: {reason}. What was saved before is whole; make room, and go on with --resume."

@@ -101,6 +101,7 @@ def prepare_frames(demonstrations: Demonstrations, folder: Path) -> Frames:
 
 def _write(demonstrations: Demonstrations, data: Path, index: Path) -> None:
     part = data.with_name(f".{data.name}.{os.getpid()}.part")
+    part_index = index.with_name(f".{index.name}.{os.getpid()}.part.npz")
     places: list[tuple[int, int]] = []
     values, texts, numbers, known, end = [], [], [], dict[str, int](), 0
     try:
@@ -118,7 +119,6 @@ def _write(demonstrations: Demonstrations, data: Path, index: Path) -> None:
         if not values:
             raise UserError(f"{demonstrations.name} holds no frames.")
         part.replace(data)
-        part_index = index.with_name(f".{index.name}.{os.getpid()}.part.npz")
         np.savez(
             part_index, places=np.array(places, np.int64).reshape(-1, 2, 2), values=np.concatenate(values),
             texts=np.array(list(known)), text=np.array(texts), episode=np.array(numbers),
@@ -126,6 +126,7 @@ def _write(demonstrations: Demonstrations, data: Path, index: Path) -> None:
         part_index.replace(index)
     finally:
         part.unlink(missing_ok=True)
+        part_index.unlink(missing_ok=True)
 
 
 def _episodes(demonstrations: Demonstrations) -> Iterator[_Episode]:

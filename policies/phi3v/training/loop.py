@@ -26,6 +26,7 @@ from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.training.adapters import add_adapters, merged_state
 from policies.phi3v.training.batches import Batch, ahead, augmented
 from policies.phi3v.training.data import prepare_data
+from policies.phi3v.training.files import disk_errors
 from policies.phi3v.training.group import Group
 from policies.phi3v.training.loss import Measured, TargetLogits, measure
 from policies.phi3v.training.optimisation import learning_rate, make_optimizer, shorten_gradients
@@ -105,7 +106,8 @@ class Training:
             return find_checkpoint(settings.checkpoint)
         folder = self.job.out / "base"
         if not self.group.rank:
-            write_surroundings(folder, settings.init)
+            with disk_errors(folder):
+                write_surroundings(folder, settings.init)
         return folder
 
     def _check(self, before: Progress) -> None:
@@ -156,8 +158,9 @@ class Training:
         settings = self.settings
         count = sum(parameter.numel() for parameter in self.trainable.values())
         self._monitor.say(
-            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {self.group.name}, {len(self.samples)} "
-            f"samples and {len(self._held_out)} held out, steps {self.step} to {self.steps} of {settings.batch_size} samples"
+            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {self.group.name}, samples: "
+            f"{len(self.samples)} and {len(self._held_out)} held out, {settings.batch_size} a step, "
+            f"steps {self.step} to {self.steps}"
         )
         self._monitor.begun(self.step)
         places = [place for step in range(self.step, self.steps) for place in self._places(step)]

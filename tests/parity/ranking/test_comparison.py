@@ -107,7 +107,7 @@ def test_an_episode_without_two_verdicts_is_left_out_and_counted(write: Any, tmp
     assert (cube.paired.ours, cube.paired.original) == (0.5, 1.0)
     assert (can.paired.n, can.paired.errored) == (0, 2)
     assert dict(parity.overall.levels) == {"noise=0": (0.5, 1.0)}
-    assert "PARTIAL, 1 episodes not played" in heading(parity)
+    assert "PARTIAL, 1 episode not played" in heading(parity)
     assert "NaN" not in json.dumps(parity.to_json())
     assert {check.key for check in parity.checks if not check.passed} == {"all", CUBE, can.name}
 
@@ -271,7 +271,7 @@ def test_stand_ins_stand_in_title_rows_and_page(write: Any, tmp_path: Path) -> N
     assert heading(parity).endswith("STAND-INS in simpler-eval")
     assert [row[0] for row in rows(parity)] == [f"{CUBE} (stand-ins)", "all (stand-ins)"]
     page = markdown(parity)
-    assert "STAND-INS for 1 asset file" in page
+    assert "STAND-INS for 1 asset file:" in page
     (session,) = parity.origin[OURS].sessions[0][1:]
     for text in ("the world simpler-env (sapien 9.9)", f"`{session.command}`"):
         assert text in page

@@ -355,3 +355,15 @@ def test_a_full_disk_loses_nothing(trained: tuple[Path, Listening], tmp_path: Pa
     assert "--resume" in line
     assert "\n" not in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_library_in_rust_says_of_a_full_disk_is_a_line_as_well(tmp_path: Path) -> None:
+    from policies.phi3v.training.files import disk_errors
+
+    def write(error: Exception) -> None:
+        with disk_errors(tmp_path):
+            raise error
+
+    assert "No space left on device" in refusal(lambda: write(Exception("No space left on device (os error 28)")))
+    with pytest.raises(ZeroDivisionError):
+        write(ZeroDivisionError("division by zero"))
