@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_disk import MAKER, skip_where_nobody_mounts
 
 from eval.cli import main
 from eval.records.folder import load_run
@@ -164,10 +165,8 @@ rm {disk}/filler
 "$@"
 cp -r {run} {tmp_path}/whole
 """
-    maker = ["unshare", "--mount", "--map-root-user", "bash", "-c", inside, "bash"]
-    if subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk to fill")
-    subprocess.run([*maker, *command(run)], check=True)
+    skip_where_nobody_mounts()
+    subprocess.run([*MAKER, "bash", "-c", inside, "bash", *command(run)], check=True)
     said = (tmp_path / "full.txt").read_text()
     assert (tmp_path / "code").read_text().strip() == "1"
     assert "No space left on device; free some space" in said.splitlines()[-1]

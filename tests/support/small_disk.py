@@ -40,14 +40,19 @@ def on_a_small_disk(folder: Path, size: str, command: Sequence[object]) -> tuple
 
     The test is skipped where nobody may mount anything.
     """
-    if subprocess.run([*MAKER, "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk to fill")
+    skip_where_nobody_mounts()
     disk = folder / "disk"
     disk.mkdir()
     words = [str(word).replace("DISK", str(disk)) for word in command]
     script = ["bash", "-c", SCRIPT, "bash", str(disk), size, str(folder), *words]
     subprocess.run([*MAKER, *script], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     return _told(folder, "small"), _told(folder, "roomy")
+
+
+def skip_where_nobody_mounts() -> None:
+    """Skip the test where nobody may mount a disk that can be filled."""
+    if subprocess.run([*MAKER, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a small disk to fill")
 
 
 def _told(folder: Path, way: str) -> Told:
