@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict
 
 from eval.annotation.drawing import Annotator, Image
 from eval.datasets import statistics
+from eval.datasets.dataset_files import CHUNK, VIDEO_PATH
 from eval.datasets.features import ROBOTS, RobotFamily, trace_key
 from eval.datasets.images import encode
 from eval.datasets.reader import EpisodeFrames, LeRobotReader
-from eval.datasets.writer import CHUNK, VIDEO_PATH
 from eval.errors import UserError, did_you_mean
 from eval.records.results import RecordKey
 from eval.records.turns import seed_of
