@@ -18,7 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p", "d", "8")
 """Shapes of points: of a level in both panels."""
 COLUMNS_OF_LEGEND = 5
 ROOM = 0.2
-"""Success from which on there is room for a name on the left."""
+"""Success below which there is no room for a name on the left of a point, and above 1 - it none on the right."""
 
 
 def plot(comparison: PolicyParity, file: Path) -> None:
@@ -72,9 +72,9 @@ def _point(axes: Axes, rates: tuple[float, float], marker: str, colour: str, siz
 
 def _name_points(axes: Axes, levels: Sequence[str], rates: Sequence[tuple[float, float]]) -> None:
     """Beside its point, alternately on the two sides of the diagonal, and apart from the one before on the same side."""
-    last = {"left": 200.0, "right": 200.0}
+    last = {"left": 200.0, "right": 200.0}  # the edge of the name that is at the point
     for number, (level, (ours, original)) in enumerate(sorted(zip(levels, rates, strict=True), key=lambda pair: -pair[1][0])):
-        side = "left" if number % 2 and original > ROOM else "right"
+        side = "left" if original < ROOM or (number % 2 and original < 1 - ROOM) else "right"
         height = min(100 * ours, last[side] - 4.0)
         last[side] = height
         away = 3.5 if side == "left" else -3.5
