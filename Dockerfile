@@ -4,11 +4,12 @@
 FROM debian:bookworm-slim
 
 # Python; the X libraries and libegl1, which NVIDIA's driver opens when the container toolkit has put it here; and Mesa's
-# renderer for the CPU, from the backports as tools/setup.sh has it.
-# hadolint ignore=DL3008
+# renderer for the CPU, from the backports as tools/setup.sh has it, on the server that the image takes the release from.
+# hadolint ignore=DL3008,SC2016
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends ca-certificates python3 python3-venv libxext6 libegl1 \
-    && echo "deb http://deb.debian.org/debian bookworm-backports main" > /etc/apt/sources.list.d/backports.list \
+    && uri=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Component: main' 'Created-By: Packages') \
+    && echo "deb $uri bookworm-backports main" > /etc/apt/sources.list.d/backports.list \
     && apt-get update -q \
     && apt-get install -y -q --no-install-recommends -t bookworm-backports mesa-vulkan-drivers libvulkan1 libx11-6 \
     && rm -rf /var/lib/apt/lists/*
