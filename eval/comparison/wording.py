@@ -13,7 +13,7 @@ RULES: dict[SuccessRule, str] = {"last": "at the last step", "any": "at any step
 
 def places(paired: Paired) -> str:
     """How much it rests on: ``75 initial states (300 episodes)``."""
-    states = f"{paired.states} initial state{'s'[: paired.states != 1]}"
+    states = counted(paired.states, "initial state")
     return states if paired.states == paired.n else f"{states} ({counted(paired.n, 'episode')})"
 
 

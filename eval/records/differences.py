@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.records.header import RunIdentity
 
 
@@ -78,7 +79,7 @@ def another_plan(path: Path, before: int, now: int) -> str:
     """That the folder's run has other episodes; ``before`` and ``now``: how many."""
     if before == now:
         return f"{path} holds a run of another plan (as many episodes, {now}, but not the same ones)"
-    return f"{path} holds a run of another plan ({before} episode{'s'[: before != 1]}, this one has {now})"
+    return f"{path} holds a run of another plan ({counted(before, 'episode')}, this one has {now})"
 
 
 def first_difference(ours: BaseModel, theirs: BaseModel) -> str | None:

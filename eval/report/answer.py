@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eval.nouns import noun
 from eval.records.cell_tables import percent
 from eval.records.latex import SETTING_TITLES
 from eval.records.means import TaskMean, task_means
@@ -34,9 +35,9 @@ def _answer(entry: Entry, running: bool) -> str:
     }
     missing = " and ".join(f"{count:,} {what}" for what, count in gaps.items() if count)
     if not played:
-        return f"{name}: none of {total:,} episode{'s'[: total != 1]} has a verdict ({missing})."
+        return f"{name}: none of {total:,} {noun(total, 'episode')} has a verdict ({missing})."
     so_far = (" so far" if running else "") + (" at any step" if entry.run.header.options.success == "any" else "")
-    episodes = f"{solved:,} of {len(played):,} episode{'s'[: len(played) != 1]}"
+    episodes = f"{solved:,} of {len(played):,} {noun(len(played), 'episode')}"
     header = entry.run.header
     means = task_means(entry.run.plan, entry.run.records, JUDGES[header.options.success], header.repeats)
     text = f"{name} solved {_said(means, so_far, episodes, solved / len(played))}"
