@@ -13,16 +13,19 @@
 # variables (DEMOS: a recording that several loops share; ALSO: folders of recordings to train on besides, such as rounds of DAgger
 # of another loop; MODEL: number of the training, for judge and dagger; ARGS: more options of record and run):
 #   FOLDER=results/loop TASK=widowx_carrot_on_plate TRACE=0 COUNT=896 ROUND=448 STEPS=3000 MORE=1500 BATCH=256 SEED=0 JUDGED=112
-#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=6e-4 LOWER=3e-4 HELD_OUT=0.05 RUN="simpler-eval" DEMOS=$FOLDER/demos ALSO= MODEL= ARGS=
+#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=6e-4 LOWER=3e-4 HELD_OUT=0.05 AUGMENT=1 SAVE=500 RUN="simpler-eval" DEMOS=$FOLDER/demos
+#   ALSO= MODEL= ARGS=
 set -euo pipefail
 
 FOLDER=${FOLDER:-results/loop} TASK=${TASK:-widowx_carrot_on_plate} TRACE=${TRACE:-0} COUNT=${COUNT:-896} ROUND=${ROUND:-448}
 STEPS=${STEPS:-3000} MORE=${MORE:-1500} BATCH=${BATCH:-256} SEED=${SEED:-0} JUDGED=${JUDGED:-112} DEVICE=${DEVICE:-auto}
 BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RATE=${RATE:-6e-4} LOWER=${LOWER:-3e-4} HELD_OUT=${HELD_OUT:-0.05}
-MODEL=${MODEL:-}
+AUGMENT=${AUGMENT:-1} SAVE=${SAVE:-500} MODEL=${MODEL:-}
 DEMOS=${DEMOS:-$FOLDER/demos}
 POLICY=openvla_phi3 TRACEVLA=() DATASET=dataset.txt
 if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla) DATASET=traces.txt; fi
+AUGMENTED=()
+if [ "$AUGMENT" = 1 ]; then AUGMENTED=(--image-aug); fi
 read -r -a EVAL <<< "${RUN:-simpler-eval}"
 read -r -a MORE_ARGS <<< "${ARGS:-}"
 read -r -a OTHERS <<< "${ALSO:-}"
@@ -86,7 +89,7 @@ trained() { # trained NUMBER ARGUMENTS...: begin a training, or go on with it
             if [ -f "$file" ]; then datasets+=(--dataset "$(cat "$file")"); fi
         done
         "${EVAL[@]}" train "$@" "${datasets[@]}" "${TRACEVLA[@]}" --out "$folder" --frames "$DEMOS-frames" --batch-size "$BATCH" \
-            --schedule cosine --warmup-steps 100 --wd 0.05 --image-aug --seed "$SEED" --log-steps 50 --save-steps 500 \
+            --schedule cosine --warmup-steps 100 --wd 0.05 "${AUGMENTED[@]}" --seed "$SEED" --log-steps 50 --save-steps "$SAVE" \
             --held-out "$HELD_OUT" --stop-after "$MINUTES" --device "$DEVICE" --json > "$folder.json"
     fi
     tail -n 2 "$folder/log.jsonl" | tr '\n' ',' | sed 's/^/[/; s/,$/]/' > "$folder.log.json"
