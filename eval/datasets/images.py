@@ -18,6 +18,8 @@ from eval.records.refusals import ROOM
 Codec = Literal["lossy", "lossless"]
 KEYFRAMES = 2
 """Every second frame can be decoded without the one before it, as LeRobot's own writer has it."""
+THREADS = "2"
+"""Of one encoder; left to itself it starts one and a half a core, which take the simulators' time and gain nothing."""
 QUALITY = {
     "lossy": ("-crf", "18", "-sws_flags", "lanczos+accurate_rnd+full_chroma_int"),
     "lossless": ("-qp", "0"),
@@ -55,7 +57,7 @@ def encode(path: Path, frames: NDArray[np.uint8], fps: int, codec: Codec) -> Non
     _, height, width, _ = frames.shape
     pixels = "rgb24" if codec == "lossless" else pixel_format(codec, height, width)
     part = path.with_name(f".{path.stem}.part.mp4")
-    options = (*QUALITY[codec], "-preset", "veryfast", "-g", str(KEYFRAMES), "-bf", "0")
+    options = (*QUALITY[codec], "-preset", "veryfast", "-g", str(KEYFRAMES), "-bf", "0", "-threads", THREADS)
     writer = imageio_ffmpeg.write_frames(
         str(part), (width, height), fps=fps, pix_fmt_out=pixels, macro_block_size=1, quality=None, bitrate=None,
         codec="libx264rgb" if codec == "lossless" else "libx264", output_params=list(options), ffmpeg_log_level="error",

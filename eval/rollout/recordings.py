@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,8 +26,10 @@ from eval.records.results import EpisodeRecord, RecordKey
 from eval.rollout.loop import FILM_SLOTS
 from eval.rollout.play import Finished
 
-BACKLOG = 3
-"""Episodes that may wait for the encoder; then the run waits, so that memory stays bounded."""
+ENCODERS = max(1, min(4, len(os.sched_getaffinity(0)) // 4))
+"""Episodes that are encoded at a time; one of 50 images takes about as long as 16 simulators take for two."""
+BACKLOG = 2 + ENCODERS
+"""Episodes that may wait for the encoders or be with them; then the run waits, so that memory stays bounded."""
 CODECS: dict[str, Codec] = {"lerobot": "lossy", "lerobot-lossless": "lossless"}
 """``--record`` -> how images are kept."""
 STOPPED = "the run was stopped before it was encoded"
@@ -80,7 +83,7 @@ class Recordings:
         self._keep_only: Keep = keep
         self._run = run
         self._staging = Staging(run / FOLDER / STAGING)
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="record")
+        self._pool = ThreadPoolExecutor(max_workers=ENCODERS, thread_name_prefix="record")
         self._waiting: dict[RecordKey, Future[None]] = {}
         self._held: dict[RecordKey, EpisodeRecord] = {}
         self._why: dict[RecordKey, str] = {}

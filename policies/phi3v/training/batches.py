@@ -46,6 +46,10 @@ class Batch:
     at: Tensor
     """(B, 8) int64: the place whose logits are for each target."""
 
+    def pinned(self) -> Batch:
+        """The same with its images where a GPU fetches them from while other work goes on."""
+        return replace(self, images=replace(self.images, views=self.images.views.pin_memory()))
+
 
 class Samples:
     """All samples that are trained on, or all that are held out.
@@ -134,7 +138,8 @@ def augmented(batch: Batch, begin: int, seed: int, device: torch.device) -> Batc
         drawn.append(random_numbers(len(distinct), generator(seed, AUGMENTED, begin + sample)))
         places.append(which + count)
         count += len(distinct)
-    changed = augment(batch.images.views[torch.cat(views)].to(device), np.concatenate(drawn, axis=1))
+    pixels = batch.images.views.to(device, non_blocking=True)[torch.cat(views).to(device)]
+    changed = augment(pixels, np.concatenate(drawn, axis=1))
     crop_rows = torch.cat(places)[:, None].expand(-1, batch.images.crop_rows.shape[1])
     return replace(batch, images=replace(batch.images, views=changed, crop_rows=crop_rows))
 

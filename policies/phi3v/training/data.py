@@ -16,6 +16,7 @@ from policies.phi3v.statistics import Range, read_ranges
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.training.batches import Samples
 from policies.phi3v.training.frames import Frames, held_out_episodes, of_episodes, prepare_frames
+from policies.phi3v.training.kept import KeptImages, memory_to_spare
 from policies.phi3v.training.labels import action_statistics, check_spread, pooled, token_ids
 from policies.phi3v.training.recipe import Recipe
 from policies.training import Demonstrations, Job
@@ -39,7 +40,8 @@ def prepare_data(job: Job, recipe: Recipe, base: Path, tokenizer: PromptTokenize
         UserError: a dataset cannot be read, has no traces although they are wanted, or nothing to learn from.
     """
     settings = job.settings
-    frames = [prepare_frames(each, job.frames) for each in job.demonstrations]
+    kept = KeptImages(memory_to_spare)
+    frames = [prepare_frames(each, job.frames, kept) for each in job.demonstrations]
     spans = _spans(job.demonstrations, frames, base if settings.keep_statistics else None)
     ids = []
     for demonstrations, each in zip(job.demonstrations, frames, strict=True):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from eval.errors import UserError
 from policies.phi3v.camera_transforms import ImageArray, from_stored, stored, stored_small
 from policies.phi3v.training.files import disk_errors
+from policies.phi3v.training.kept import KeptImages
 from policies.phi3v.training.labels import model_values
 from policies.training import Demonstrations
 
@@ -57,12 +58,14 @@ class Frames:
     """(n,) which of them."""
     episode: NDArray[np.int64]
     """(n,) which episode."""
+    kept: KeptImages
+    """Decoded images of all datasets of a training."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def image(self, index: int) -> ImageArray:
-        """(336, 336, 3) as the model sees it."""
+        """(336, 336, 3) as the model sees it; not to be changed."""
         return self._view(index, 0)
 
     def trace(self, index: int) -> ImageArray | None:
@@ -72,10 +75,10 @@ class Frames:
 
     def _view(self, index: int, which: int) -> ImageArray:
         begin, end = self.places[index, which]
-        return from_stored(self.data[begin:end].tobytes())
+        return self.kept.get((id(self), int(begin)), lambda: from_stored(self.data[begin:end].tobytes()))
 
 
-def prepare_frames(demonstrations: Demonstrations, folder: Path) -> Frames:
+def prepare_frames(demonstrations: Demonstrations, folder: Path, kept: KeptImages) -> Frames:
     """Prepared frames of a dataset: those that lie in ``folder``, or made now, by all cores.
 
     Raises:
@@ -91,7 +94,7 @@ def prepare_frames(demonstrations: Demonstrations, folder: Path) -> Frames:
         with np.load(index) as file:
             parts = {name: file[name] for name in file.files}
         texts = tuple(str(text) for text in parts.pop("texts"))
-        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, **parts)
+        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, kept=kept, **parts)
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise UserError(f"{index} cannot be read ({error}); delete it, and it is made anew.") from error
     if len(frames) and frames.places.max() > len(frames.data):

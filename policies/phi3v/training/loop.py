@@ -164,7 +164,12 @@ class Training:
         )
         self._monitor.begun(self.step)
         places = [place for step in range(self.step, self.steps) for place in self._places(step)]
-        batches = ahead(lambda number: self.samples.batch(*places[number]), range(len(places)))
+
+        def batch(number: int) -> Batch:
+            made = self.samples.batch(*places[number])
+            return made.pinned() if self.device.type == "cuda" else made
+
+        batches = ahead(batch, range(len(places)))
         window = Window(settings.batch_size, self.group.total)
         while self.step < self.steps:
             self._advance(batches, window)
@@ -174,7 +179,7 @@ class Training:
             evaluating = settings.eval_every is not None and (last or self.step % settings.eval_every == 0)
             saving = last or stopping or evaluating or self.step % settings.save_steps == 0
             if saving or self.step % settings.log_steps == 0:
-                self._log(window.taken())
+                self._log(self._finite(window.taken()))
             if saving:
                 self._save()
             if evaluating and not stopping:
@@ -209,14 +214,17 @@ class Training:
             share = (end - begin) / self.settings.batch_size
             (measured.loss * share * self.group.count).backward()  # of what the processes have, the mean is taken
             window.add(measured, share)
-        length = shorten_gradients(self.trainable.values(), self.settings.max_grad_norm)
-        if not math.isfinite(length):
+        window.close(shorten_gradients(self.trainable.values(), self.settings.max_grad_norm), rate)
+        self._optimizer.step()
+
+    def _finite(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Nothing is saved of a training that went wrong; a GPU is not waited for at each step to know."""
+        if not math.isfinite(metrics.get("gradient_norm", 0.0)):
             raise UserError(
-                f"The gradients of step {self.step + 1} are not finite; go on from what was saved before with a lower "
+                f"Some gradients up to step {self.step} are not finite; go on from what was saved before with a lower "
                 "--learning-rate, in another --out."
             )
-        self._optimizer.step()
-        window.close(length, rate)
+        return metrics
 
     def measured(self, batch: Batch) -> Measured:
         """Loss and accuracy of a batch, with gradients."""

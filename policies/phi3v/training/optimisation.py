@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from policies.training import Settings
@@ -22,9 +22,11 @@ def make_optimizer(trainable: Mapping[str, nn.Parameter], settings: Settings) ->
         plain = parameter.ndim < 2 or name.endswith(("row_end", "global_mark"))
         (others if plain else decaying).append(parameter)
     groups = [{"params": decaying, "weight_decay": settings.wd}, {"params": others, "weight_decay": 0.0}]
+    whole_on_gpu = all(each.is_cuda and not isinstance(each, DTensor) for each in trainable.values())
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=settings.learning_rate, betas=BETAS, eps=EPSILON
-    )
+        [group for group in groups if group["params"]], lr=settings.learning_rate, betas=BETAS, eps=EPSILON,
+        fused=whole_on_gpu or None,
+    )  # fmt: skip
 
 
 def learning_rate(step: int, steps: int, settings: Settings) -> float:
@@ -36,7 +38,7 @@ def learning_rate(step: int, steps: int, settings: Settings) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * through))
 
 
-def shorten_gradients(parameters: Iterable[nn.Parameter], longest: float) -> float:
-    """Scale gradients down to a common length of at most ``longest``; returns the length they had."""
-    length = nn.utils.clip_grad_norm_(list(parameters), longest)
-    return float(length.full_tensor() if isinstance(length, DTensor) else length)
+def shorten_gradients(parameters: Iterable[nn.Parameter], longest: float) -> Tensor:
+    """Scale gradients down to a common length of at most ``longest``; returns the length they had, not yet waited for."""
+    length: Tensor = nn.utils.clip_grad_norm_(list(parameters), longest)
+    return length.full_tensor() if isinstance(length, DTensor) else length

@@ -91,7 +91,8 @@ def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Paramet
                 parameter.data.copy_(divided_as(parameter.data, stored))
                 if f"{MOMENTS[0]}/{name}" in names:
                     moments = {moment: divided_as(parameter.data, file.get_tensor(f"{moment}/{name}")) for moment in MOMENTS}
-                    optimizer.state[parameter] = {"step": torch.tensor(float(progress.step)), **moments}
+                    where = parameter.device if optimizer.defaults.get("fused") else "cpu"
+                    optimizer.state[parameter] = {"step": torch.tensor(float(progress.step), device=where), **moments}
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}); begin anew with another --out.") from error
 

@@ -25,29 +25,30 @@ class Window:
 
     def _clear(self) -> None:
         self._sums: list[Tensor] = []
-        self._length = self._rate = 0.0
-        self._steps = 0
+        self._lengths: list[Tensor] = []
+        self._rate = 0.0
         self._began = time.monotonic()
 
     def add(self, measured: Measured, share: float) -> None:
         """A part of a step."""
         self._sums.append(torch.stack([measured.loss.detach(), measured.accuracy, measured.l1]) * share)
 
-    def close(self, length: float, rate: float) -> None:
-        """A step is over: the length of its gradients, and its learning rate."""
-        self._length += length
+    def close(self, length: Tensor, rate: float) -> None:
+        """A step is over: the length of its gradients, which stays where it is, and its learning rate."""
+        self._lengths.append(length)
         self._rate = rate
-        self._steps += 1
 
     def taken(self) -> dict[str, float]:
         """The means; empties the window. Every process must ask for it."""
-        if not self._steps:
+        steps = len(self._lengths)
+        if not steps:
             return {}
-        loss, accuracy, l1 = (self._total(torch.stack(self._sums).sum(0)) / self._steps).tolist()
-        seconds = time.monotonic() - self._began
+        loss, accuracy, l1 = (self._total(torch.stack(self._sums).sum(0)) / steps).tolist()
+        length = sum(torch.stack(self._lengths).tolist()) / steps
+        seconds = time.monotonic() - self._began  # after the GPU was waited for
         metrics = {
             "loss": loss, "token_accuracy": accuracy, "l1": l1, "learning_rate": self._rate,
-            "gradient_norm": self._length / self._steps, "samples_per_second": self._steps * self._batch_size / seconds,
+            "gradient_norm": length, "samples_per_second": steps * self._batch_size / seconds,
         }  # fmt: skip
         self._clear()
         return metrics

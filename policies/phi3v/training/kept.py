@@ -1,0 +1,65 @@
+"""Images that were decoded once and are kept, for as long as the machine has memory to spare."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+from policies.phi3v.camera_transforms import ImageArray
+
+SPARE = 0.3
+"""Share of the machine's memory that is left alone."""
+BETWEEN = 64
+"""Images that are kept before the memory is looked at again; some 20 MB."""
+
+
+class KeptImages:
+    """Images by whatever key, made when they are first asked for. Several threads may ask.
+
+    Args:
+        room: whether there is memory for more; once there is not, no more are kept.
+    """
+
+    def __init__(self, room: Callable[[], bool]) -> None:
+        self._room = room
+        self._images: dict[Hashable, ImageArray] = {}
+        self._full = False
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def get(self, key: Hashable, make: Callable[[], ImageArray]) -> ImageArray:
+        """The image of this key. It may not be changed."""
+        kept = self._images.get(key)
+        if kept is not None:
+            return kept
+        image = make()
+        if not self._full:
+            self._full = not len(self._images) % BETWEEN and not self._room()
+            if not self._full:
+                self._images[key] = image
+        return image
+
+
+def memory_to_spare() -> bool:
+    """Whether more than ``SPARE`` of the memory is free, of the machine and of the container that this runs in.
+
+    Where neither tells (there is no ``/proc/meminfo``), there is none.
+    """
+    shares = [share for share in (_of_machine(), _of_container()) if share is not None]
+    return bool(shares) and min(shares) > SPARE
+
+
+def _of_machine(path: Path = Path("/proc/meminfo")) -> float | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+        lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+        return float(lines["MemAvailable"].split()[0]) / float(lines["MemTotal"].split()[0])
+    return None
+
+
+def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> float | None:
+    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+        limit = (folder / "memory.max").read_text().strip()
+        return None if limit == "max" else 1 - int((folder / "memory.current").read_text()) / int(limit)
+    return None
