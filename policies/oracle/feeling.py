@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from policies.base import Observation, Privileged
+from policies.base import Action, Observation, Privileged
+from policies.motion import Hand, Placed, raised, rotation, steer
 
 OPEN, WIDE = 0.8, 0.95
 """Share of the widest opening so far from which on the hand may go down to a thing, and has let go of one."""
@@ -14,6 +15,15 @@ FIRM_STEPS = 2
 """Steps at rest around a thing after which it is held."""
 STILL = 0.0015
 """m in a step below which the tool stands."""
+RISE = 0.003
+"""m a step that a hand rises while its fingers close. If it stood still until it holds a thing, nothing in an image would tell
+how long it has stood, and whoever learns from images would stand there for ever."""
+
+
+def closing(hand: Hand, state: Placed, feeling: Feeling) -> Action:
+    """What a hand around a thing does until it holds it: the fingers close; once they are on their way, it rises a little."""
+    to = raised(state.tcp[:3], 0.0 if feeling.open else RISE)
+    return Action(steer(hand, state, to, rotation(state.tcp), hand.close_command))
 
 
 class Feeling:

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation, Privileged
 from policies.motion import Array, Hand, angle_to, distance, hand_of, raised, rotation, steer
-from policies.oracle.feeling import Feeling
+from policies.oracle.feeling import Feeling, closing
 from policies.oracle.grasping import clearance, grasp_of
 from policies.oracle.pick import HELD_STEPS, LIFT
 from policies.oracle.state import privileged_of
@@ -60,7 +60,7 @@ class PickFromState:
         """Above the target, down, and close."""
         there = distance(state, point) < (NEARLY if self._feeling.stands else AT_GRASP)
         if near and (self._feeling.closing or (there and self._feeling.open)):
-            return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
+            return closing(hand, state, self._feeling)
         fingers = hand.hold_command if self._feeling.wide else hand.open_command
         aside, height = float(np.linalg.norm((state.tcp[:3] - point)[:2])), float(state.tcp[2] - point[2])
         straight = angle_to(state, turned) < STRAIGHT or height < LOW or self._feeling.stands

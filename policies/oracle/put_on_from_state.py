@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from policies.base import Action, Observation, Privileged
 from policies.motion import Hand, angle_to, distance, grasp_rotation, hand_of, raised, rotation, steer
-from policies.oracle.feeling import Feeling
+from policies.oracle.feeling import Feeling, closing
 from policies.oracle.put_on import HOVER, PutOn
 from policies.oracle.state import privileged_of
 
@@ -75,7 +75,7 @@ class PutOnFromState(PutOn):
         stuck = self._feeling.stands and distance(state, place) < NEARLY
         there = stuck or (aside < BESIDE and abs(height) < LEVEL)
         if near and (self._feeling.closing or (there and self._feeling.open)):
-            return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.close_command]))
+            return closing(hand, state, self._feeling)
         straight = angle_to(state, turned) < STRAIGHT or height < STRAIGHT_ABOVE
         if self._feeling.open and straight and aside < ASIDE + CONE * max(0.0, height):
             eased = state.tcp[:3] + self.grasp.ease * (place - state.tcp[:3])

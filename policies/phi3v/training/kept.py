@@ -6,12 +6,17 @@ import contextlib
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from policies.phi3v.camera_transforms import ImageArray
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
 
 SPARE = 0.3
 """Share of the machine's memory that is left alone."""
 BETWEEN = 64
 """Images that are kept before the memory is looked at again; some 20 MB."""
+MACHINE, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+"""Where Linux tells."""
 
 
 class KeptImages:
@@ -23,13 +28,13 @@ class KeptImages:
 
     def __init__(self, room: Callable[[], bool]) -> None:
         self._room = room
-        self._images: dict[Hashable, ImageArray] = {}
+        self._images: dict[Hashable, Image] = {}
         self._full = False
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def get(self, key: Hashable, make: Callable[[], ImageArray]) -> ImageArray:
+    def get(self, key: Hashable, make: Callable[[], Image]) -> Image:
         """The image of this key. It may not be changed."""
         kept = self._images.get(key)
         if kept is not None:
@@ -51,15 +56,15 @@ def memory_to_spare() -> bool:
     return bool(shares) and min(shares) > SPARE
 
 
-def _of_machine(path: Path = Path("/proc/meminfo")) -> float | None:
+def _of_machine() -> float | None:
     with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-        lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+        lines = dict(line.split(":", 1) for line in MACHINE.read_text().splitlines())
         return float(lines["MemAvailable"].split()[0]) / float(lines["MemTotal"].split()[0])
     return None
 
 
-def _of_container(folder: Path = Path("/sys/fs/cgroup")) -> float | None:
+def _of_container() -> float | None:
     with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-        limit = (folder / "memory.max").read_text().strip()
-        return None if limit == "max" else 1 - int((folder / "memory.current").read_text()) / int(limit)
+        limit = (CONTAINER / "memory.max").read_text().strip()
+        return None if limit == "max" else 1 - int((CONTAINER / "memory.current").read_text()) / int(limit)
     return None

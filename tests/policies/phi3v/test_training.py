@@ -29,7 +29,7 @@ from policies.phi3v.training.augmentation import augment, random_numbers, to_hsv
 from policies.phi3v.training.batches import Batch
 from policies.phi3v.training.labels import model_values, token_ids
 from policies.phi3v.training.loop import Training
-from policies.phi3v.training.loss import target_logits
+from policies.phi3v.training.loss import Measured, measure, target_logits
 from policies.phi3v.training.recipe import Recipe
 from policies.phi3v.training.saving import save_checkpoint
 from policies.phi3v.training.scratch import SMALL, new_model
@@ -221,6 +221,19 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[60] == pytest.approx(0.5)
     assert rates[-1] < 1e-3
     assert all(PRESETS["tracevla_phi3"][name] == value for name, value in {"learning_rate": 4e-5, "wd": 0.01}.items())
+
+
+def test_gradients_that_are_not_finite_end_it_and_what_was_saved_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = iter(range(100))
+
+    def measured(*given: object) -> Measured:
+        made = measure(*given)
+        return replace(made, loss=made.loss * (1 if next(steps) < 4 else float("nan")))
+
+    monkeypatch.setattr("policies.phi3v.training.loop.measure", measured)
+    with pytest.raises(UserError, match="Some gradients up to step 6 are not finite; go on from what was saved before"):
+        train(job(tmp_path, max_steps=8, save_steps=2, log_steps=3, held_out=0.0), Listening())
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
 
 
 @pytest.mark.slow
