@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.annotation.assembly import assemble
 from eval.annotation.drawing import Annotator, TraceOptions, check_trace_options, make_annotator
 from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, subject_of
+from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
 from eval.datasets.reader import INFO_FILE, LeRobotReader
 from eval.errors import UserError
@@ -86,6 +87,7 @@ def annotate_traces(
         raise UserError(f"{out} exists; choose another --out.")
     if source == out or source in out.parents:
         raise UserError(f"--out {out} lies within the dataset itself; choose another.")
+    need_encoder("Drawing traces")
     annotator = make_annotator(options)
     described = annotator.describe()
     origin = TraceOrigin.model_validate({

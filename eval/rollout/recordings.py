@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.datasets.extra import need_pyarrow
+from eval.datasets.extra import need_encoder, need_pyarrow
 from eval.datasets.images import Codec
 from eval.datasets.staging import STAGING, Recording, StagedFiles, Staging
 from eval.datasets.writer import FOLDER, recorded, write_datasets
@@ -40,6 +40,7 @@ def check_recording(options: RunOptions, plan: Sequence[EpisodeSpec]) -> None:
     if options.record == "none":
         return
     need_pyarrow(f"--record {options.record}")
+    need_encoder(f"--record {options.record}")
     longest = max(spec.max_steps for spec in plan)
     if longest >= FILM_SLOTS:
         raise UserError(f"--record keeps episodes of up to {FILM_SLOTS - 1} steps; give --max-steps {FILM_SLOTS - 1} or less.")

@@ -314,6 +314,13 @@ def test_what_cannot_be_recorded_is_said_before_anything_is_made(play, make_spec
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(UserError, match=r"pip install 'simpler-eval\[datasets\]'"):
         play([make_spec(0)])
+    monkeypatch.undo()
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    with pytest.raises(UserError, match=r"needs ffmpeg: /nowhere/ffmpeg \(IMAGEIO_FFMPEG_EXE\) is no program"):
+        play([make_spec(0)])
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(UserError, match=r"needs ffmpeg: .*imageio_ffmpeg.* --force-reinstall imageio-ffmpeg"):
+        play([make_spec(0)])
     assert not (tmp_path / "run").exists()
 
 
