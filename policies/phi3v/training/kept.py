@@ -30,6 +30,7 @@ class KeptImages:
         self._room = room
         self._images: dict[Hashable, Image] = {}
         self._full = False
+        self._unasked = 0
 
     def __len__(self) -> int:
         return len(self._images)
@@ -40,10 +41,11 @@ class KeptImages:
         if kept is not None:
             return kept
         image = make()
+        if self._unasked <= 0 and not self._full:
+            self._full, self._unasked = not self._room(), BETWEEN
         if not self._full:
-            self._full = not len(self._images) % BETWEEN and not self._room()
-            if not self._full:
-                self._images[key] = image
+            self._unasked -= 1
+            self._images[key] = image
         return image
 
 
@@ -64,7 +66,10 @@ def _of_machine() -> float | None:
 
 
 def _of_container() -> float | None:
-    with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+    with contextlib.suppress(OSError, ValueError, KeyError, ZeroDivisionError):
         limit = (CONTAINER / "memory.max").read_text().strip()
-        return None if limit == "max" else 1 - int((CONTAINER / "memory.current").read_text()) / int(limit)
+        if limit != "max":
+            files = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())["inactive_file"]
+            used = int((CONTAINER / "memory.current").read_text()) - int(files)  # pages of files are given up at need
+            return 1 - used / int(limit)
     return None

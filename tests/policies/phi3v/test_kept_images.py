@@ -46,7 +46,8 @@ def test_memory_of_the_machine_and_of_the_container_counts(
 ) -> None:
     (tmp_path / "meminfo").write_text(f"MemTotal: 100 kB\nMemFree: 1 kB\nMemAvailable: {available} kB\n")
     (tmp_path / "memory.max").write_text(f"{limit}\n")
-    (tmp_path / "memory.current").write_text(f"{used}\n")
+    (tmp_path / "memory.current").write_text(f"{used + 80}\n")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 80\n")
     monkeypatch.setattr(kept, "MACHINE", tmp_path / "meminfo")
     monkeypatch.setattr(kept, "CONTAINER", tmp_path)
     assert memory_to_spare() is spare
