@@ -60,6 +60,8 @@ class Change:
     """Episode and the camera's picture -> the picture that the policy sees."""
     instructions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Episode and its instruction -> the one that the policy gets."""
+    first_step_alone: bool = False
+    """End each episode once the policy has acted in it: the same one, for a policy may draw from its id and seed."""
 
 
 def grey(episode: str, image: Image) -> Image:
@@ -82,7 +84,10 @@ class ChangedPolicy:
 
     def act(self, observations: Sequence[Observation]) -> Sequence[Action | EpisodeLost]:
         """The policy's actions on what it is shown."""
-        return self._policy.act([self._changed(observation) for observation in observations])
+        actions = self._policy.act([self._changed(observation) for observation in observations])
+        if not self._change.first_step_alone:
+            return actions
+        return [replace(action, terminate=True) if isinstance(action, Action) else action for action in actions]
 
     def describe(self) -> PolicyDescription:
         """The policy's own, with the change in its identity and in its remarks."""

@@ -119,8 +119,7 @@ def repeats_itself(base: RunData, again: RunData | None) -> bool | None:
     """Whether the first steps that were played once more have the same actions."""
     if again is None:
         return None
-    places = {(s.task, s.setting, s.variant, s.index): s.id for s in base.plan}
-    pairs = [(_actions(base, places[s.task, s.setting, s.variant, s.index]), _actions(again, s.id)) for s in again.plan]
+    pairs = [(_actions(base, spec.id), _actions(again, spec.id)) for spec in again.plan]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     return all(np.abs(a[0] - b[0]).max() <= SAME for a, b in known) if known else None
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from eval.audit.playing import ASKED_AGAIN, Plans
+from eval.audit.playing import Plans
 from eval.episode import EpisodeSpec
 from eval.nouns import counted
 from eval.plan.options import PlanOptions
 
 
 def audit_plans(chosen: PlanOptions, count: int) -> Plans:
-    """``count`` published and as many held-out episodes of each task, and the first steps that are asked for again.
+    """``count`` published and as many held-out episodes of each task.
 
     Raises UserError as :func:`eval.plan.suites.make_plan`.
     """
     some = chosen.model_copy(update={"limit": count})
     heldout = some.model_copy(update={"placements": "heldout"})
-    first = chosen.model_copy(update={"limit": count, "max_steps": 1})
-    return Plans(some.plan(), heldout.plan(), first.plan()[:ASKED_AGAIN])
+    return Plans(some.plan(), heldout.plan())
 
 
 def fewer_than(published: Sequence[EpisodeSpec], count: int) -> list[str]:

@@ -37,8 +37,6 @@ class Plans:
 
     published: Sequence[EpisodeSpec]
     heldout: Sequence[EpisodeSpec]
-    first_steps: Sequence[EpisodeSpec]
-    """The first of the published ones, with a step limit of 1."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def play_conditions(
 
 
 def _plan(plans: Plans, condition: Condition) -> Sequence[EpisodeSpec]:
-    return {"heldout": plans.heldout, "again": plans.first_steps}.get(condition.name, plans.published)
+    return {"heldout": plans.heldout, "again": plans.published[:ASKED_AGAIN]}.get(condition.name, plans.published)
 
 
 def _not_applicable(policy: Policy, plans: Plans) -> dict[ConditionName, str]:
@@ -124,6 +122,8 @@ def _change(condition: Condition, pictures: _Pictures, others: Mapping[tuple[str
         return Change(condition, instructions=others)
     if condition.name == "published":
         return Change(condition, pictures.keep)
+    if condition.name == "again":
+        return Change(condition, first_step_alone=True)
     return Change(condition)
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from audited_policies import TASK, Attentive, Blind, ByHeart, Deaf, Helpless, Seer
+from audited_policies import TASK, Attentive, Blind, ByHeart, Deaf, Drawing, Helpless, Moody, Seer
 from audited_world import AuditedWorld
 from scripted_runs import in_this_process, scripted_run
 
@@ -56,6 +56,15 @@ def test_who_looks_and_listens_passes(audits: dict[str, Audit]) -> None:
     assert found["heldout"].verdict in ("passed", "unsure")
     assert found["heldout"].fall == 0
     assert audits["Attentive"].repeats_itself is True
+
+
+@pytest.mark.parametrize(("policy", "repeats"), [(Drawing, True), (Moody, False)])
+def test_whether_a_policy_repeats_itself_is_asked_in_the_very_same_episode(policy: type, repeats: bool, tmp_path: Path) -> None:
+    audit = audited(tmp_path / "out", policy(), 6)
+    assert audit.repeats_itself is repeats
+    again = audit.played.runs["again"]
+    assert [spec.id for spec in again.plan] == [spec.id for spec in audit.played.runs["published"].plan[:4]]
+    assert {record.steps for record in again.records.values()} == {1}
 
 
 def test_who_does_not_listen_is_found(audits: dict[str, Audit]) -> None:

@@ -43,6 +43,28 @@ class Attentive:
         pass
 
 
+class Drawing(Attentive):
+    """Draws from an episode's seed and id, as policies do that play alike whenever they play the same episode."""
+
+    def __init__(self):
+        self._drawn = {}
+
+    def reset(self, episodes):
+        for info in episodes:
+            seed = [info.seed, *info.episode.encode()]
+            self._drawn[info.episode] = np.random.default_rng(seed).normal(size=2)
+
+    def place(self, observation):
+        return self._drawn[observation.episode]
+
+
+class Moody(Attentive):
+    """Draws anew each time."""
+
+    def place(self, observation):
+        return np.random.default_rng().normal(size=2)
+
+
 class Deaf(Attentive):
     """Does the task whatever it is told."""
 
