@@ -89,17 +89,9 @@ def annotate_traces(
         raise UserError(f"--out {out} lies within the dataset itself; choose another.")
     need_encoder("Drawing traces")
     annotator = make_annotator(options)
-    described = annotator.describe()
-    origin = TraceOrigin.model_validate({
-        "tracker": described.name, "tracker_weights": described.weights, "preset": options.trace_preset,
-        "details": dict(described.details),
-    })  # fmt: skip
+    origin = _origin(annotator, options)
     part = out.with_name(f".{out.name}.part")
-    reader = subject.reader()
-    if not len(reader):
-        raise UserError(f"{source} holds no frames; record some, or fetch it anew.")
-    if empty := [episode.number for episode in reader.episodes if not len(episode)]:
-        raise UserError(f"{source} holds no frame of episode {empty[0]}; fetch or write it anew.")
+    reader = _reader(subject, source)
     drawings = Drawings(part, subject.camera, reader.info.video_path)
     with disk_errors(out):
         _begin(part, _Settings(source=_hash(source), camera=subject.camera, robot=subject.robot, origin=origin))
@@ -119,6 +111,25 @@ def annotate_traces(
         assemble(subject, reader, drawings, part, origin)
         part.rename(out)
     return out
+
+
+def _origin(annotator: Annotator, options: TraceOptions) -> TraceOrigin:
+    """What the dataset says of what drew its traces."""
+    described = annotator.describe()
+    return TraceOrigin.model_validate({
+        "tracker": described.name, "tracker_weights": described.weights, "preset": options.trace_preset,
+        "details": dict(described.details),
+    })  # fmt: skip
+
+
+def _reader(subject: Subject, source: Path) -> LeRobotReader:
+    """Of the images that get traces. Raises UserError if there is nothing to draw on, in all or in an episode."""
+    reader = subject.reader()
+    if not len(reader):
+        raise UserError(f"{source} holds no frames; record some, or fetch it anew.")
+    if empty := [episode.number for episode in reader.episodes if not len(episode)]:
+        raise UserError(f"{source} holds no frame of episode {empty[0]}; fetch or write it anew.")
+    return reader
 
 
 def _begin(part: Path, settings: _Settings) -> None:
