@@ -6,10 +6,11 @@
 #   loop.sh train      a small model from scratch on them
 #   loop.sh dagger     the newest model plays, the expert labels: one round more
 #   loop.sh improve    the newest model is trained further on all data
+#   loop.sh round      both at the same time: the newest model plays, and is trained further on the data of the rounds before
 #   loop.sh judge      the newest model on held-out placements
 #   loop.sh keep DIR   numbers, and the newest model, a small one in 4 files below 16 MiB (cat model.tar.* | tar x)
 #
-# dagger and improve may be repeated. The numbers of each step are a line of $FOLDER/results.jsonl. Settings are environment
+# dagger, improve and round may be repeated. The numbers of each step are a line of $FOLDER/results.jsonl. Settings are environment
 # variables (DEMOS: a recording that several loops share; ALSO: folders of recordings to train on besides, such as rounds of DAgger
 # of another loop; AUGMENT=1: images are cropped and coloured at random, which the policy that plays does not do; MODEL: number of
 # the training, for judge and dagger; ARGS: more options of record and run):
@@ -121,6 +122,16 @@ case "${1:-}" in
         checkpoint=$(newest)
         trained "$(following train complete)" --checkpoint "$checkpoint" --keep-statistics --learning-rate "$LOWER" \
             --max-steps "$MORE" ;;
+    round)
+        set -m # without job control, what runs in the background would not hear SIGINT
+        "$BASH" "$0" dagger & playing=$! codes=(0 0)
+        trap 'kill -INT -- -"$playing" 2> /dev/null' INT TERM
+        "$BASH" "$0" improve || codes[0]=$?
+        wait "$playing" || codes[1]=$?
+        for code in "${codes[@]}"; do
+            case $code in 0|"$AGAIN") ;; *) exit "$code" ;; esac
+        done
+        [ "${codes[*]}" = "0 0" ] || again ;;
     judge)
         checkpoint=$(newest)
         name=$(basename "$(dirname "$checkpoint")")

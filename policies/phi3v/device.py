@@ -53,6 +53,13 @@ def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
+def brought(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The tensor on ``device``; a GPU fetches it when it comes to it, and nobody waits for what it still works on."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def check_memory(device: torch.device, needed: int) -> None:
     """``UserError`` if the GPU has less than ``needed`` bytes left."""
     if device.type != "cuda":

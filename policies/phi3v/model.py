@@ -14,6 +14,7 @@ from transformers import Cache, CLIPVisionConfig, CLIPVisionModel, Phi3Config, P
 from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 
 from policies.phi3v.config import CELLS, CROP, Phi3VConfig
+from policies.phi3v.device import brought
 
 
 class Phi3V(nn.Module):  # type: ignore[misc]
@@ -53,6 +54,11 @@ class Phi3V(nn.Module):  # type: ignore[misc]
     def dtype(self) -> torch.dtype:
         """Type of the weights and of the arithmetic."""
         return self.row_end.dtype
+
+    @property
+    def blocks(self) -> tuple[nn.Module, ...]:
+        """The transformer layers of both towers, in the order in which they are computed."""
+        return (*self.vision.encoder.layers, *self.language.model.layers)
 
     # ---- from pixels to image tokens -----------------------------------------------------------------------------
 
@@ -111,13 +117,15 @@ class Phi3V(nn.Module):  # type: ignore[misc]
         Returns:
             (B, T, H), a new tensor.
         """
-        input_ids = input_ids.to(self.device)
+        places = (input_ids < 0).flatten().nonzero()[:, 0]  # (n,), where the ids are: a GPU would have to be waited for
+        input_ids = brought(input_ids, self.device)
         embeddings: Tensor = self.language.model.embed_tokens(input_ids.clamp(min=0))  # (B, T, H)
         if crops is not None and crop_rows is not None and len(crop_rows):
             features = self.patch_features(crops)  # (N, 576, C)
-            tokens = self.project(self._tokens_of(features, crop_rows.to(self.device), image_sizes))  # (n, H)
+            tokens = self.project(self._tokens_of(features, brought(crop_rows, self.device), image_sizes))  # (n, H)
             # Types differ where torch chooses them by itself. Not in place: under LoRA, it may be a leaf with gradients.
-            embeddings = embeddings.index_put((input_ids < 0,), tokens.to(embeddings.dtype))
+            filled = embeddings.flatten(0, 1).index_put((brought(places, self.device),), tokens.to(embeddings.dtype))
+            embeddings = filled.view_as(embeddings)
         return embeddings
 
     def _tokens_of(self, features: Tensor, crop_rows: Tensor, image_sizes: Sequence[tuple[int, int]]) -> Tensor:

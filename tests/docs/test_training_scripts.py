@@ -40,15 +40,19 @@ def test_a_step_without_what_it_needs_and_one_without_time_say_so(tmp_path: Path
 
 @pytest.mark.slow
 def test_the_loop_from_demonstrations_to_a_judged_model(tmp_path: Path) -> None:
-    for step in ("record", "train", "dagger", "improve", "judge"):
+    for step in ("record", "train", "dagger", "improve", "judge", "round"):
         done = call("loop.sh", step, FOLDER=tmp_path, ARGS="--workers 1 " + ("" if step == "record" else "--max-steps 3"))
         assert done.returncode == 0, (step, done.stdout, done.stderr)
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == ["demos", "train-0", "dagger-0", "train-1", "judged-train-1"]
+    assert [line["step"] for line in lines[:5]] == ["demos", "train-0", "dagger-0", "train-1", "judged-train-1"]
+    assert {line["step"] for line in lines[5:]} == {"dagger-1", "train-2"}
     assert lines[2]["said"]["played"] == 1
     assert lines[4]["said"]["rows"][0]["n"] == 1
     record = json.loads((tmp_path / "train-1/checkpoint-1/training.json").read_text())
     assert [each["episodes"] for each in record["datasets"]] == [lines[0]["said"]["successes"], 1]
+    assert (tmp_path / "dagger-1.model").read_text().strip().endswith("train-1/checkpoint-1")
+    record = json.loads((tmp_path / "train-2/checkpoint-1/training.json").read_text())
+    assert len(record["datasets"]) == 2, "what was played at the same time is for the next round"
     assert call("loop.sh", "keep", tmp_path / "kept", FOLDER=tmp_path).returncode == 0
     parts = sorted((tmp_path / "kept").glob("model.tar.*"))
     with tarfile.open(fileobj=BytesIO(b"".join(part.read_bytes() for part in parts))) as packed:

@@ -106,7 +106,7 @@ class Group:
         mesh = init_device_mesh(self.device.type, (self.count,))
         on_gpu = self.device.type == "cuda"
         precision = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if on_gpu else MixedPrecisionPolicy()
-        for block in (*model.vision.encoder.layers, *model.language.model.layers):
+        for block in model.blocks:
             fully_shard(block, mesh=mesh, mp_policy=precision)
         fully_shard(network, mesh=mesh, mp_policy=precision)
 

@@ -27,6 +27,7 @@ from policies.phi3v.training.adapters import add_adapters, merged_state
 from policies.phi3v.training.batches import Batch, ahead, augmented
 from policies.phi3v.training.data import prepare_data
 from policies.phi3v.training.files import disk_errors
+from policies.phi3v.training.fusion import fuse_blocks
 from policies.phi3v.training.group import Group
 from policies.phi3v.training.loss import Measured, TargetLogits, measure
 from policies.phi3v.training.optimisation import learning_rate, make_optimizer, shorten_gradients
@@ -84,6 +85,7 @@ class Training:
         self.steps = settings.max_steps or math.ceil(settings.num_train_epochs * len(self.samples) / settings.batch_size)
         self.model = self._model(self.config)
         self.network = TargetLogits(self.model)
+        self.fused = self.group.count == 1 and fuse_blocks(self.model)
         self.group.divide(self.network, self.model)
         self.trainable = {name: each for name, each in self.model.named_parameters() if each.requires_grad}
         if not self.trainable:
@@ -157,8 +159,9 @@ class Training:
         """Train until the last step, or until it is told to stop."""
         settings = self.settings
         count = sum(parameter.numel() for parameter in self.trainable.values())
+        compiled = ", blocks compiled" if self.fused else ""
         self._monitor.say(
-            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {self.group.name}, samples: "
+            f"{self._recipe.policy}: {count / 1e6:.1f} million parameters on {self.group.name}{compiled}, samples: "
             f"{len(self.samples)} and {len(self._held_out)} held out, {settings.batch_size} a step, "
             f"steps {self.step} to {self.steps}"
         )

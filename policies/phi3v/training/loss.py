@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers.loss.loss_utils import ForCausalLMLoss
 
 from policies.phi3v.actions import CENTRES
+from policies.phi3v.device import brought
 from policies.phi3v.generation import ACTION_TOKENS
 from policies.phi3v.image_processor import normalised
 from policies.phi3v.model import Phi3V
@@ -54,7 +55,7 @@ def measure(network: TargetLogits, batch: Batch, rule: Rule, actions: range) -> 
         actions: the ids that are actions.
     """
     scores: Tensor = network(batch)  # (B, 8, V)
-    targets = batch.targets.to(scores.device)  # (B, 8)
+    targets = brought(batch.targets, scores.device)  # (B, 8)
     of_actions = scores[:, :ACTION_TOKENS, actions.start : actions.stop]  # (B, 7, 256)
     wanted = targets[:, :ACTION_TOKENS]  # (B, 7)
     if rule == "full":
@@ -72,7 +73,7 @@ def target_logits(model: Phi3V, batch: Batch) -> Tensor:
     crops = normalised(images.views.to(model.device, non_blocking=True), images.settings)
     embeddings = model.embed(batch.input_ids, crops, images.crop_rows, images.image_sizes)  # (B, T, H)
     states = model.hidden_states(embeddings)  # (B, T, H)
-    at = batch.at.to(model.device)[..., None].expand(-1, -1, states.shape[-1])  # (B, 8, H)
+    at = brought(batch.at, model.device)[..., None].expand(-1, -1, states.shape[-1])  # (B, 8, H)
     return model.logits(states.gather(1, at))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from policies.phi3v.config import parse_config
 from policies.phi3v.model import Phi3V
@@ -34,6 +36,8 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {"small": SMALL, "tiny": CONFIG}
 """What ``--init`` calls them -> ``config.json``."""
 SPREAD = 0.02
 """Of initial weights."""
+PLACES, PERIOD = 0.5, 10000.0
+"""Size of the waves that tell patches apart at first, and what the longest is a multiple of, in patches."""
 
 
 def new_model(name: str, seed: int) -> Phi3V:
@@ -44,7 +48,23 @@ def new_model(name: str, seed: int) -> Phi3V:
         for mark in (model.row_end, model.global_mark):
             torch.nn.init.normal_(mark, std=SPREAD)
     model.make_tables(torch.device("cpu"))
+    with torch.no_grad():
+        table = model.vision.embeddings.position_embedding.weight  # (1 + patches, C); the class token's stays at random
+        table[1:] = patch_places(math.isqrt(len(table) - 1), table.shape[1])
     return model
+
+
+def patch_places(side: int, width: int) -> Tensor:
+    """(side * side, width) waves over the rows and the columns of a square of patches, row by row.
+
+    Learned from random numbers, it takes thousands of steps until neighbours are alike; so it begins with what a plain ViT
+    keeps (Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022).
+    """
+    waves = PERIOD ** -torch.linspace(0, 1, width // 4 + 1)[:-1]  # (width / 4,) rad a patch
+    angles = torch.arange(side)[:, None] * waves  # (side, width / 4)
+    along = torch.cat([angles.sin(), angles.cos()], 1)  # (side, width / 2)
+    rows, columns = along[:, None].expand(-1, side, -1), along[None].expand(side, -1, -1)
+    return PLACES * torch.cat([rows, columns], -1).flatten(0, 1)
 
 
 def write_surroundings(folder: Path, name: str) -> None:

@@ -27,6 +27,7 @@ from policies.phi3v.processor import make_inputs
 from policies.phi3v.statistics import read_ranges
 from policies.phi3v.training.augmentation import augment, random_numbers, to_hsv, to_rgb
 from policies.phi3v.training.batches import Batch
+from policies.phi3v.training.fusion import compile_blocks
 from policies.phi3v.training.labels import model_values, token_ids
 from policies.phi3v.training.loop import Training
 from policies.phi3v.training.loss import Measured, measure, target_logits
@@ -166,6 +167,26 @@ def test_loss_and_gradients_are_those_of_the_formula(rule: str, tmp_path: Path) 
         assert torch.allclose(parameter.grad, gradients[name], atol=1e-5), name
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_compiled_blocks_compute_the_same_under_the_same_names(tmp_path: Path) -> None:
+    training = Training(job(tmp_path, gradient_checkpointing=True), Listening(), ONE)
+    batch = training.samples.plain_batch(np.array([0, 5]))
+    names, plain = list(training.model.state_dict()), losses_and_gradients(training, batch)
+    compile_blocks(training.model)
+    assert list(training.model.state_dict()) == names
+    compiled = losses_and_gradients(training, batch)
+    assert float(compiled.pop("loss")) == pytest.approx(float(plain.pop("loss")), abs=1e-5)
+    for name, gradient in compiled.items():
+        assert torch.allclose(gradient, plain[name], atol=1e-5), name
+
+
+def losses_and_gradients(training: Training, batch: Batch) -> dict[str, torch.Tensor]:
+    training.model.zero_grad()
+    measured = training.measured(batch)
+    measured.loss.backward()
+    return {"loss": measured.loss.detach(), **{name: each.grad.clone() for name, each in training.trainable.items()}}
+
+
 # ---- course --------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +307,9 @@ def test_a_small_model_is_easily_moved(tmp_path: Path) -> None:
     from policies.phi3v.training.scratch import write_surroundings
 
     model = new_model("small", 0)
+    places = model.vision.embeddings.position_embedding.weight[1:].detach()  # row by row, 24 a row
+    alike = torch.nn.functional.cosine_similarity(places[5 * 24 + 7], places, dim=-1)
+    assert set(alike.topk(5).indices.tolist()) == {5 * 24 + 7, 4 * 24 + 7, 6 * 24 + 7, 5 * 24 + 6, 5 * 24 + 8}
     assert 20e6 <= sum(parameter.numel() for parameter in model.parameters()) <= 30e6
     write_surroundings(tmp_path / "base", "small")
     save_checkpoint(tmp_path / "saved", model.state_dict(), tmp_path / "base", USUAL, {}, {})
