@@ -102,15 +102,15 @@ def lanczos3(image: ImageArray, side: int) -> NDArray[np.float32]:
     The sparse product adds up the taps one after the other in float32, as the original loop does.
     """
     height, width = image.shape[:2]
-    tall = _taps(height, side) @ image.reshape(height, -1).astype(np.float32)
+    tall = taps(height, side) @ image.reshape(height, -1).astype(np.float32)
     transposed = cv2.transpose(tall.reshape(side, width, 3)).reshape(width, -1)  # numpy takes three times as long
-    out = _taps(width, side) @ transposed
+    out = taps(width, side) @ transposed
     return np.asarray(cv2.transpose(out.reshape(side, side, 3)), dtype=np.float32)
 
 
 @lru_cache(maxsize=32)
-def _taps(n_in: int, n_out: int) -> csr_array:
-    """(n_out, n_in) weights; computed step by step in float32."""
+def taps(n_in: int, n_out: int) -> csr_array:
+    """(n_out, n_in) weights of :func:`lanczos3`; computed step by step in float32."""
     one, half = np.float32(1), np.float32(0.5)
     inverse = one / (np.float32(n_out) / np.float32(n_in))
     stretch = max(inverse, one)

@@ -56,7 +56,7 @@ def device_name(device: torch.device) -> str:
 def brought(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The tensor on ``device``; a GPU fetches it when it comes to it, and nobody waits for what it still works on."""
     if device.type == "cuda" and not tensor.is_cuda:
-        return tensor.pin_memory().to(device, non_blocking=True)
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 

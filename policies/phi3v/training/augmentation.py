@@ -25,9 +25,8 @@ def random_numbers(images: int, random: np.random.Generator) -> NDArray[np.float
     return random.random((6, images), dtype=np.float32)
 
 
-def augment(images: Tensor, drawn: NDArray[np.float32]) -> Tensor:
-    """(N, H, W, 3) uint8 -> the same, on the same device; ``drawn`` (6, N) by :func:`random_numbers`."""
-    numbers = torch.from_numpy(drawn).to(images.device)
+def augment(images: Tensor, numbers: Tensor) -> Tensor:
+    """(N, H, W, 3) uint8 -> the same, on the same device; ``numbers`` (6, N) by :func:`random_numbers`."""
     pixels = images.permute(0, 3, 1, 2).float() / 255
     pixels = _cut_out(pixels, numbers[0], numbers[1]).clamp(0, 1)
     shift, contrast, saturation, hue = (each[:, None, None, None] for each in numbers[2:])

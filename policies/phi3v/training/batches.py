@@ -4,21 +4,23 @@ in the order, so a training that goes on sees what it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from policies.phi3v.device import brought
 from policies.phi3v.image_processor import ImageBatch, ImageSettings
 from policies.phi3v.processor import Prompt, make_sequences
-from policies.phi3v.threads import on_threads
 from policies.phi3v.tokenizer import PAD, PromptTokenizer
 from policies.phi3v.training.augmentation import augment, random_numbers
-from policies.phi3v.training.frames import Frames
+from policies.phi3v.training.frames import PLAIN, TRACED, Frames
+from policies.phi3v.training.kept import KeptImages
 from policies.phi3v.training.recipe import Recipe
 
 Ints = NDArray[np.int64]
@@ -35,6 +37,18 @@ def generator(seed: int, stream: int, number: int) -> np.random.Generator:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """How n images are changed at random."""
+
+    views: Tensor
+    """(n,) int64, which view each is made of."""
+    numbers: Tensor
+    """(6, n) by :func:`policies.phi3v.training.augmentation.random_numbers`."""
+    crop_rows: Tensor
+    """As those of the images, of what comes out."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """B samples, padded on the right: no token sees what fills up behind it, so attention needs no mask."""
 
@@ -45,6 +59,8 @@ class Batch:
     """(B, 8) int64: seven action ids and the end."""
     at: Tensor
     """(B, 8) int64: the place whose logits are for each target."""
+    changes: Changes | None = None
+    """Of the images, not yet made; None: they stay as they are."""
 
     def pinned(self) -> Batch:
         """The same with its images where a GPU fetches them from while other work goes on."""
@@ -58,6 +74,7 @@ class Samples:
         frames: of every dataset.
         ids: (n, 7) action ids of every dataset.
         chosen: (m, 2) dataset and frame of each sample.
+        kept: decoded images, of all that are made of the same frames.
         recipe: of the policy.
         tokenizer: of the checkpoint.
         settings: how images are prepared.
@@ -71,6 +88,7 @@ class Samples:
         frames: Sequence[Frames],
         ids: Sequence[Ints],
         chosen: Ints,
+        kept: KeptImages,
         recipe: Recipe,
         tokenizer: PromptTokenizer,
         settings: ImageSettings,
@@ -78,7 +96,7 @@ class Samples:
         limit: int,
         seed: int,
     ) -> None:
-        self._frames, self._ids, self._chosen, self._recipe = frames, ids, chosen, recipe
+        self._frames, self._ids, self._chosen, self._kept, self._recipe = frames, ids, chosen, kept, recipe
         self._tokenizer, self._settings, self._limit = tokenizer, settings, limit
         self._trace_dropout, self._seed = trace_dropout, seed
         self._order: tuple[int, Ints] = (-1, np.zeros(0, np.int64))
@@ -102,12 +120,29 @@ class Samples:
             kept = self._order = epoch, generator(self._seed, ORDER, epoch).permutation(len(self))
         return kept[1]
 
-    def prompt(self, sample: int, drop_trace: bool) -> Prompt:
-        """What the model gets of a sample; instructions are in small letters, as in the original's training."""
-        which, index = self._chosen[sample]
-        frames = self._frames[which]
-        traced = frames.trace(index) if self._recipe.images > 1 and not drop_trace else None
-        return self._recipe.prompt(frames.texts[frames.text[index]].lower(), frames.image(index), traced)
+    def prompts(self, samples: Sequence[int], dropped: Sequence[bool]) -> list[Prompt]:
+        """What the model gets of samples; instructions are in small letters, as in the original's training.
+
+        Args:
+            samples: which.
+            dropped: of each, whether its trace is left out.
+        """
+        steps = [(int(which), int(index)) for which, index in self._chosen[list(samples)]]
+        traced = [
+            self._recipe.images > 1 and not drop and self._frames[which].has(index, TRACED)
+            for (which, index), drop in zip(steps, dropped, strict=True)
+        ]
+        files: dict[Hashable, Callable[[], bytes]] = {}
+        for (which, index), with_trace in zip(steps, traced, strict=True):
+            for view in (PLAIN, TRACED) if with_trace else (PLAIN,):
+                files[which, index, view] = partial(self._frames[which].file, index, view)
+        images = dict(zip(files, self._kept.get(files), strict=True))
+        prompts = []
+        for (which, index), with_trace in zip(steps, traced, strict=True):
+            text = self._frames[which].texts[self._frames[which].text[index]].lower()
+            trace = images[which, index, TRACED] if with_trace else None
+            prompts.append(self._recipe.prompt(text, images[which, index, PLAIN], trace))
+        return prompts
 
     def batch(self, begin: int, end: int) -> Batch:
         """The samples at these places of the order."""
@@ -120,7 +155,7 @@ class Samples:
         return self._made(samples, [False] * len(samples))
 
     def _made(self, samples: Ints, dropped: Sequence[bool]) -> Batch:
-        prompts = on_threads(lambda each: self.prompt(*each), list(zip(samples.tolist(), dropped, strict=True)))
+        prompts = self.prompts(samples.tolist(), dropped)
         made = make_sequences(self._tokenizer, prompts, self._settings, self._limit)
         assert made.images is not None
         targets = np.stack([np.append(self._ids[which][index], END) for which, index in self._chosen[samples]])
@@ -128,20 +163,29 @@ class Samples:
         return Batch(ids, made.images, torch.from_numpy(targets), at)
 
 
-def augmented(batch: Batch, begin: int, seed: int, device: torch.device) -> Batch:
-    """The batch with its images changed at random, each sample's by its place in the order, of which ``begin`` is the first."""
-    rows = batch.images.crop_rows[:, 0].reshape(len(batch.targets), -1)  # (B, images a sample); a sample may show one twice
+def to_change(batch: Batch, begin: int, seed: int) -> Batch:
+    """The batch with what its images are to be changed by, each sample's by its place in the order, of which ``begin`` is the
+    first."""
+    rows = batch.images.crop_rows[:, 0].reshape(len(batch.targets), -1).numpy()  # (B, images a sample); one may come twice
     views, drawn, places, count = [], [], [], 0
     for sample, row in enumerate(rows):
-        distinct, which = row.unique(return_inverse=True)
+        distinct, which = np.unique(row, return_inverse=True)
         views.append(distinct)
         drawn.append(random_numbers(len(distinct), generator(seed, AUGMENTED, begin + sample)))
         places.append(which + count)
         count += len(distinct)
-    pixels = batch.images.views.to(device, non_blocking=True)[torch.cat(views).to(device)]
-    changed = augment(pixels, np.concatenate(drawn, axis=1))
-    crop_rows = torch.cat(places)[:, None].expand(-1, batch.images.crop_rows.shape[1])
-    return replace(batch, images=replace(batch.images, views=changed, crop_rows=crop_rows))
+    crop_rows = torch.from_numpy(np.concatenate(places))[:, None].expand(-1, batch.images.crop_rows.shape[1])
+    numbers = torch.from_numpy(np.concatenate(drawn, axis=1))
+    return replace(batch, changes=Changes(torch.from_numpy(np.concatenate(views)), numbers, crop_rows))
+
+
+def changed(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its images changed, on the device."""
+    if batch.changes is None:
+        return batch
+    views = brought(batch.images.views, device)[brought(batch.changes.views, device)]
+    made = augment(views, brought(batch.changes.numbers, device))
+    return replace(batch, images=replace(batch.images, views=made, crop_rows=batch.changes.crop_rows), changes=None)
 
 
 def pad_right(sequences: Sequence[Ints], answers: int) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
@@ -15,6 +16,7 @@ from policies.phi3v.image_processor import ImageSettings
 from policies.phi3v.statistics import Range, read_ranges
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.training.batches import Samples
+from policies.phi3v.training.decoding import Decoder
 from policies.phi3v.training.frames import Frames, held_out_episodes, of_episodes, prepare_frames
 from policies.phi3v.training.kept import KeptImages, memory_to_spare
 from policies.phi3v.training.labels import action_statistics, check_spread, pooled, token_ids
@@ -33,15 +35,17 @@ class Data:
     """Content of ``dataset_statistics.json``."""
 
 
-def prepare_data(job: Job, recipe: Recipe, base: Path, tokenizer: PromptTokenizer, images: ImageSettings, limit: int) -> Data:
-    """Samples of all datasets of a job.
+def prepare_data(
+    job: Job, recipe: Recipe, base: Path, tokenizer: PromptTokenizer, images: ImageSettings, limit: int, device: torch.device
+) -> Data:
+    """Samples of all datasets of a job; ``device`` helps to decode their images.
 
     Raises:
         UserError: a dataset cannot be read, has no traces although they are wanted, or nothing to learn from.
     """
     settings = job.settings
-    kept = KeptImages(memory_to_spare)
-    frames = [prepare_frames(each, job.frames, kept) for each in job.demonstrations]
+    kept = KeptImages(Decoder(device), memory_to_spare)
+    frames = [prepare_frames(each, job.frames) for each in job.demonstrations]
     spans = _spans(job.demonstrations, frames, base if settings.keep_statistics else None)
     ids = []
     for demonstrations, each in zip(job.demonstrations, frames, strict=True):
@@ -55,7 +59,7 @@ def prepare_data(job: Job, recipe: Recipe, base: Path, tokenizer: PromptTokenize
     def samples(wanted: bool) -> Samples:
         chosen = of_episodes(frames, held, wanted)
         dropout = settings.trace_dropout
-        return Samples(frames, ids, chosen, recipe, tokenizer, images, dropout, limit, settings.seed)
+        return Samples(frames, ids, chosen, kept, recipe, tokenizer, images, dropout, limit, settings.seed)
 
     return Data(samples(False), samples(True), {key: span.entry for key, span in spans.items()})
 

@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
-from policies.phi3v.camera_transforms import ImageArray, from_stored, stored, stored_small
+from policies.phi3v.camera_transforms import stored, stored_small
 from policies.phi3v.training.files import disk_errors
-from policies.phi3v.training.kept import KeptImages
 from policies.phi3v.training.labels import model_values
 from policies.training import Demonstrations
 
 FEW = 8
 """Episodes that no other processes are started for."""
+PLAIN, TRACED = 0, 1
+"""The images of a step."""
 AHEAD = 4
 """Episodes a process that may wait to be written."""
 
@@ -58,27 +59,22 @@ class Frames:
     """(n,) which of them."""
     episode: NDArray[np.int64]
     """(n,) which episode."""
-    kept: KeptImages
-    """Decoded images of all datasets of a training."""
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def image(self, index: int) -> ImageArray:
-        """(336, 336, 3) as the model sees it; not to be changed."""
-        return self._view(index, 0)
-
-    def trace(self, index: int) -> ImageArray | None:
-        """(336, 336, 3) with a trace; None where there is none."""
-        begin, end = self.places[index, 1]
-        return None if begin == end else self._view(index, 1)
-
-    def _view(self, index: int, which: int) -> ImageArray:
+    def has(self, index: int, which: int) -> bool:
+        """Whether a step has the image ``which``, PLAIN or TRACED."""
         begin, end = self.places[index, which]
-        return self.kept.get((id(self), int(begin)), lambda: from_stored(self.data[begin:end].tobytes()))
+        return bool(begin != end)
+
+    def file(self, index: int, which: int) -> bytes:
+        """The JPEG file of one of a step's images."""
+        begin, end = self.places[index, which]
+        return self.data[begin:end].tobytes()
 
 
-def prepare_frames(demonstrations: Demonstrations, folder: Path, kept: KeptImages) -> Frames:
+def prepare_frames(demonstrations: Demonstrations, folder: Path) -> Frames:
     """Prepared frames of a dataset: those that lie in ``folder``, or made now, by all cores.
 
     Raises:
@@ -94,7 +90,7 @@ def prepare_frames(demonstrations: Demonstrations, folder: Path, kept: KeptImage
         with np.load(index) as file:
             parts = {name: file[name] for name in file.files}
         texts = tuple(str(text) for text in parts.pop("texts"))
-        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, kept=kept, **parts)
+        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, **parts)
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise UserError(f"{index} cannot be read ({error}); delete it, and it is made anew.") from error
     if len(frames) and frames.places.max() > len(frames.data):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,15 @@ MACHINE, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 class KeptImages:
-    """Images by whatever key, made when they are first asked for. Several threads may ask.
+    """Images by whatever key, decoded when they are first asked for. Several threads may ask.
 
     Args:
+        decode: from files to images, in the same order.
         room: whether there is memory for more; once there is not, no more are kept.
     """
 
-    def __init__(self, room: Callable[[], bool]) -> None:
-        self._room = room
+    def __init__(self, decode: Callable[[Sequence[bytes]], Sequence[Image]], room: Callable[[], bool]) -> None:
+        self._decode, self._room = decode, room
         self._images: dict[Hashable, Image] = {}
         self._full = False
         self._unasked = 0
@@ -35,18 +36,18 @@ class KeptImages:
     def __len__(self) -> int:
         return len(self._images)
 
-    def get(self, key: Hashable, make: Callable[[], Image]) -> Image:
-        """The image of this key. It may not be changed."""
-        kept = self._images.get(key)
-        if kept is not None:
-            return kept
-        image = make()
-        if self._unasked <= 0 and not self._full:
-            self._full, self._unasked = not self._room(), BETWEEN
-        if not self._full:
+    def get(self, files: Mapping[Hashable, Callable[[], bytes]]) -> list[Image]:
+        """The image of each key, whose file is read if it must be. They may not be changed."""
+        missing = [key for key in files if key not in self._images]
+        decoded = dict(zip(missing, self._decode([files[key]() for key in missing]), strict=True)) if missing else {}
+        for key, image in decoded.items():
+            if self._unasked <= 0 and not self._full:
+                self._full, self._unasked = not self._room(), BETWEEN
+            if self._full:
+                break
             self._unasked -= 1
             self._images[key] = image
-        return image
+        return [decoded[key] if key in decoded else self._images[key] for key in files]
 
 
 def memory_to_spare() -> bool:

@@ -24,7 +24,7 @@ from policies.phi3v.model import Phi3V
 from policies.phi3v.preprocessor import read_image_settings
 from policies.phi3v.tokenizer import PromptTokenizer
 from policies.phi3v.training.adapters import add_adapters, merged_state
-from policies.phi3v.training.batches import Batch, ahead, augmented
+from policies.phi3v.training.batches import Batch, ahead, changed, to_change
 from policies.phi3v.training.data import prepare_data
 from policies.phi3v.training.files import disk_errors
 from policies.phi3v.training.fusion import fuse_blocks
@@ -80,7 +80,7 @@ class Training:
             self._check(before)
         limit = self.config.short_context - ACTION_TOKENS - 1
         with self.group.first_alone():
-            data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit)
+            data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit, self.device)
         self.samples, self._held_out, self._statistics = data.train, data.held_out, data.statistics
         self.steps = settings.max_steps or math.ceil(settings.num_train_epochs * len(self.samples) / settings.batch_size)
         self.model = self._model(self.config)
@@ -170,6 +170,8 @@ class Training:
 
         def batch(number: int) -> Batch:
             made = self.samples.batch(*places[number])
+            if settings.image_aug:
+                made = to_change(made, places[number][0], settings.seed)
             return made.pinned() if self.device.type == "cuda" else made
 
         batches = ahead(batch, range(len(places)))
@@ -208,9 +210,7 @@ class Training:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
         for begin, end in self._places(self.step):
-            batch = next(batches)
-            if self.settings.image_aug:
-                batch = augmented(batch, begin, self.settings.seed, self.device)
+            batch = changed(next(batches), self.device)
             if self.settings.lora_dropout:
                 torch.manual_seed((self.settings.seed << 32) + begin)
             measured = self.measured(batch)

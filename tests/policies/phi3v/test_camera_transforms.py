@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip("simplejpeg", reason="simplejpeg is not installed (make vla)")
 
 from policies.phi3v.action_postprocessing import rotation_vector
-from policies.phi3v.camera_transforms import _taps, jpeg_and_resize_all, lanczos3
+from policies.phi3v.camera_transforms import jpeg_and_resize_all, lanczos3, taps
 
 
 @pytest.mark.parametrize("side", [256, 336])
@@ -18,12 +18,12 @@ def test_the_taps_are_added_one_after_the_other(side: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (60, 47, 3), dtype=np.uint8)
     values = image.astype(np.float32)
     for axis in (0, 1):
-        taps = _taps(values.shape[axis], side)
+        weights = taps(values.shape[axis], side)
         rows = np.moveaxis(values, axis, 0)
         out = np.zeros((side, *rows.shape[1:]), np.float32)
         for o in range(side):
-            for place in range(taps.indptr[o], taps.indptr[o + 1]):
-                out[o] += taps.data[place] * rows[taps.indices[place]]
+            for place in range(weights.indptr[o], weights.indptr[o + 1]):
+                out[o] += weights.data[place] * rows[weights.indices[place]]
         values = np.moveaxis(out, 0, axis)
     made = lanczos3(image, side)
     assert made.dtype == np.float32

@@ -23,10 +23,12 @@ from policies.openvla_phi3 import OpenVLAPhi3
 from policies.openvla_phi3.prompt import model_prompt as one_image
 from policies.phi3v.action_postprocessing import Gripper, controller_command
 from policies.phi3v.actions import decode
+from policies.phi3v.camera_transforms import from_stored, jpeg_decode, jpeg_encode
 from policies.phi3v.processor import make_inputs
 from policies.phi3v.statistics import read_ranges
 from policies.phi3v.training.augmentation import augment, random_numbers, to_hsv, to_rgb
 from policies.phi3v.training.batches import Batch
+from policies.phi3v.training.decoding import Decoder, resampled
 from policies.phi3v.training.fusion import compile_blocks
 from policies.phi3v.training.labels import model_values, token_ids
 from policies.phi3v.training.loop import Training
@@ -75,7 +77,7 @@ def test_an_image_with_a_trace_is_shown_as_the_policy_shows_it(tmp_path: Path) -
     from policies.tracevla_phi3.images import _views
 
     samples = Training(job(tmp_path, trace_dropout=0.5), Listening(), TWO).samples
-    traced, plain, dropped = samples.prompt(1, False), samples.prompt(2, False), samples.prompt(1, True)
+    traced, plain, dropped = samples.prompts([1, 2, 1], [False, False, True])
     assert "historial" in traced.text
     small = next(step.traced for n, step in enumerate(MadeUp().steps(0)) if n == 1)
     drawn = type("Drawn", (), {"image": small, "has_trace": True})
@@ -120,13 +122,26 @@ def test_bins_are_those_of_the_quantiles(trained: tuple[Path, Listening]) -> Non
 
 def test_augmentation_changes_images_within_its_limits() -> None:
     images = torch.from_numpy(np.stack([np.repeat(np.repeat(camera_image(n), 4, 0), 4, 1) for n in (1, 5)]))
-    changed = augment(images, random_numbers(2, np.random.default_rng(1)))
+    numbers = torch.from_numpy(random_numbers(2, np.random.default_rng(1)))
+    changed = augment(images, numbers)
     assert changed.shape == images.shape
     assert changed.dtype == torch.uint8
-    assert torch.equal(changed, augment(images, random_numbers(2, np.random.default_rng(1))))
+    assert torch.equal(changed, augment(images, numbers))
     assert (changed.float().mean((1, 2, 3)) - images.float().mean((1, 2, 3))).abs().max() < 0.35 * 255
     pixels = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(to_rgb(*to_hsv(pixels)), pixels, atol=1e-6)
+
+
+def test_images_resampled_together_are_those_of_the_policy_to_the_bit() -> None:
+    random = np.random.default_rng(0)
+    files = [jpeg_encode(random.integers(0, 256, (256, 256, 3), np.uint8)) for _ in range(2)]
+    files.append(jpeg_encode(random.integers(0, 256, (61, 48, 3), np.uint8)))
+    for file in files:
+        image = torch.from_numpy(jpeg_decode(file))[None]
+        assert np.array_equal(resampled(image, 336)[0].numpy(), from_stored(file))
+    if torch.cuda.is_available():
+        for ours, theirs in zip(Decoder(torch.device("cuda"))(files), map(from_stored, files), strict=True):
+            assert np.array_equal(ours, theirs)
 
 
 # ---- the losses ----------------------------------------------------------------------------------------------------
