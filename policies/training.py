@@ -108,6 +108,9 @@ class Settings(BaseModel):
     warmup_steps: int = Field(default=0, ge=0, description="Steps in which the learning rate rises from 0.")
     max_grad_norm: float = Field(default=1.0, gt=0, description="Longer gradients are shortened to it.")
     image_aug: bool = Field(default=False, description="Crop, brightness, contrast, saturation and hue at random, as released.")
+    image_shift: float = Field(
+        default=0.0, ge=0, le=0.5, description="Shift images at random by up to this share of their side; not in the release."
+    )
     trace_dropout: float = Field(
         default=0.2, ge=0, le=1, description="Share of the samples whose trace is left out; with --tracevla."
     )

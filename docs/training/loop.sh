@@ -12,22 +12,23 @@
 #
 # dagger, improve and round may be repeated. The numbers of each step are a line of $FOLDER/results.jsonl. Settings are environment
 # variables (DEMOS: a recording that several loops share; ALSO: folders of recordings to train on besides, such as rounds of DAgger
-# of another loop; AUGMENT=1: images are cropped and coloured at random, which the policy that plays does not do; MODEL: number of
-# the training, for judge and dagger; ARGS: more options of record and run):
+# of another loop; AUGMENT=1: images are cropped and coloured at random, which the policy that plays does not do; SHIFT: share of
+# their side by which they are shifted at random; MODEL: number of the training, for judge and dagger; ARGS: more options of
+# record and run):
 #   FOLDER=results/loop TASK=widowx_carrot_on_plate TRACE=0 COUNT=896 ROUND=300 STEPS=3500 MORE=1300 BATCH=128 SEED=0 JUDGED=112
-#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=5e-4 LOWER=2.5e-4 HELD_OUT=0.05 AUGMENT=0 SAVE=1500
+#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=5e-4 LOWER=2.5e-4 HELD_OUT=0.05 AUGMENT=0 SHIFT=0 SAVE=1500
 #   RUN="simpler-eval" DEMOS=$FOLDER/demos ALSO= MODEL= ARGS=
 set -euo pipefail
 
 FOLDER=${FOLDER:-results/loop} TASK=${TASK:-widowx_carrot_on_plate} TRACE=${TRACE:-0} COUNT=${COUNT:-896} ROUND=${ROUND:-300}
 STEPS=${STEPS:-3500} MORE=${MORE:-1300} BATCH=${BATCH:-128} SEED=${SEED:-0} JUDGED=${JUDGED:-112} DEVICE=${DEVICE:-auto}
 BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RATE=${RATE:-5e-4} LOWER=${LOWER:-2.5e-4} HELD_OUT=${HELD_OUT:-0.05}
-AUGMENT=${AUGMENT:-0} SAVE=${SAVE:-1500} MODEL=${MODEL:-}
+AUGMENT=${AUGMENT:-0} SHIFT=${SHIFT:-0} SAVE=${SAVE:-1500} MODEL=${MODEL:-}
 DEMOS=${DEMOS:-$FOLDER/demos}
 POLICY=openvla_phi3 TRACEVLA=() DATASET=dataset.txt
 if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla) DATASET=traces.txt; fi
-AUGMENTED=()
-if [ "$AUGMENT" = 1 ]; then AUGMENTED=(--image-aug); fi
+AUGMENTED=(--image-shift "$SHIFT")
+if [ "$AUGMENT" = 1 ]; then AUGMENTED+=(--image-aug); fi
 read -r -a EVAL <<< "${RUN:-simpler-eval}"
 read -r -a MORE_ARGS <<< "${ARGS:-}"
 read -r -a OTHERS <<< "${ALSO:-}"

@@ -18,16 +18,17 @@ from policies.phi3v.device import brought
 from policies.phi3v.image_processor import ImageBatch, ImageSettings
 from policies.phi3v.processor import Prompt, make_sequences
 from policies.phi3v.tokenizer import PAD, PromptTokenizer
-from policies.phi3v.training.augmentation import augment, random_numbers
+from policies.phi3v.training.augmentation import augment, random_numbers, shift
 from policies.phi3v.training.frames import PLAIN, TRACED, Frames
 from policies.phi3v.training.kept import KeptImages
 from policies.phi3v.training.recipe import Recipe
+from policies.training import Settings
 
 Ints = NDArray[np.int64]
 
 END = PAD
 """Ends the answer; the id that fills up, too."""
-ORDER, DROPPED, AUGMENTED = 1, 2, 3
+ORDER, DROPPED, AUGMENTED, SHIFTED = 1, 2, 3, 4
 """Streams of random numbers."""
 
 
@@ -42,8 +43,10 @@ class Changes:
 
     views: Tensor
     """(n,) int64, which view each is made of."""
-    numbers: Tensor
-    """(6, n) by :func:`policies.phi3v.training.augmentation.random_numbers`."""
+    numbers: Tensor | None
+    """(6, n) by :func:`policies.phi3v.training.augmentation.random_numbers`; None: they are not augmented."""
+    shares: Tensor | None
+    """(2, n) by which they are shifted."""
     crop_rows: Tensor
     """As those of the images, of what comes out."""
 
@@ -163,29 +166,41 @@ class Samples:
         return Batch(ids, made.images, torch.from_numpy(targets), at)
 
 
-def to_change(batch: Batch, begin: int, seed: int) -> Batch:
+def to_change(batch: Batch, begin: int, settings: Settings) -> Batch:
     """The batch with what its images are to be changed by, each sample's by its place in the order, of which ``begin`` is the
     first."""
+    if not settings.image_aug and not settings.image_shift:
+        return batch
     rows = batch.images.crop_rows[:, 0].reshape(len(batch.targets), -1).numpy()  # (B, images a sample); one may come twice
-    views, drawn, places, count = [], [], [], 0
-    for sample, row in enumerate(rows):
+    views, numbers, shares, places, count = [], [], [], [], 0
+    for place, row in enumerate(rows, begin):
         distinct, which = np.unique(row, return_inverse=True)
         views.append(distinct)
-        drawn.append(random_numbers(len(distinct), generator(seed, AUGMENTED, begin + sample)))
+        numbers.append(random_numbers(len(distinct), generator(settings.seed, AUGMENTED, place)))
+        share = settings.image_shift * generator(settings.seed, SHIFTED, place).uniform(-1, 1, (2, 1)).astype(np.float32)
+        shares.append(share.repeat(len(distinct), axis=1))
         places.append(which + count)
         count += len(distinct)
-    crop_rows = torch.from_numpy(np.concatenate(places))[:, None].expand(-1, batch.images.crop_rows.shape[1])
-    numbers = torch.from_numpy(np.concatenate(drawn, axis=1))
-    return replace(batch, changes=Changes(torch.from_numpy(np.concatenate(views)), numbers, crop_rows))
+    changes = Changes(
+        views=torch.from_numpy(np.concatenate(views)),
+        numbers=torch.from_numpy(np.concatenate(numbers, axis=1)) if settings.image_aug else None,
+        shares=torch.from_numpy(np.concatenate(shares, axis=1)) if settings.image_shift else None,
+        crop_rows=torch.from_numpy(np.concatenate(places))[:, None].expand(-1, batch.images.crop_rows.shape[1]),
+    )
+    return replace(batch, changes=changes)
 
 
 def changed(batch: Batch, device: torch.device) -> Batch:
     """The batch with its images changed, on the device."""
-    if batch.changes is None:
+    changes = batch.changes
+    if changes is None:
         return batch
-    views = brought(batch.images.views, device)[brought(batch.changes.views, device)]
-    made = augment(views, brought(batch.changes.numbers, device))
-    return replace(batch, images=replace(batch.images, views=made, crop_rows=batch.changes.crop_rows), changes=None)
+    views = brought(batch.images.views, device)[brought(changes.views, device)]
+    if changes.shares is not None:
+        views = shift(views, brought(changes.shares, device))
+    if changes.numbers is not None:
+        views = augment(views, brought(changes.numbers, device))
+    return replace(batch, images=replace(batch.images, views=views, crop_rows=changes.crop_rows), changes=None)
 
 
 def pad_right(sequences: Sequence[Ints], answers: int) -> tuple[Tensor, Tensor]:

@@ -169,9 +169,7 @@ class Training:
         places = [place for step in range(self.step, self.steps) for place in self._places(step)]
 
         def batch(number: int) -> Batch:
-            made = self.samples.batch(*places[number])
-            if settings.image_aug:
-                made = to_change(made, places[number][0], settings.seed)
+            made = to_change(self.samples.batch(*places[number]), places[number][0], settings)
             return made.pinned() if self.device.type == "cuda" else made
 
         batches = ahead(batch, range(len(places)))

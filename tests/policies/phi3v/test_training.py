@@ -26,8 +26,8 @@ from policies.phi3v.actions import decode
 from policies.phi3v.camera_transforms import from_stored, jpeg_decode, jpeg_encode
 from policies.phi3v.processor import make_inputs
 from policies.phi3v.statistics import read_ranges
-from policies.phi3v.training.augmentation import augment, random_numbers, to_hsv, to_rgb
-from policies.phi3v.training.batches import Batch
+from policies.phi3v.training.augmentation import augment, random_numbers, shift, to_hsv, to_rgb
+from policies.phi3v.training.batches import Batch, changed, to_change
 from policies.phi3v.training.decoding import Decoder, resampled
 from policies.phi3v.training.fusion import compile_blocks
 from policies.phi3v.training.labels import model_values, token_ids
@@ -51,7 +51,7 @@ INSTRUCTION = "put the carrot on the plate"
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Listening]:
     """Four steps of a tiny model, saved after the second one."""
     out, told = tmp_path_factory.mktemp("trained"), Listening()
-    train(job(out, max_steps=4, save_steps=2, image_aug=True, held_out=0.5, eval_every=4), told)
+    train(job(out, max_steps=4, save_steps=2, image_aug=True, image_shift=0.1, held_out=0.5, eval_every=4), told)
     return out, told
 
 
@@ -130,6 +130,26 @@ def test_augmentation_changes_images_within_its_limits() -> None:
     assert (changed.float().mean((1, 2, 3)) - images.float().mean((1, 2, 3))).abs().max() < 0.35 * 255
     pixels = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(to_rgb(*to_hsv(pixels)), pixels, atol=1e-6)
+
+
+def test_shifted_images_show_the_same_elsewhere_and_all_of_a_sample_alike(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (41, 21, 3), np.uint8)  # edges are 40 and 20 pixels apart
+    left, up = shift(torch.from_numpy(np.stack([image, image])), torch.tensor([[0.1, 0.0], [0.0, 0.25]])).numpy()
+    assert np.array_equal(left[:, :-2], image[:, 2:])
+    assert np.array_equal(left[:, -2:], np.repeat(image[:, -1:], 2, axis=1))
+    assert np.array_equal(up[:-10], image[10:])
+
+    training = Training(job(tmp_path, image_shift=0.1, trace_dropout=0.0), Listening(), TWO)
+    batch = training.samples.batch(0, 4)
+    made = to_change(batch, 0, training.settings)
+    assert made.changes is not None
+    assert made.changes.numbers is None
+    shares = made.changes.shares.numpy()
+    assert 0.01 < np.abs(shares).max() <= 0.1
+    assert shares.shape[1] > len(np.unique(shares, axis=1).T) == 4, "the two images of a sample move together"
+    again = changed(to_change(training.samples.batch(2, 4), 2, training.settings), torch.device("cpu")).images
+    of_two = int(again.crop_rows.max()) + 1
+    assert torch.equal(changed(made, torch.device("cpu")).images.views[-of_two:], again.views)
 
 
 def test_images_resampled_together_are_those_of_the_policy_to_the_bit() -> None:
@@ -219,7 +239,7 @@ def test_it_tells_saves_evaluates_and_measures_what_is_held_out(trained: tuple[P
 
 def test_what_was_killed_goes_on_as_if_nothing_had_been(trained: tuple[Path, Listening], tmp_path: Path) -> None:
     out, whole = trained
-    settings = {"max_steps": 4, "save_steps": 2, "image_aug": True, "held_out": 0.5, "eval_every": 4}
+    settings = {"max_steps": 4, "save_steps": 2, "image_aug": True, "image_shift": 0.1, "held_out": 0.5, "eval_every": 4}
     told = Listening(dies_at=3)
     with pytest.raises(Killed):
         train(job(tmp_path, **settings), told)
@@ -366,7 +386,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 def test_going_on_with_something_else_is_refused(trained: tuple[Path, Listening]) -> None:
     out = trained[0]
-    same = {"max_steps": 4, "save_steps": 2, "image_aug": True, "held_out": 0.5, "eval_every": 4}
+    same = {"max_steps": 4, "save_steps": 2, "image_aug": True, "image_shift": 0.1, "held_out": 0.5, "eval_every": 4}
     other = refusal(lambda: train(job(out, MadeUp(fingerprint="other"), resume=True, **same), Listening()))
     assert "datasets are not those" in other
     assert "\n" not in other
