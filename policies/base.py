@@ -252,6 +252,10 @@ class Policy(Protocol):
         other than those of all other calls, for several observations at once and while ``act`` answers others, but never while
         an observation's own episode is being reset or ended. It may not be called at all, so ``act`` must be able to do
         without; what is raised here costs nothing else. Its seconds count as those of the call that waits for it.
+    ``check_arguments(arguments: Mapping[str, Any]) -> None``, a class method
+        Raise ``UserError`` for arguments of the constructor (by name, with their defaults) with which no policy can be made, as
+        the constructor does, but without loading anything: it is asked first, so that what is mistyped is said at once. One
+        that is not among them is not known yet: ``checkpoints`` asks once, before it gives the policy each ``checkpoint``.
     ``exactness(observations: Sequence[Observation], batch: int) -> Exactness``
         Compare a fast way to run the model with its reference, for ``bench exact``.
     """

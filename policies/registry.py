@@ -16,7 +16,7 @@ import importlib.metadata
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -47,6 +47,8 @@ METHODS = ("reset", "act", "describe", "close")
 VLA_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "simplejpeg"}
 """Of the extra ``vla``."""
 OPTIONAL_METHODS = ("check_episodes", "end")
+CHECK = "check_arguments"
+"""Class method that a policy may have."""
 NEEDS = ("needs_image", "needs_privileged")
 _CODE = "_simpler_eval_code"
 """Attribute of a policy from a user's file: the hash of its code as it was loaded."""
@@ -115,6 +117,50 @@ def takes_option(text: str, option: str) -> bool:
         return option in inspect.signature(_find(text)[0]).parameters
 
 
+def check_policy(text: str, options: Mapping[str, object], later: Collection[str] = (), own: bool = True) -> None:
+    """Refuse what can be refused before a policy is made: a word that is mistyped is said before a model is loaded for
+    minutes, and before a package that is missing.
+
+    Args:
+        text: what names the policy.
+        options: of it.
+        later: names of further options, whose values are not known yet.
+        own: also load a user's own file for it; False: whoever makes the policy does, and watches over what the file does.
+
+    Raises:
+        UserError: there is no such policy, it does not take these options, or its class refuses their values
+            (``check_arguments``, see :class:`policies.base.Policy`).
+    """
+    if not own and is_users_own(text):
+        return
+    with without_our_arguments(text):
+        try:
+            factory, _ = _find(text)
+        except UnknownPolicyError as error:
+            if isinstance(error.__cause__, ModuleNotFoundError):
+                return  # whoever makes it says so
+            raise
+        bound = _bound(text, factory, {**options, **dict.fromkeys(later)})
+        kind = factory.func if isinstance(factory, functools.partial) else factory
+        if not isinstance(inspect.getattr_static(kind, CHECK, None), classmethod):
+            return
+        bound.apply_defaults()
+        given = {name: value for name, value in bound.arguments.items() if name not in later}
+        if kind is not factory:  # a server's address is bound already
+            given["address"] = text
+        try:
+            getattr(kind, CHECK)(given)
+        except (UserError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # code of others: whatever it raises, the user wants one line
+            raise PolicyOptionError(f"{CHECK}() of {text} failed: {one_line(error)}{place_of(error)}") from error
+
+
+def is_users_own(text: str) -> bool:
+    """Whether ``text`` names a class in a file or a module, not an installed policy or a server."""
+    return "://" not in text and (":" in text or text.endswith(".py"))
+
+
 def _attribute(policy: object, name: str, default: object) -> object:
     """An attribute of a policy. Raises UserError for whatever asking for it raises."""
     try:
@@ -164,9 +210,10 @@ def code_hash(policy: Policy) -> str | None:
     return code if isinstance(code, str) else code_hash_of_module(module) if module is not None else None
 
 
-def _make(text: str, factory: Callable[..., object], options: dict[str, object]) -> object:
+def _bound(text: str, factory: Callable[..., object], options: Mapping[str, object]) -> inspect.BoundArguments:
+    """The constructor's arguments. Raises PolicyOptionError for those that it does not take."""
     try:
-        inspect.signature(factory).bind(**options)
+        return inspect.signature(factory).bind(**options)
     except TypeError as error:
         parameters = inspect.signature(factory).parameters
         problem = f"{error}."
@@ -175,6 +222,10 @@ def _make(text: str, factory: Callable[..., object], options: dict[str, object])
             problem = f"{idle[0]} has no effect on it." + (f' Did you mean "{near[0]}"?' if near else "")
         takes = ", ".join(parameters) or "no options"
         raise PolicyOptionError(f"Policy {text}: {problem} It takes: {takes} (--policy-arg NAME=VALUE).") from error
+
+
+def _make(text: str, factory: Callable[..., object], options: dict[str, object]) -> object:
+    _bound(text, factory, options)
     try:
         return factory(**options)
     except (UserError, KeyboardInterrupt):

@@ -17,10 +17,13 @@ from eval.adapters.said import COLUMNS
 from eval.backends.selection import OWN
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
+from eval.records.options import RunOptions
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds
 from eval.rollout.policy_closing import close_policy
+from eval.rollout.run import check_run
 from policies.base import EpisodeInfo, RobotName
+from policies.registry import check_policy
 
 TOLERANCE = 1e-6
 """m, rad and of the gripper's -1..1."""
@@ -104,6 +107,13 @@ def check_adapter(
     """
     if policy == reference and dict(policy_args or {}) == dict(reference_args or {}):
         raise UserError(f"{policy} is compared with itself; give --against another way of asking the same model.")
+    for name, args in ((policy, policy_args), (reference, reference_args)):
+        check_policy(name, args or {}, own=False)
+    kept = observations is not None and (observations / LIST).is_file()
+    if observations is not None and not kept and observations.exists() and any(observations.iterdir()):
+        raise UserError(f"{observations} holds no observations ({LIST}); give a new folder to keep them in.")
+    if not kept:
+        check_run(plan, RunOptions(policy="random", assets=assets, world=world))
     with _made(policy, policy_args) as mine, _made(reference, reference_args) as other:
         privileged = any(PolicyNeeds.of(calls.policy).privileged for calls in (mine, other))
         if observations is not None and (observations / LIST).is_file():
@@ -111,8 +121,6 @@ def check_adapter(
                 raise UserError("A policy that looks into the simulator cannot be asked about stored observations.")
             episodes = load(observations)
         else:
-            if observations is not None and observations.exists() and any(observations.iterdir()):
-                raise UserError(f"{observations} holds no observations ({LIST}); give a new folder to keep them in.")
             episodes = gather(plan, assets, world, privileged)
             if observations is not None:
                 save(episodes, observations)

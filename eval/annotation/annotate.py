@@ -17,7 +17,7 @@ from eval.annotation.drawing import Annotator, TraceOptions, check_trace_options
 from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, subject_of
 from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
-from eval.datasets.reader import INFO_FILE, LeRobotReader
+from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
 from eval.errors import UserError
 from eval.records.folder import disk_errors
 from eval.rollout.processes import Process, start_own
@@ -82,11 +82,12 @@ def annotate_traces(
     check_trace_options(options)
     source = source.absolute()
     out = traced_folder(source) if out is None else out.absolute()
-    subject = subject_of(source, camera, robot)
+    find_dataset(source)
     if out.exists():
         raise UserError(f"{out} exists; choose another --out.")
-    if source == out or source in out.parents:
+    if source in out.parents:
         raise UserError(f"--out {out} lies within the dataset itself; choose another.")
+    subject = subject_of(source, camera, robot)
     need_encoder("Drawing traces")
     annotator = make_annotator(options)
     origin = _origin(annotator, options)

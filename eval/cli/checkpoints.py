@@ -78,7 +78,7 @@ def checkpoints_verb(
     from eval.checkpoints.evaluation import Evaluation
     from eval.checkpoints.finding import Watched, find_checkpoints
     from eval.cli.stop_signals import exit_code_of, stop_like_ctrl_c
-    from eval.rollout.run import default_out
+    from eval.rollout.run import check_run, default_out
 
     if not checkpoint and watch is None:
         raise UserError("Name checkpoints, a folder of them, or --watch FOLDER.")
@@ -93,6 +93,7 @@ def checkpoints_verb(
     options = options.model_copy(update={"policy_args": args})
     folder = out or default_out(f"checkpoints-{options.policy}")
     stop_like_ctrl_c()
+    check_run(episodes, options, later=("checkpoint",))
     evaluation = Evaluation(episodes, options, folder, _say)
     code = 0
     try:
@@ -152,8 +153,10 @@ def _show(folder: Path, evaluation: Evaluation, curve: Curve, as_json: bool) -> 
         show_rows("Success in percent [95 % interval]", *curve.table())
         typer.echo(f"{folder}/{FILES}.md")
         typer.echo(f"{folder}/{FILES}.png")
-    for name, problem in problems.items():
-        _say(f"simpler-eval: {name} has no whole result: {problem}")
+    for problem in dict.fromkeys(problems.values()):  # one that all have in common is said once
+        names = [name for name, its in problems.items() if its == problem]
+        shown = f"{', '.join(names[:-1])} and {names[-1]} have" if len(names) > 1 else f"{names[0]} has"
+        _say(f"simpler-eval: {shown} no whole result: {problem}")
 
 
 def _say(line: str) -> None:

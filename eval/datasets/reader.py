@@ -91,13 +91,13 @@ class LeRobotReader:
     def __init__(self, root: Path, decode: Sequence[str] | None = None) -> None:
         self.root = root
         find_dataset(root)
-        need_pyarrow("Reading a LeRobot dataset")
         self.info = _info(root)
         self.cameras = tuple(name for name, feature in self.info.features.items() if feature.dtype in PICTURES)
         """Features that are images."""
         for name in decode or ():
             if name not in self.cameras:
                 raise UserError(f'{root} has no camera "{name}".{did_you_mean(name, self.cameras) if self.cameras else ""}')
+        need_pyarrow("Reading a LeRobot dataset")
         self._decoded = frozenset(self.cameras if decode is None else decode)
         self.episodes = tuple(self._episodes())
         self._tasks = self._task_texts()
@@ -226,8 +226,12 @@ def damage(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, KeyError, json.JSONDecodeError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path | str, error: Exception) -> UserError:
+    text = " ".join(str(error).split())[:200]
+    return UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).")
 
 
 def find_dataset(root: Path) -> None:
@@ -238,8 +242,10 @@ def find_dataset(root: Path) -> None:
 
 def _info(root: Path) -> DatasetInfo:
     path = root / INFO_FILE
-    with damage(path):
+    try:
         content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, error) from error
     try:
         version = _Version.model_validate_json(content).codebase_version
         if version == VERSION:

@@ -141,6 +141,16 @@ def refuse_folder_of_run(folder: Path, own: Path | None = None) -> None:
         raise UserError(f"--out {folder} belongs to the run in {run}, whose own files lie there; choose another folder.")
 
 
+def refuse_strangers(path: Path) -> None:
+    """Raise UserError if a run would be written among files that are none of a run's, or where a file is."""
+    if (path / RUN_FILE).exists() or not path.exists():
+        return
+    with disk_errors(path):
+        strangers = sorted(each.name for each in path.iterdir() if not each.name.startswith((".", PLAN_FILE)))
+    if strangers:
+        raise UserError(f"{path} is not empty and holds no run (but {strangers[0]}); choose another --out.")
+
+
 def know_tasks(run: Path) -> None:
     """Make the user's tasks that a run keeps known, where no task of their name is."""
     for file in sorted((run / TASKS_FOLDER).glob("*.yaml")):
@@ -191,9 +201,7 @@ class RunFolder:
             _refuse_another_run(self.path, before.header, header)
             header = continued_header(before, header)
         else:
-            strangers = sorted(p.name for p in self.path.iterdir() if not p.name.startswith((".", PLAN_FILE)))
-            if strangers:
-                raise UserError(f"{self.path} is not empty and holds no run (but {strangers[0]}); choose another --out.")
+            refuse_strangers(self.path)
             lines = "".join(spec.model_dump_json() + "\n" for spec in self.plan)
             write_atomically(self.path / PLAN_FILE, lines)
         self.write_header(header)

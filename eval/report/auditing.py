@@ -18,7 +18,7 @@ from eval.options import read_options, refuse_idle
 from eval.plan.options import PlanOptions
 from eval.records.options import PolicyArgument, RunOptions
 from eval.rollout.arguments import options_of
-from eval.rollout.run import default_out
+from eval.rollout.run import check_run, default_out
 from policies.base import Policy
 
 DEFAULT_TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
@@ -148,6 +148,8 @@ def audit_by(
     if tell is not None:
         for line in fewer_than(plans.published, count):
             tell(line)
+    if player is None:
+        check_run(plans.published, options)
     played = play_conditions(plans, options, folder, player, tell, go_on)
     found, cells = find(played, margin / 100), published_pairs(plans.published)
     from eval.report.audit_page import write_audit  # jinja2: after what may take hours has begun

@@ -54,13 +54,13 @@ def export(
     """
     if partial and not {*SUFFIXES} & {*formats}:
         raise UserError("--partial has no effect without --to csv, md or latex: only their tables have totals; leave it out.")
-    if "parquet" in formats:
-        need_pyarrow("episodes.parquet")
     if "lerobot" in formats and len(runs) > 1:
         raise UserError(
             "--to lerobot makes the datasets of one run; name one run, and merge datasets with lerobot's own tools."
         )
     merged = [merge_runs(group, partial).data for group in group_runs(runs)]
+    if "parquet" in formats:
+        need_pyarrow("episodes.parquet")
     written: list[Path] = []
     if "lerobot" in formats:  # first: it is what may be impossible
         written += [dataset.path for dataset in write_datasets(runs[0], out, only_successes)]

@@ -35,14 +35,17 @@ CODECS: dict[str, Codec] = {"lerobot": "lossy", "lerobot-lossless": "lossless"}
 STOPPED = "the run was stopped before it was encoded"
 
 
-def check_recording(options: RunOptions, plan: Sequence[EpisodeSpec]) -> None:
-    """Raises UserError, before anything is made, if ``--record`` cannot be done."""
+def check_recording(options: RunOptions) -> None:
+    """Raises UserError, before anything is made, if something is missing that ``--record`` needs."""
     if options.record == "none":
         return
     need_pyarrow(f"--record {options.record}")
     need_encoder(f"--record {options.record}")
-    longest = max(spec.max_steps for spec in plan)
-    if longest >= FILM_SLOTS:
+
+
+def check_length(options: RunOptions, plan: Sequence[EpisodeSpec]) -> None:
+    """Raises UserError if an episode is too long for ``--record``."""
+    if options.record != "none" and max(spec.max_steps for spec in plan) >= FILM_SLOTS:
         raise UserError(f"--record keeps episodes of up to {FILM_SLOTS - 1} steps; give --max-steps {FILM_SLOTS - 1} or less.")
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import os
-import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypedDict, Unpack
@@ -17,43 +13,36 @@ from eval.assets.options import chosen_assets
 from eval.backends.base import Backend
 from eval.backends.selection import OWN, find_backend
 from eval.episode import EpisodeSpec
-from eval.errors import UserError
 from eval.given import Text, Texts, absolute, text_of, working_folder
 from eval.plan.shards import take_shard
 from eval.records.code import shipped_code_hash
-from eval.records.escaping import visible
-from eval.records.folder import RunData, RunFolder, load_run
-from eval.records.header import Course, WorldIdentity
+from eval.records.folder import RunData, load_run
 from eval.records.options import PolicyArgument, RunOptions
 from eval.records.results import EpisodeRecord
-from eval.records.turns import Turn, turns_of
-from eval.records.videos import VideoRule
+from eval.records.turns import turns_of
 from eval.rollout.arguments import called_with, episodes_of, options_of
+from eval.rollout.checks import check_packages, check_words
 from eval.rollout.closing import Closing
 from eval.rollout.course import course_before, course_of
 from eval.rollout.header import new_header as new_header
-from eval.rollout.header import shard_record, user_tasks_of
 from eval.rollout.interrupts import Interrupts
 from eval.rollout.loop import Rollout
 from eval.rollout.play import info_of
 from eval.rollout.policy_calls import PolicyCalls, PolicyNeeds, preferred_batch
 from eval.rollout.policy_closing import say_of
-from eval.rollout.policy_watch import PolicyWatch, Status
+from eval.rollout.policy_watch import PolicyWatch
 from eval.rollout.pool import WorkerSettings
-from eval.rollout.recorder import FolderRecorder, Listener
-from eval.rollout.recordings import check_codec, check_recording
+from eval.rollout.recorder import Listener
 from eval.rollout.replicas.head import Head
 from eval.rollout.replicas.opening import open_team
 from eval.rollout.replicas.placement import Placement, placements
 from eval.rollout.replicas.staff import Staff, StaffCalls
 from eval.rollout.session import ActiveRun
-from eval.rollout.stopping import StopRule
-from eval.sinks.base import check_sink
+from eval.rollout.work import OnStart, Work, print_line
+from eval.rollout.work import Session as Session
+from eval.rollout.work import default_out as default_out
 from eval.sinks.evaluation import EvaluationReport
-from policies.base import Policy, PolicyDescription
-
-OnStart = Callable[[Path, list[EpisodeRecord]], None]
-"""Called with the folder and what is already done, once the input is known to be usable."""
+from policies.base import Policy
 
 
 class RunKeywords(TypedDict, total=False):
@@ -94,16 +83,6 @@ class RunArguments(RunKeywords, total=False):
     shard: str | None
     on_start: OnStart | None
     listener: Listener | None
-
-
-def default_out(policy: str) -> Path:
-    """A new folder ``results/<date>-<policy>``; a number is added if it exists."""
-    name = re.sub(r"[^\w.-]+", "_", policy).strip("_")
-    stem = Path("results") / f"{datetime.datetime.now():%Y-%m-%d_%H%M%S}-{name}"
-    path, number = stem, 2
-    while path.exists():
-        path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
-    return path
 
 
 def run(
@@ -152,28 +131,6 @@ def run(
     return data
 
 
-@dataclass(frozen=True)
-class Session:
-    """What one call adds to a plan and its options; see :func:`run`."""
-
-    out: Path | None = None
-    shard: str | None = None
-    on_start: OnStart | None = None
-    listener: Listener | None = None
-    status: Status | None = None
-    """Told what the run waits for, where it waits for long."""
-    on_end: Callable[[Closing], None] | None = None
-    """Told what is to be said at the end; None: it is printed on stderr."""
-    on_course: Callable[[Course, Course | None], None] | None = None
-    """Told how it is played, and how the session before was, before the workers start."""
-    on_replicas: Callable[[str], None] | None = None
-    """Told a line about the replicas of the policy, if there are any: which there are, and which was lost."""
-    on_remark: Callable[[str], None] | None = None
-    """Told a line about what costs no result; None: it is printed on stderr."""
-    go_on: str | None = None
-    """The command that continues the run, where it is a part of something larger; None: ``run --resume`` or ``eval.run``."""
-
-
 def play(
     plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | None = None, session: Session | None = None
 ) -> RunData:
@@ -192,11 +149,51 @@ def play(
         UserError: as of :func:`run`.
     """
     session = session or Session()
+    work, backend, places = _prepared(plan, options, player, session, working_folder())
     if options.report_to == "none":
-        return _play(plan, options, player, session)
-    check_sink(options.report_to)
-    with EvaluationReport(options.report_to, session.on_remark or _print) as report:
-        return _play(plan, options, player, _reported(session, report))
+        return _play(work, backend, places, player)
+    with EvaluationReport(options.report_to, session.on_remark or print_line) as report:
+        work.session = _reported(session, report)
+        return _play(work, backend, places, player)
+
+
+def check_run(
+    plan: Sequence[EpisodeSpec], options: RunOptions, out: Path | None = None, later: Collection[str] | None = None
+) -> None:
+    """Refuse what :func:`play` refuses before it makes the policy, for whoever makes it on his own or plays several runs.
+
+    Args:
+        plan: the episodes.
+        options: how they are played.
+        out: folder of the run, if there is one alone.
+        later: options that the policy gets besides, another value in every run; None: it gets none.
+
+    Raises:
+        UserError: an option cannot be used, or a package is missing.
+    """
+    _prepared(plan, options, None, Session(out), working_folder(), later)
+
+
+def _prepared(
+    plan: Sequence[EpisodeSpec],
+    options: RunOptions,
+    player: Policy | None,
+    session: Session,
+    here: str | None,
+    later: Collection[str] | None = None,
+) -> tuple[Work, Backend | None, Sequence[Placement]]:
+    """All that is known before the policy is made; the world is None where replicas on other machines play."""
+    if options.world == OWN:
+        options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
+    elif options.assets:
+        options = options.model_copy(update={"assets": _absolute_if_there(options.assets)})
+    check_words(plan, options, player, session.out, later)
+    part = take_shard(plan, session.shard) if session.shard else plan
+    work = Work(plan, part, options, session, here)
+    places = placements(options, player is None, len(part) * options.repeat)
+    backend = None if options.cluster is not None else find_backend_of(options, part)
+    check_packages(options)
+    return work, backend, places
 
 
 def _reported(session: Session, report: EvaluationReport) -> Session:
@@ -215,22 +212,10 @@ def _reported(session: Session, report: EvaluationReport) -> Session:
     return replace(session, on_start=started, listener=ended)
 
 
-def _play(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | None, session: Session) -> RunData:
-    here = working_folder()
-    if not plan:
-        raise UserError("The plan has no episodes; loosen --task, --suite, --limit or --sample.")
-    VideoRule.parse(options.video)  # a wrong one is an error before anything is made
-    check_recording(options, plan)
-    if options.world == OWN:
-        options = options.model_copy(update={"assets": chosen_assets(options.assets)})  # so that --resume finds the same
-    elif options.assets:
-        options = options.model_copy(update={"assets": _absolute_if_there(options.assets)})
-    part = take_shard(plan, session.shard) if session.shard else plan
-    work = _Work(plan, part, options, player, session, here)
-    places = placements(options, player is None, len(part) * options.repeat)
-    if options.cluster is not None or places:
+def _play(work: Work, backend: Backend | None, places: Sequence[Placement], player: Policy | None) -> RunData:
+    if backend is None or places:
         return _play_with_replicas(work, places)
-    backend = find_backend_of(options, part)  # before a model is loaded: that may take minutes
+    options, part, session = work.options, work.part, work.session
     gpu = backend.render_device if (backend.render_device or "").startswith("cuda") else None  # the policy's, too
     with Interrupts() as interrupts, PolicyCalls(interrupts, player) as calls:
         active = ActiveRun(calls, work.given, player is None, session.on_end or _print_closing, session.go_on)
@@ -255,62 +240,9 @@ def _play(plan: Sequence[EpisodeSpec], options: RunOptions, player: Policy | Non
     return load_run(work.out)
 
 
-class _Work:
-    """A run's input, and what becomes of it before the first episode, however it is played."""
-
-    def __init__(
-        self,
-        plan: Sequence[EpisodeSpec],
-        part: Sequence[EpisodeSpec],
-        options: RunOptions,
-        player: Policy | None,
-        session: Session,
-        here: str | None,
-    ) -> None:
-        self.plan, self.part, self.options, self.session, self.here = plan, part, options, session, here
-        self.stopping = StopRule(options.stop_after, options.fail_on_error)
-        """When it stops before its end."""
-        self.given = session.out or default_out(options.policy)
-        self.out = self.given.absolute()  # a policy may change the working folder
-
-    def folder(self, needs: PolicyNeeds, world: WorldIdentity, description: PolicyDescription, code: str | None) -> RunFolder:
-        """The run folder, new or continued."""
-        header = new_header(self.part, self.options, needs, world, description, self.here, code)
-        if self.session.shard is not None:
-            header = header.model_copy(update={"shard": shard_record(self.plan, self.session.shard, self.options)})
-        check_codec(self.options, self.out)
-        return RunFolder(self.out, self.part, header)
-
-    def begin(self, folder: RunFolder) -> tuple[FolderRecorder, list[Turn]]:
-        """Who keeps what is played, and what is still to be played."""
-        folder.keep_tasks(user_tasks_of(self.part))
-        rule = VideoRule.parse(self.options.video)
-        options, listener = self.options, self.session.listener
-        recorder = FolderRecorder(folder, rule, listener, not options.no_actions, options.record, options.keep, self.stopping)
-        left = folder.open_episodes(self.options.retry_errored, recorder.is_incomplete)
-        replayed = {turn.key for turn in left}
-        before = [record for key, record in folder.records.items() if key not in replayed]
-        if self.session.on_start is not None:
-            self.session.on_start(self.given, before)
-        for line in recorder.too_late_for(before):
-            (self.session.on_remark or _print)(f"simpler-eval: {line}")
-        return recorder, left
-
-    def tell_course(self, folder: RunFolder, course: Course) -> None:
-        """Record and say how the session plays."""
-        *earlier, current = folder.header.sessions
-        before = course_before(folder.header)
-        now = current.model_copy(update={"course": course})
-        folder.write_header(folder.header.model_copy(update={"sessions": (*earlier, now)}))
-        if self.session.on_course is not None:
-            self.session.on_course(course, before)
-
-
-def _play_with_replicas(work: _Work, places: Sequence[Placement]) -> RunData:
+def _play_with_replicas(work: Work, places: Sequence[Placement]) -> RunData:
     """The same with several policies in processes of their own; see :mod:`eval.rollout.replicas`."""
     options = work.options
-    if options.cluster is None:
-        find_backend_of(options, work.part)  # what is wrong with the world is one line, not one a replica
     with Interrupts() as interrupts, open_team(options, work.part, places, work.here) as team:
         staff = Staff(team, work.session.status, work.session.on_replicas)
         first = staff.wait()
@@ -334,12 +266,7 @@ def _absolute_if_there(assets: str) -> str:
 
 def _print_closing(closing: Closing) -> None:
     for line in closing.lines:
-        _print(line)
-
-
-def _print(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-        print(visible(line), file=sys.stderr)
+        print_line(line)
 
 
 def find_backend_of(options: RunOptions, plan: Sequence[EpisodeSpec]) -> Backend:

@@ -19,7 +19,7 @@ from eval.serving.log import Log
 from eval.serving.options import ServingOptions
 from eval.serving.requests import ROBOTS, Served
 from policies.base import EpisodeInfo, EpisodeResult, Observation, PolicyDescription, Proprio, RobotName
-from policies.registry import check_episodes
+from policies.registry import check_episodes, check_policy
 
 IMAGE_SIZES: Mapping[RobotName, tuple[int, int]] = {"google_robot": (512, 640), "widowx": (480, 640)}
 """Of what a policy is tried on: H, W of the robots' cameras (task_configs/robots.yaml)."""
@@ -55,6 +55,7 @@ def serving(
     the simulator's state, or is not for the robot.
     """
     log = log or Log()
+    check_policy(name, args, own=False)
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise needs_extra("serve", package, "remote")

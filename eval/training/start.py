@@ -15,6 +15,7 @@ from eval.training.demonstrations import LeRobotDemonstrations, named_dataset, o
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from eval.training.processes import train_together
+from policies.registry import check_policy
 from policies.training import Job, Trained, check_packages, check_settings, find_trainer
 
 OPTIONS = "options.json"
@@ -90,6 +91,8 @@ def _check(options: TrainOptions) -> None:
     if options.eval_every is not None:
         make_plan(tasks=options.eval_tasks, placements="heldout", limit=1)  # what an evaluation would only say in the end
     check_settings(options.settings)
+    if options.checkpoint is not None:
+        check_policy(options.policy, {"checkpoint": options.checkpoint})
     for text in options.datasets:
         named_dataset(text)
     check_packages(options.policy, options.settings)

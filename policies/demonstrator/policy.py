@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from policies.demonstrator.options import levels_of, share_of
 from policies.disturbance import Drift, generator
 from policies.motion import hand_of
 from policies.numbers import plain
-from policies.registry import check_episodes, describe, load_policy, with_device
+from policies.registry import check_episodes, check_policy, describe, is_users_own, load_policy, with_device
 
 Act = Callable[[Sequence[Observation]], Sequence[Action | EpisodeLost]]
 
@@ -60,9 +60,7 @@ class Demonstrator:
             UserError: a policy or an option cannot be used.
         """
         self._beta, self._levels = share_of(beta), levels_of(disturb)
-        if learner is None and (learner_options or self._beta):
-            idle = next(iter(learner_options), "beta")
-            raise UserError(f"{idle} has no effect on a demonstration without a learner; name one with --policy.")
+        _refuse_idle(learner, self._beta, learner_options)
         self._expert_name, self._learner_name = expert, learner
         self._expert = load_policy(expert)
         self._options = {} if learner is None else with_device(learner, learner_options, device)
@@ -74,6 +72,16 @@ class Demonstrator:
         if callable(prepare):
             self.prepare_observation = lambda observation: prepare(_as_shown(self._learner, observation))
         self._episodes: dict[str, _Episode] = {}
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise UserError for options that cannot be used, of both policies, without making them."""
+        beta, learner, options = share_of(arguments["beta"]), arguments["learner"], arguments.get("learner_options", {})
+        levels_of(arguments["disturb"])
+        _refuse_idle(learner, beta, options)
+        check_policy(arguments["expert"], {}, own=False)
+        if learner is not None and not is_users_own(learner):
+            check_policy(learner, with_device(learner, options, arguments["device"]))
 
     @property
     def preferred_batch(self) -> int | None:
@@ -160,6 +168,12 @@ class Demonstrator:
         if len(answers) != len(observations):
             raise ValueError(f"{type(policy).__name__} gave {len(answers)} actions for {len(observations)} observations")
         return answers
+
+
+def _refuse_idle(learner: str | None, beta: float, options: Mapping[str, object]) -> None:
+    if learner is None and (options or beta):
+        idle = next(iter(options), "beta")
+        raise UserError(f"{idle} has no effect on a demonstration without a learner; name one with --policy.")
 
 
 def _as_shown(policy: Policy | None, observation: Observation) -> Observation:

@@ -10,7 +10,6 @@ from policies.phi3v.statistics import parse_unnorm_key, read_ranges
 
 
 def check_options(
-    checkpoint: str,
     device: str,
     dtype: str,
     generation: str,
@@ -19,10 +18,12 @@ def check_options(
     inference: str,
     deterministic: str | bool,
     batch: str | int | None,
+    checkpoint: str | None = None,
 ) -> None:
     """That the options are written as they must be, and that a checkpoint which is a folder has sizes and ranges.
 
-    Arguments: as of :class:`policies.phi3v.policy.Phi3VPolicy`. Raises UserError, as the policy would.
+    Arguments: as of :class:`policies.phi3v.policy.Phi3VPolicy`; ``checkpoint`` None: it is not known yet. Raises UserError, as
+    the policy would.
     """
     parse_unnorm_key(unnorm_key)
     check_rule(generation)
@@ -31,7 +32,7 @@ def check_options(
     check_inference(inference, deterministic, batch)
     if num_crops is not None:
         check_crops(num_crops)
-    folder = folder_here(checkpoint)
+    folder = None if checkpoint is None else folder_here(checkpoint)
     if folder is not None:
         read_config(folder)
         read_ranges(folder, unnorm_key)

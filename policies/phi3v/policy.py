@@ -6,9 +6,9 @@ A policy adds its prompt and its images. Nothing here needs torch before a check
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, EpisodeResult, Exactness, Observation, PolicyDescription, RobotName
@@ -94,7 +94,7 @@ class Phi3VPolicy(ABC, Generic[Prepared]):
             UserError: no checkpoint is given, or it or an option cannot be used.
         """
         checkpoint = self._given(checkpoint)
-        check_options(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
+        check_options(device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch, checkpoint)
         from policies.phi3v.vla import VLA  # torch and transformers: seconds to import
 
         self.vla = VLA(
@@ -103,11 +103,19 @@ class Phi3VPolicy(ABC, Generic[Prepared]):
         self._episodes: dict[str, Episode] = {}
         self._prepared: dict[str, tuple[int, Prepared]] = {}
 
-    def _given(self, checkpoint: str | None) -> str:
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise UserError for arguments that cannot be used, without torch; ``checkpoint`` may be missing."""
+        if "checkpoint" in arguments:
+            cls._given(arguments["checkpoint"])
+        check_options(**arguments)
+
+    @classmethod
+    def _given(cls, checkpoint: str | None) -> str:
         """The checkpoint. Raises UserError, which says what it may be, if there is none."""
         if not checkpoint:
             raise UserError(
-                f"Policy {self.name} needs --checkpoint (or the argument checkpoint=...): a folder, {self.released} (8 GB from "
+                f"Policy {cls.name} needs --checkpoint (or the argument checkpoint=...): a folder, {cls.released} (8 GB from "
                 "the Hugging Face hub), or tiny-random (random weights, to see that everything works)."
             )
         return checkpoint

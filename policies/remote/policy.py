@@ -96,6 +96,41 @@ class RemotePolicy:
         Raises:
             UserError: an option is no such thing, or no server answers.
         """
+        self._settle(
+            address, family, name, image_size, image_format, rotation, unnorm_key, chunk, ensemble, timeout, connections, wait
+        )
+        self._loop = EventLoop()
+        self._episodes: dict[str, _Episode] = {}
+        try:
+            self.info = self._open(self._wait)
+            self._remarks = self._heed(self.info)
+        except BaseException:
+            self.close()
+            raise
+        if self.info.served is not None:
+            self.needs_image = self.info.served.needs_image
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Raise UserError for options that cannot be used, without asking the server."""
+        cls.__new__(cls)._settle(**arguments)
+
+    def _settle(
+        self,
+        address: str,
+        family: str | None,
+        name: str | None,
+        image_size: str | int | None,
+        image_format: str | None,
+        rotation: str | None,
+        unnorm_key: str | None,
+        chunk: str | int | None,
+        ensemble: str | None,
+        timeout: str | float | None,
+        connections: str | int | None,
+        wait: str | float | None,
+    ) -> None:
+        """Read the options."""
         self.address = parse_address(address)
         wishes = (image_size, rotation, chunk, ensemble, unnorm_key)
         self._wishes = Wishes(*(None if wish is None else str(wish) for wish in wishes))
@@ -106,16 +141,7 @@ class RemotePolicy:
         self.family = self._wishes.applied(find_family(self._family_name))
         most = CONNECTIONS if connections is None else most_connections(connections)
         self._client = self._make_client(patience, image_format, most)
-        self._loop = EventLoop()
-        self._episodes: dict[str, _Episode] = {}
-        try:
-            self.info = self._open(0.0 if wait is None else seconds("wait", wait, 0.0))
-            self._remarks = self._heed(self.info)
-        except BaseException:
-            self.close()
-            raise
-        if self.info.served is not None:
-            self.needs_image = self.info.served.needs_image
+        self._wait = 0.0 if wait is None else seconds("wait", wait, 0.0)
 
     # ---- the policy ----------------------------------------------------------------------------------------------------
 

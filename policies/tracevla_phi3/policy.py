@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from policies.base import EpisodeInfo, Observation, PolicyDescription
 from policies.phi3v.options import check_options
@@ -12,6 +12,9 @@ from policies.tracevla_phi3.prompt import model_prompt
 
 if TYPE_CHECKING:
     from policies.tracevla_phi3.images import CameraImages
+
+TRACING = ("trace_preset", "tracker", "tracker_checkpoint")
+"""Arguments that say how traces are drawn."""
 
 
 class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
@@ -53,7 +56,7 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         from policies.tracevla_phi3.tracing import check_tracker, open_tracker
 
         checkpoint = self._given(checkpoint)
-        check_options(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
+        check_options(device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch, checkpoint)
         check_tracker(trace_preset, tracker, tracker_checkpoint)
         from policies.phi3v.device import choose_device  # torch
         from policies.phi3v.inference import choose_inference
@@ -66,6 +69,14 @@ class TraceVLAPhi3(Phi3VPolicy["CameraImages"]):
         )
         self.traces = TraceProcessors(self.tracker, PRESETS[trace_preset])
         super().__init__(checkpoint, device, dtype, generation, unnorm_key, num_crops, inference, deterministic, batch)
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """The same, with the tracker's."""
+        from policies.tracevla_phi3.tracing import check_tracker
+
+        super().check_arguments({name: value for name, value in arguments.items() if name not in TRACING})
+        check_tracker(*(arguments[name] for name in TRACING))
 
     def _inputs(self, observations: Sequence[Observation]) -> list[PolicyInput]:
         from policies.tracevla_phi3.images import model_images

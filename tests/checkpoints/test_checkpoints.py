@@ -122,6 +122,11 @@ def test_what_a_watch_did_not_play_is_named(cli, tmp_path):
         (("here", "--poll", 3, *WHAT, *TASK), "--poll has no effect without --watch"),
         (("--watch", ".", "--poll", "inf", *WHAT, *TASK), '--poll is "inf"; it must be at most 86400'),
         (("here", "--policy-arg", "checkpoint=x", *WHAT, *TASK), "--policy-arg checkpoint=... has no effect"),
+        (("here", "there", "--policy-arg", "skil=3", *WHAT, *TASK), "skil has no effect on it. It takes: checkpoint"),
+        (("here", "there", "--policy", "openvla_phi3", "--device", "gpu", *TASK), '--device "gpu" is unknown'),
+        (("here", "there", "--policy", "tracevla_phi3", "--tracker", "kanade", *TASK), '--tracker "kanade" is unknown'),
+        (("here", "there", "--video", "most", *WHAT, *TASK), '--video "most" is not known'),
+        (("here", "there", *WHAT[:2], "--assets", "/gone", *TASK), "asset folder /gone does not exist"),
         (("--watch", "/absent", *WHAT, *TASK), "--watch /absent is no folder"),
     ],
 )
@@ -129,6 +134,16 @@ def test_what_cannot_be_played_is_one_line(cli, arguments, said):
     code, out, err = cli("checkpoints", *arguments)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert said in err
+
+
+def test_a_problem_of_several_checkpoints_is_said_once(cli, tmp_path):
+    for step in (1, 2, 3):
+        written(tmp_path / f"training/step-{step}", 1 if step == 2 else -1)
+    code, text, err = cli("checkpoints", tmp_path / "training", *WHAT, *TASK, "--out", tmp_path / "out")
+    assert code == 1
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("step-")] == ["step-2"]
+    (line,) = [line for line in err.splitlines() if "no whole result" in line]
+    assert line.startswith("simpler-eval: step-1 and step-3 have no whole result: Policy checkpoint_policies:Trained cannot be")
 
 
 def test_the_mean_of_tasks_has_the_interval_of_the_same_average_in_the_tables(tmp_path):

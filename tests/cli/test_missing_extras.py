@@ -23,6 +23,8 @@ VLA = "pip install 'simpler-eval[vla]' (in a clone: make vla)."
 ONE = ["--task", "widowx_carrot_on_plate", "--limit", "1"]
 TINY = ["--checkpoint", "tiny-random"]
 TRACEVLA = ["run", *ONE, "--policy", "tracevla_phi3", *TINY]
+CHECKPOINTS = ("checkpoints", "checkpoints", *ONE, "--policy", "openvla_phi3")
+INFO = {"codebase_version": "v3.0", "fps": 5, "features": {}, "total_episodes": 1, "total_frames": 1, "data_path": "data"}
 NEEDED = {
     ("run", *ONE, "--policy", "openvla_phi3", *TINY): ("Policy openvla_phi3", "torch", VLA),
     tuple(TRACEVLA): ("Policy tracevla_phi3", "torch", VLA),
@@ -32,6 +34,8 @@ NEEDED = {
     ("run", *ONE, "--policy", "random", "--report-to", "wandb"): ("--report-to wandb", "wandb", "wandb"),
     ("run", *ONE, "--policy", "random", "--cluster", "local"): ("--cluster", "ray", "ray"),
     ("record", *ONE): ("--record lerobot", "pyarrow", "datasets"),
+    (*CHECKPOINTS, "--record", "lerobot"): ("--record lerobot", "pyarrow", "datasets"),
+    (*CHECKPOINTS, "--report-to", "wandb"): ("--report-to wandb", "wandb", "wandb"),
     ("serve", "random", "--port", "0"): ("serve", "websockets", "remote"),
     ("train", "--init", "tiny", "--dataset", "data"): ("Training openvla_phi3", "torch", "vla,train"),
     ("annotate-traces", "data"): ("Reading a LeRobot dataset", "pyarrow", "datasets"),
@@ -59,10 +63,47 @@ BAD = [
     ("parity", "model", "gone"),
     ("bench", "tracker", "--device", "gpu"),
     ("export", "gone", "--to", "parquet", "--out", "out"),
+    ("annotate-traces", "data", "--camera", "gone"),
+    ("annotate-traces", "data", "--out", "data"),
+    ("train", "--checkpoint", "gone", "--dataset", "data"),
+    ("train", "--checkpoint", "checkpoints", "--dataset", "data"),
+    *((*asked, *bad) for asked in (
+        ("run", "--report-to", "wandb"), ("run", "--record", "lerobot"), ("run", "--cluster", "local"), ("record",)
+    ) for bad in (
+        (*ONE, "--policy", "randm"), (*ONE, "--policy", "random", "--policy-arg", "sed=3"),
+        (*ONE, "--policy", "openvla_phi3", *TINY, "--device", "gpu"), (*ONE, "--policy", "tracevla_phi3"),
+        (*ONE, "--policy", "openpi://127.0.0.1:9", "--policy-arg", "family=cogat"), (*ONE, "--out", "data"))),
+    *((*asked, *ONE, *bad) for asked in (("run", "--report-to", "wandb"), ("record",)) for bad in (
+        ("--assets", "/gone"), ("--render-device", "foo"), ("--world", "gone"))),
+    ("record", *ONE, "--disturb", "loud"),
+    ("record", *ONE, "--expert", "oracl"),
+    ("run", *ONE, "--policy", "random", "--cluster", "gone"),
+    ("run", *ONE, "--policy", "openvla_phi3", *TINY, "--out", "data"),
+    ("serve", "randm"),
+    ("serve", "random", "--policy-arg", "sed=3"),
+    ("serve", "openvla_phi3", *TINY, "--device", "gpu"),
+    ("serve", "openvla_phi3", "--checkpoint", "gone"),
+    ("bench", "policy", "openvla_phi3", *TINY, "--assets", "/gone"),
+    ("bench", "end2end", "openvla_phi3", *ONE, *TINY, "--assets", "/gone"),
+    ("bench", "end2end", "openvla_phi3", *ONE, *TINY, "--out", "data"),
+    ("audit", "openvla_phi3", *TINY, "--assets", "/gone"),
+    *(("check-adapter", name, *bad) for name in ("vla-eval://127.0.0.1:9", "tracevla_phi3") for bad in (
+        ("--policy-arg", "family=cogat", "--against", "random"), ("--against", "randm"),
+        ("--against", "random", "--against-arg", "sed=1"))),
+    *(("check-adapter", "openvla_phi3", "--policy-arg", "checkpoint=tiny-random", "--against", "random", *bad) for bad in (
+        ("--assets", "/gone"), ("--observations", "data"))),
+    *((*CHECKPOINTS, *bad) for bad in (
+        ("--device", "gpu"), ("--generation", "all"), ("--policy-arg", "famly=3"), ("--video", "most"), ("--assets", "/gone"),
+        ("--render-device", "foo"), ("--world", "gone"))),
 ]  # fmt: skip
 PROGRAM = """
-import contextlib, io, json, sys
-sys.modules.update(dict.fromkeys(json.loads(sys.argv[1])))
+import contextlib, importlib.machinery, io, json, sys
+class Without(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in hidden else super().find_spec(name, path, target)
+hidden = json.loads(sys.argv[1])
+sys.meta_path[:] = [Without if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
 from eval.cli import main
 said = []
 for arguments in json.loads(sys.argv[2]):
@@ -78,12 +119,23 @@ print(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, ...], tuple[int, str, str]]:
-    """What every command says where the packages cannot be imported; all in one process."""
-    commands = [*NEEDED, *BAD]
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working folder: a dataset without frames, and two checkpoints that are none."""
     folder = tmp_path_factory.mktemp("without")
     (folder / "data/meta").mkdir(parents=True)
-    (folder / "data/meta/info.json").write_text("{}")
+    (folder / "data/meta/info.json").write_text(json.dumps(INFO))
+    (folder / "checkpoints").mkdir()
+    for number in (1, 2):
+        (folder / f"checkpoints/checkpoint-{number}").mkdir()
+        for name in ("config.json", "model.safetensors"):
+            (folder / f"checkpoints/checkpoint-{number}" / name).write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def without(folder: Path) -> Mapping[tuple[str, ...], tuple[int, str, str]]:
+    """What every command says where the packages cannot be imported; all in one process."""
+    commands = [*NEEDED, *BAD]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(HIDDEN), json.dumps(commands)],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(REPO)},
@@ -100,10 +152,10 @@ def test_what_is_missing_and_what_installs_it(command, without):
 
 
 @pytest.mark.parametrize("command", BAD, ids=" ".join)
-def test_bad_input_is_told_as_with_the_packages(command, without, cli, tmp_path, monkeypatch):
+def test_bad_input_is_told_as_with_the_packages(command, without, cli, folder, monkeypatch):
     for package in ("torch", "pyarrow", "websockets"):
         pytest.importorskip(package, reason=f"{package} is not installed: there is nothing to compare with")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     code, out, err = without[command]
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "pip install" not in err

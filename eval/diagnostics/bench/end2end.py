@@ -17,6 +17,7 @@ from eval.episode import EpisodeSpec
 from eval.nouns import counted
 from eval.records.options import RunOptions
 from eval.rollout.policy_closing import close_object
+from eval.rollout.run import check_run
 from policies.base import Policy, PolicyDescription
 from policies.registry import load_policy, with_device
 
@@ -152,6 +153,7 @@ def measure_end_to_end(
     Raises:
         UserError: as of ``eval.run``; or everything was played before.
     """
+    check_run(plan, options, out)
     begin = time.perf_counter()
     policy = _loaded(options)
     load_seconds = time.perf_counter() - begin

@@ -12,8 +12,9 @@ from eval.diagnostics.bench.report import Rate, Report, Row, measured_here
 from eval.diagnostics.bench.timed_policy import TimedPolicy, asked_too_rarely, pace_of
 from eval.nouns import counted
 from eval.plan.suites import make_plan
+from eval.records.options import RunOptions
 from eval.rollout.policy_closing import close_object
-from eval.rollout.run import run
+from eval.rollout.run import check_run, run
 from policies.base import PolicyDescription
 from policies.registry import load_policy, with_device
 
@@ -111,10 +112,12 @@ def measure_policy(
     """
     device = None if render_device is None else find_render_device(render_device)
     given = with_device(name, policy_args, device.alias if device is not None and device.cuda is not None else None)
+    plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
+    options = RunOptions(policy=name, workers=workers, assets=assets, render_device=render_device)
+    check_run(plan, options.model_copy(update={"policy_args": given}))
     begin = time.perf_counter()
     policy = TimedPolicy(load_policy(name, given))
     load_seconds = time.perf_counter() - begin
-    plan = make_plan(tasks=TASKS, limit=max(1, episodes // len(TASKS)), max_steps=max_steps)
     paces, errored, first_ms = [], 0, None
     try:
         for _ in range(repeats):

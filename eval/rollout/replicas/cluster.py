@@ -80,8 +80,8 @@ def open_cluster(options: RunOptions, plan: Sequence[EpisodeSpec], folder: str |
 def connect(address: str) -> Any:  # noqa: ANN401  the package, which has no types
     """Ray, connected. Raises UserError, one line, where that is not possible."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-    if importlib.util.find_spec("ray") is None:
-        raise needs_extra("--cluster", "ray", "ray")
+    check_address(address)
+    check_installed()
     if address != LOCAL:
         _refuse_silent(address)
         if (mode := _mode_that_works(address)) is not None:
@@ -102,11 +102,22 @@ def connect(address: str) -> Any:  # noqa: ANN401  the package, which has no typ
     return ray
 
 
+def check_address(address: str) -> None:
+    """Raises UserError for what is no address."""
+    host, _, port = address.rpartition(":")
+    if address != LOCAL and (not host or not port.isdigit() or "/" in host):
+        raise UserError(f'--cluster "{address}" is no address; give HOST:PORT of the head of a Ray cluster, or {LOCAL}.')
+
+
+def check_installed() -> None:
+    """Raises UserError if there is no Ray."""
+    if importlib.util.find_spec("ray") is None:
+        raise needs_extra("--cluster", "ray", "ray")
+
+
 def _refuse_silent(address: str) -> None:
     """Raises UserError where nothing answers; Ray itself would try for a minute, and in many lines."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in host:
-        raise UserError(f'--cluster "{address}" is no address; give HOST:PORT of the head of a Ray cluster, or {LOCAL}.')
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
