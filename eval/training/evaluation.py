@@ -2,48 +2,86 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import UserError
-from eval.records.folder import load_run
+from eval.nouns import counted, noun
+from eval.records.errors import error_counts, error_lines
+from eval.records.folder import RUN_FILE, RunData, load_run
 from eval.training.options import TrainOptions
 
 FOLDER = "evaluations"
+SHOWN = 300
+"""Characters of what a process said last."""
 
 
-def evaluate(options: TrainOptions, checkpoint: Path, folder: Path) -> dict[str, float]:
-    """Play a checkpoint.
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    rates: Mapping[str, float]
+    """``success_rate`` over all tasks, if all were played to the end, and of several tasks ``success_rate/TASK`` of those."""
+    problem: str | None = None
+    """Why there is not all, and where more is said, in a line."""
+
+
+def evaluate(options: TrainOptions, checkpoint: Path, folder: Path) -> Evaluation:
+    """Play a checkpoint. Never raises, but for Ctrl-C.
 
     Args:
         options: of the training; its tasks, episodes and device.
         checkpoint: complete.
-        folder: of the training; the run goes to ``evaluations/<checkpoint>``, what it prints beside it.
-
-    Returns:
-        Success rate of every task, and over all.
-
-    Raises:
-        UserError: it could not be played to the end.
+        folder: of the training; the run goes to ``evaluations/<checkpoint>``, the command and what it prints beside it.
     """
     out = folder / FOLDER / checkpoint.name
     log = out.with_name(f"{out.name}.log")
-    log.parent.mkdir(parents=True, exist_ok=True)
     tasks = [part for task in options.eval_tasks for part in ("--task", task)]
-    command = [
-        sys.executable, "-m", "simpler_eval", "run", "--policy", options.policy, "--checkpoint", str(checkpoint), *tasks,
-        "--placements", "heldout", "--limit", str(options.eval_episodes), "--device", options.device, "--video", "none",
-        "--out", str(out),
+    words = [
+        "run", "--policy", options.policy, "--checkpoint", str(checkpoint), *tasks, "--placements", "heldout",
+        "--limit", str(options.eval_episodes), "--device", options.device, "--video", "none", "--out", str(out),
+        "--retry-errored",
     ]  # fmt: skip
-    with log.open("wb") as file:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-    if code:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        raise UserError(
-            f"{checkpoint.name} could not be evaluated (see {log}): {lines[-1][:200] if lines else 'nothing was said'}"
-        )
-    rates = load_run(out).success_rates()
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            file.write(f"$ {shlex.join(['simpler-eval', *words])}\n".encode())
+            file.flush()
+            command = [sys.executable, "-m", "simpler_eval", *words]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
+        data = load_run(out) if done.returncode == 0 or (out / RUN_FILE).is_file() else None
+        if done.returncode == 0 and data is not None:
+            return Evaluation(_rates(data))
+        return Evaluation({} if data is None else _rates(data), f"{_why(data, done.returncode, log)}; all it said: {log}")
+    except OSError as error:
+        return Evaluation({}, f"{error.filename or log}: {error.strerror or error}")
+    except UserError as error:
+        return Evaluation({}, f"{error} All it said: {log}")
+
+
+def _rates(data: RunData) -> dict[str, float]:
+    """Of what was played to the end: a mean over fewer tasks or episodes than at other steps would look like a step's doing."""
+    rates = data.success_rates()
     known = {task: rate for task, rate in rates.items() if rate is not None}
-    mean = sum(known.values()) / len(known) if known else 0.0
-    return {"success_rate": mean, **({f"success_rate/{task}": rate for task, rate in known.items()} if len(known) > 1 else {})}
+    single = {f"success_rate/{task}": rate for task, rate in known.items()} if len(rates) > 1 else {}
+    return ({"success_rate": sum(known.values()) / len(known)} if known and len(known) == len(rates) else {}) | single
+
+
+def _why(data: RunData | None, code: int, log: Path) -> str:
+    """What went wrong, as the run's records or the last words of its process have it."""
+    if data is not None and (errors := error_counts(data.records.values())):
+        lost = sum(error.count for error in errors)
+        what = f"{lost} of {counted(len(data.records), 'episode')} {noun(lost, 'has', 'have')} no verdict"
+        return f"{what} ({'; '.join(error_lines(errors))[:SHOWN]})"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+        return f"its process was killed ({name}){'; was there too little memory?' if name == 'SIGKILL' else ''}"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[1:] if line.strip()]
+    ours = [line.removeprefix("simpler-eval: ") for line in lines if line.startswith("simpler-eval: ")]
+    last = (ours or lines or [f"exit code {code}, and nothing was said"])[-1]
+    return last[:SHOWN].rstrip(".")

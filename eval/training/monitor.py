@@ -11,15 +11,18 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from eval.errors import UserError
+from eval.nouns import counted
 from eval.sinks.base import Subject, check_sink
 from eval.sinks.thread import SinkThread
-from eval.training.evaluation import evaluate
+from eval.training.evaluation import FOLDER, evaluate
 from eval.training.options import TrainOptions
 
 LOG = "log.jsonl"
-"""A line of numbers each time they are told, the step first."""
+"""A line of numbers each time they are told, the step first; of an evaluation that failed, also why."""
 SHARES = ("token_accuracy", "held_out_token_accuracy", "success_rate")
 HIDDEN = ("gradient_norm",)
+FAILED = "evaluation_failed"
+"""1 in the log and at the tracker at a step whose evaluation failed; in the log, ``problem`` says why."""
 
 
 class TrainingMonitor:
@@ -37,6 +40,8 @@ class TrainingMonitor:
             check_sink(options.report_to)
         self._tracker: SinkThread | None = None
         self._signal: int | None = None
+        self._failed: list[str] = []
+        """Checkpoints."""
 
     @property
     def signal(self) -> int | None:
@@ -50,6 +55,9 @@ class TrainingMonitor:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if self._failed:
+            names = ", ".join(self._failed)
+            self.say(f"{counted(len(self._failed), 'evaluation')} failed ({names}); why: {self._out / FOLDER}")
         if self._tracker is not None:
             self._tracker.finish()
 
@@ -71,9 +79,13 @@ class TrainingMonitor:
         """A line, an entry of the log, a report to the tracker. Raises UserError if the disk refuses."""
         shown = [f"{name} {_shown(name, value)}" for name, value in metrics.items() if name not in HIDDEN]
         self._print(f"step {step}/{steps}  {'  '.join(shown)}")
+        self._keep(step, metrics)
+
+    def _keep(self, step: int, metrics: Mapping[str, float], **words: str) -> None:
+        """An entry of the log, a report to the tracker, which takes numbers alone. Raises UserError if the disk refuses."""
         try:
             with (self._out / LOG).open("a") as file:
-                file.write(json.dumps({"step": step, **metrics}) + "\n")
+                file.write(json.dumps({"step": step, **metrics, **words}) + "\n")
         except OSError as error:
             raise UserError(
                 f"{self._out / LOG} cannot be written: {error.strerror}. What was saved before is whole; make room, and go on "
@@ -84,12 +96,18 @@ class TrainingMonitor:
             self._tracker.put(lambda sink: sink.log(told, step))
 
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
-        """Play the checkpoint; a failure costs a line, not the training."""
-        try:
-            return evaluate(self._options, checkpoint, self._out)
-        except (UserError, OSError) as error:
-            self.say(f"{error}; the training goes on")
-            return {}
+        """Play the checkpoint; a failure costs a line, here, in the log and at the end, and not the training."""
+        found = evaluate(self._options, checkpoint, self._out)
+        if found.problem is None:
+            return found.rates
+        if self._signal is not None:  # Ctrl-C reaches both
+            self.say(f"the evaluation of {checkpoint.name} was stopped, too")
+            return found.rates
+        self.say(f"the evaluation of {checkpoint.name} failed, the training goes on: {found.problem}")
+        self._failed.append(checkpoint.name)
+        with contextlib.suppress(UserError):  # the numbers come to the same file, and say so
+            self._keep(step, {FAILED: 1.0}, problem=found.problem)
+        return found.rates
 
     def stopping(self) -> bool:
         """Whether a signal asked for the end."""

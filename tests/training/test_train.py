@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import signal
 from pathlib import Path
 
 import listening_sink
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eval.errors import UserError
+from eval.plan.suites import make_plan
 from eval.sinks.base import SINKS
 from eval.training.demonstrations import open_demonstrations
 
@@ -209,7 +212,8 @@ def test_the_same_data_has_the_same_fingerprint_and_other_data_another(tmp_path:
     assert prints[0] == prints[1] != prints[2]
 
 
-def test_an_evaluation_that_fails_costs_a_line_and_not_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, code: int, tasks=("widowx_stack_cube",), done=None):
+    """What is told, the command, and the log, when the process of an evaluation says and leaves this."""
     from eval.training.monitor import TrainingMonitor
     from eval.training.options import TrainOptions
 
@@ -217,15 +221,80 @@ def test_an_evaluation_that_fails_costs_a_line_and_not_the_training(tmp_path: Pa
 
     def play(command, stdout, **_):
         asked.append(command)
-        stdout.write(b"loading\nsimpler-eval: the card is lost\n")
-        return type("Done", (), {"returncode": 2})
+        stdout.write(said)
+        if done is not None:
+            done(tmp_path / "evaluations/checkpoint-7")
+        return type("Done", (), {"returncode": code})
 
     monkeypatch.setattr("eval.training.evaluation.subprocess.run", play)
     lines: list[str] = []
-    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",), eval_episodes=3)
-    assert TrainingMonitor(options, tmp_path, lines.append).evaluate(7, tmp_path / "checkpoint-7") == {}
-    assert "the card is lost" in lines[0]
-    assert "the training goes on" in lines[0]
-    said = " ".join(asked[0])
+    monkeypatch.setitem(SINKS, "trackio", "training_sink:TrainingSink")
+    monkeypatch.setattr("eval.training.monitor.check_sink", lambda name: None)
+    given = {"init": "tiny", "datasets": ("d",), "eval_every": 1, "eval_tasks": tasks, "eval_episodes": 3}
+    options = TrainOptions(**given, report_to="trackio")
+    with listening_sink.listening() as heard, TrainingMonitor(options, tmp_path, lines.append) as monitor:
+        rates = monitor.evaluate(7, tmp_path / "checkpoint-7")
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [entry[1:] for entry in heard.told if entry[0] == "log"] == [(7, {"train/evaluation_failed": 1.0})]
+    return rates, lines, asked[0], log
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "why"),
+    [
+        (b"loading\nsimpler-eval: the card is lost.\n  at once\n", 2, "the card is lost"),
+        (b"Traceback\nMemoryError: no room\n", 1, "MemoryError: no room"),
+        (b"1 worker\n", -9, "its process was killed (SIGKILL); was there too little memory?"),
+        (b"", 3, "exit code 3, and nothing was said"),
+    ],
+)
+def test_an_evaluation_that_fails_says_why_and_where_and_costs_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, code: int, why: str
+) -> None:
+    rates, lines, command, log = evaluated(tmp_path, monkeypatch, said, code)
+    printed = tmp_path / "evaluations/checkpoint-7.log"
+    problem = f"{why}; all it said: {printed}"
+    assert rates == {}
+    assert lines == [
+        f"simpler-eval: the evaluation of checkpoint-7 failed, the training goes on: {problem}",
+        f"simpler-eval: 1 evaluation failed (checkpoint-7); why: {tmp_path}/evaluations",
+    ]
+    assert log == [{"step": 7, "evaluation_failed": 1.0, "problem": problem}]
+    first, _, rest = printed.read_bytes().partition(b"\n")
+    assert rest == said
+    assert first.decode() == shlex.join(["$", "simpler-eval", *command[3:]]).replace("'$'", "$"), "it can be tried again"
+    text = " ".join(command)
     for part in ("--placements heldout", "--limit 3", "--task widowx_stack_cube", f"--checkpoint {tmp_path}/checkpoint-7"):
-        assert part in said
+        assert part in text
+
+
+def test_an_evaluation_whose_episodes_err_names_their_fault_and_keeps_the_tasks_that_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scripted_runs import scripted_run
+
+    tasks = ("widowx_stack_cube", "widowx_carrot_on_plate")
+    plan = make_plan(tasks=tasks, limit=3)
+    kinds = ["fse" if spec.task == tasks[0] else "sfs" for spec in plan[::3]]
+    last = b"simpler-eval: 1 of 6 episodes has no verdict\n  simpler-eval run --resume there --retry-errored\n"
+    played = scripted_run(tmp_path / "played", plan, "".join(kinds)).path
+    rates, lines, _, log = evaluated(tmp_path, monkeypatch, last, 1, tasks, lambda out: shutil.copytree(played, out))
+    assert rates == {"success_rate/widowx_carrot_on_plate": pytest.approx(2 / 3)}, "no mean over fewer tasks than before"
+    assert "1 of 6 episodes has no verdict (1 x " in lines[0]
+    assert "--resume" not in lines[0]
+    assert log[0]["problem"] in lines[0]
+
+
+def test_an_evaluation_that_the_user_stops_with_the_training_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eval.training.monitor import TrainingMonitor
+    from eval.training.options import TrainOptions
+
+    monkeypatch.setattr("eval.training.evaluation.subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 130}))
+    lines: list[str] = []
+    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",))
+    with TrainingMonitor(options, tmp_path, lines.append) as monitor, monitor.listening():
+        signal.raise_signal(signal.SIGTERM)
+        assert monitor.evaluate(7, tmp_path / "checkpoint-7") == {}
+    assert lines[1:] == ["simpler-eval: the evaluation of checkpoint-7 was stopped, too"]
