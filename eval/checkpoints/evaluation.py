@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from eval.nouns import counted, noun
 from eval.records.differences import another_plan
 from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_hash, write_atomically
 from eval.records.options import RunOptions
+from eval.records.refusals import disk_refusal, remedy
 from eval.records.turns import turns_of
 from eval.rollout.processes import Process, start_own
 from eval.rollout.replicas.placement import Placement, placements
@@ -199,6 +201,11 @@ class Evaluation:
         if problem is None and run is not None and (missing := _missing(run)):
             problem = f"{missing} of its episodes {noun(missing, 'has', 'have')} no result"
         self._end(Evaluated(running.checkpoint, run, problem))
+        if problem is not None and self._waiting and (refusal := disk_refusal(OSError(), self.out)) is not None:
+            waiting, self._waiting = self._waiting, []  # each would be loaded for minutes, and then find the same
+            for checkpoint in waiting:
+                why = f"not begun, as the disk of {self.out} takes no more ({refusal}): {remedy(refusal)}"
+                self._end(Evaluated(checkpoint, self._known(checkpoint), why))
 
     def _end(self, evaluated: Evaluated) -> None:
         self.evaluated.append(evaluated)
@@ -208,6 +215,8 @@ class Evaluation:
         if run is not None:
             good = sum(record.status == "success" for record in run.records.values())
             judged = sum(record.status != "errored" for record in run.records.values())
+            if not judged and evaluated.problem is not None:
+                return
             self.say(f"{name}: success in {good} of {counted(judged, 'episode')}")
 
     def _refuse_another_plan(self) -> None:
@@ -260,7 +269,7 @@ class Evaluation:
         return known if isinstance(known, dict) else {}
 
     def _remember(self, running: _Running) -> None:
-        with disk_errors(self.out):
+        with contextlib.suppress(OSError):  # the next time it is played on, which finds out whether it is the same
             seen = {**self._seen(), running.checkpoint.name: running.content}
             write_atomically(self.out / SEEN_FILE, json.dumps(seen, indent=1))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.checkpoints.curve import MEAN, Curve
-from eval.records.folder import disk_errors
+from eval.records.folder import disk_errors, replacing
 
 COLOURS = ("#1f6fb2", "#c0392b", "#2e8b57", "#e08e0b", "#7d3c98", "#6fa8dc", "#8c564b", "#b5b35c")
 APART = 0.009
@@ -55,8 +55,8 @@ def plot(curve: Curve, file: Path) -> None:
     if curves:
         axes.legend(frameon=False, loc="best")
     figure.suptitle(curve.title, fontsize=9, wrap=True)
-    with disk_errors(file.parent):
-        figure.savefig(file, dpi=120)
+    with disk_errors(file.parent), replacing(file) as part:
+        figure.savefig(part, dpi=120, format="png")
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,6 +20,8 @@ from eval.records.options import RunOptions
 if TYPE_CHECKING:
     from eval.diagnostics.bench.report import Report
     from eval.episode import EpisodeSpec
+
+Measured = TypeVar("Measured", bound="Report")
 
 bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
 
@@ -143,7 +145,9 @@ def bench_end2end_verb(
     chosen, given = _chosen(plan, episodes), _with_policy(options, policy, model)
     given.check_for(chosen)
     loop = baseline_episodes if with_baseline else None
-    _show(lambda: measure_end_to_end(chosen, given, out, loop), as_json, markdown)
+    report = _show(lambda: measure_end_to_end(chosen, given, out, loop), as_json, markdown)
+    if report.problem is not None:
+        raise UserError(report.problem)
 
 
 @bench.command("baseline")
@@ -192,7 +196,7 @@ def _with_policy(options: RunOptions, policy: str, model: ModelOptions) -> RunOp
     return options.model_copy(update={"policy": policy, "policy_args": model.args()})
 
 
-def _show(measure: Callable[[], Report], as_json: bool, markdown: bool) -> None:
+def _show(measure: Callable[[], Measured], as_json: bool, markdown: bool) -> Measured:
     if as_json and markdown:
         raise UserError("--json and --markdown are two ways to print the same; give one of them.")
     report = measure()
@@ -203,3 +207,4 @@ def _show(measure: Callable[[], Report], as_json: bool, markdown: bool) -> None:
     else:
         for line in report.lines():
             show_text(line, "  ")
+    return report

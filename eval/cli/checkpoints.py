@@ -107,12 +107,14 @@ def checkpoints_verb(
     finally:
         evaluation.close()
     curve = curve_of(evaluation.evaluated, options.partial)
-    _write(folder, curve)
-    _show(folder, evaluation, curve, as_json)
+    unwritten = _write(folder, curve)
+    _show(folder, evaluation, curve, as_json, unwritten is None)
+    if unwritten is not None:
+        _say(f"simpler-eval: {unwritten}")
     if code:
         words = [*(checkpoint or []), *(["--watch", str(watch)] if watch is not None else [])]
         _say(f"Stopped. The same command with --out {shlex.quote(str(folder))} goes on with {shlex.join(words)}.")
-    raise typer.Exit(code or int(any(entry.problem for entry in evaluation.evaluated)))
+    raise typer.Exit(code or (2 if unwritten else int(any(entry.problem for entry in evaluation.evaluated))))
 
 
 def _refuse_unsaid(plan: PlanOptions, options: RunOptions) -> None:
@@ -127,21 +129,26 @@ def _refuse_unsaid(plan: PlanOptions, options: RunOptions) -> None:
         raise UserError(f"Policy {options.policy} has no checkpoints: its constructor takes no argument `checkpoint`.")
 
 
-def _write(folder: Path, curve: Curve) -> None:
+def _write(folder: Path, curve: Curve) -> str | None:
+    """Why the table and the plot are not there, where the disk refuses them."""
     from eval.checkpoints.plot import plot
     from eval.records.cell_tables import markdown_table
     from eval.records.folder import disk_errors, write_atomically
 
     if not len(curve.points):
-        return
+        return None
     lines = [f"# {curve.title}", "", "Success in percent [95 % interval]", "", *markdown_table(*curve.table())]
-    with disk_errors(folder):
-        write_atomically(folder / f"{FILES}.csv", curve.points.to_csv(index=False))
-        write_atomically(folder / f"{FILES}.md", "\n".join([*lines, "", f"![success against step]({FILES}.png)"]) + "\n")
-    plot(curve, folder / f"{FILES}.png")
+    try:
+        with disk_errors(folder):
+            write_atomically(folder / f"{FILES}.csv", curve.points.to_csv(index=False))
+            write_atomically(folder / f"{FILES}.md", "\n".join([*lines, "", f"![success against step]({FILES}.png)"]) + "\n")
+        plot(curve, folder / f"{FILES}.png")
+    except UserError as error:
+        return str(error)
+    return None
 
 
-def _show(folder: Path, evaluation: Evaluation, curve: Curve, as_json: bool) -> None:
+def _show(folder: Path, evaluation: Evaluation, curve: Curve, as_json: bool, written: bool) -> None:
     from eval.cli.tables import show_rows
 
     problems = {entry.checkpoint.name: entry.problem for entry in evaluation.evaluated if entry.problem is not None}
@@ -151,6 +158,7 @@ def _show(folder: Path, evaluation: Evaluation, curve: Curve, as_json: bool) -> 
         return
     if len(curve.points):
         show_rows("Success in percent [95 % interval]", *curve.table())
+    if len(curve.points) and written:
         typer.echo(f"{folder}/{FILES}.md")
         typer.echo(f"{folder}/{FILES}.png")
     for problem in dict.fromkeys(problems.values()):  # one that all have in common is said once

@@ -101,6 +101,8 @@ class EndToEndReport(Report):
     speed: EndToEnd
     baseline: BaselineSpeed | None = None
     """The released loop on the same machine, in the same call."""
+    problem: str | None = None
+    """Why the run ended before its plan did, or is not whole on disk; the numbers are of what was played."""
 
     @property
     def ratio(self) -> float | None:
@@ -168,7 +170,9 @@ def measure_end_to_end(
     world = run.data.header.world
     measured, drivers = measured_here()
     device = world.device if world is not None and world.device is not None else "nothing rendered"
-    return EndToEndReport(bench="end2end", device=device, drivers=drivers, measured=measured, speed=speed, baseline=loop)
+    return EndToEndReport(
+        bench="end2end", device=device, drivers=drivers, measured=measured, speed=speed, baseline=loop, problem=run.problem
+    )
 
 
 def _loaded(options: RunOptions) -> Policy:
@@ -179,7 +183,7 @@ def _loaded(options: RunOptions) -> Policy:
 
 def _speed(run: PlayedRun, options: RunOptions, load_seconds: float) -> EndToEnd:
     pace, session = pace_of(run.batches), run.data.header.sessions[-1]
-    played = session.episodes or 0
+    played = run.episodes
     wall = load_seconds + run.wall_seconds
     description, course = run.data.header.policy, session.course
     assert course is not None, "a session that played has one"

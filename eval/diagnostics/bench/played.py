@@ -16,8 +16,10 @@ from typing import NamedTuple, Self
 
 from eval.diagnostics.bench.timed_policy import Batch, TimedPolicy
 from eval.episode import EpisodeSpec
+from eval.errors import UserError
 from eval.records.folder import RunData, load_run
 from eval.records.options import RunOptions
+from eval.records.results import EpisodeRecord
 from eval.rollout.run import Session, play
 from eval.sim.stage_clock import stages_written_to
 from policies.base import Policy
@@ -40,23 +42,35 @@ class PlayedRun(NamedTuple):
     """Control steps that these are of."""
     gpu_memory: float | None
     """GiB in use on the fullest card at most, everything counted; None: no NVIDIA card."""
+    episodes: int
+    """Ended in this call."""
+    problem: str | None
+    """Why the run ended before its plan, or is not whole on disk."""
 
 
 def play_timed(plan: Sequence[EpisodeSpec], options: RunOptions, policy: Policy, out: Path | None = None) -> PlayedRun:
-    """Play a plan with a policy that is loaded. Ctrl-C ends the run, and what was measured until then is returned.
+    """Play a plan with a policy that is loaded. Ctrl-C ends the run, and what was measured until then is returned; so it is
+    where the disk of ``out`` takes no more.
 
     ``out``: the folder of the run, or of one that goes on; None: nothing is kept. Raises UserError as ``eval.run`` does.
     """
+    ended: list[EpisodeRecord] = []
+    problem: str | None = None
     timed = TimedPolicy(policy)
     with tempfile.TemporaryDirectory(prefix="simpler-eval-bench-") as temporary, GpuMemory() as memory:
         folder, stages = out or Path(temporary, "run"), Path(temporary, "stages")
         begin = time.perf_counter()
-        with stages_written_to(stages), contextlib.suppress(KeyboardInterrupt):
-            play(plan, options, timed, Session(folder))
+        try:
+            with stages_written_to(stages), contextlib.suppress(KeyboardInterrupt):
+                play(plan, options, timed, Session(folder, listener=ended.append))
+        except UserError as error:
+            if out is None or not ended or len(timed.batches) < 2:
+                raise
+            problem = str(error)
         wall = time.perf_counter() - begin
         data = load_run(folder)
         seconds, steps = read_stages(stages)
-    return PlayedRun(data, wall, begin, timed.batches, seconds, steps, memory.most)
+    return PlayedRun(data, wall, begin, timed.batches, seconds, steps, memory.most, len(ended), problem)
 
 
 def read_stages(folder: Path) -> tuple[dict[str, float], int]:

@@ -18,7 +18,7 @@ from eval.diagnostics.bench.sim import SimReport
 from eval.diagnostics.bench.tracker import TrackerReport
 from eval.errors import UserError
 from eval.nouns import counted
-from eval.records.folder import disk_errors
+from eval.records.folder import disk_errors, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,8 +98,8 @@ def plot(reports: Sequence[Report], file: Path) -> None:
         if stages:
             _draw_stages(every.pop(0), label, stages)
     figure.suptitle("\n".join(dict.fromkeys(report.heading for report in reports)), fontsize=9)
-    with disk_errors(file.parent):
-        figure.savefig(file, dpi=120)
+    with disk_errors(file.parent), replacing(file) as part:
+        figure.savefig(part, dpi=120, format="png")
 
 
 def _over_workers(reports: Sequence[Report]) -> dict[str, list[Point]]:

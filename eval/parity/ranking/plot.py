@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eval.nouns import counted
 from eval.parity.ranking.comparison import PolicyParity
 from eval.parity.ranking.families import family_of
-from eval.records.folder import disk_errors
+from eval.records.folder import disk_errors, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +50,8 @@ def plot(comparison: PolicyParity, file: Path) -> None:
     handles, labels = means.get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=COLUMNS_OF_LEGEND)
     figure.suptitle(_title(comparison, len(named)), fontsize=11)
-    with disk_errors(file.parent):
-        figure.savefig(file, dpi=110)
+    with disk_errors(file.parent), replacing(file) as part:
+        figure.savefig(part, dpi=110, format="png")
 
 
 def _title(comparison: PolicyParity, levels: int) -> str:
