@@ -16,7 +16,7 @@ from eval.datasets.dataset_files import VIDEO_PATH, linked
 from eval.datasets.features import HAS_TRACE, TRACE_SIDE, Feature, trace_key
 from eval.datasets.images import video_info
 from eval.datasets.origin import ORIGIN_FILE, DatasetOrigin, TraceOrigin, read_origin, write_origin
-from eval.datasets.parquet_files import TableFile, write_parquet
+from eval.datasets.parquet_files import TableFile, read_parquet, write_parquet
 from eval.datasets.reader import INFO_FILE, LeRobotReader, damage
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def _data(source: Path, target: Path, drawn: Sequence[DrawnEpisode]) -> None:
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with damage(source):
-        file = pq.ParquetFile(source)
+        file = pq.ParquetFile(source, pre_buffer=False)
     schema = file.schema_arrow.append(pa.field(HAS_TRACE, pa.bool_()))
     schema = schema.with_metadata(_metadata(file.schema_arrow.metadata))
     with TableFile(target, schema) as writer:
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
+            table = file.read_row_group(group, use_threads=False)
             rows = zip(table["episode_index"].to_pylist(), table["frame_index"].to_pylist(), strict=True)
             values = [drawn[episode].has_trace[step] for episode, step in rows]
             writer.write(table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema))
@@ -82,10 +82,9 @@ def _episodes(
     source: Path, target: Path, reader: LeRobotReader, drawings: Drawings, drawn: Sequence[DrawnEpisode], key: str
 ) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     with damage(source):
-        table: pa.Table = pq.read_table(source)
+        table: pa.Table = read_parquet(source)
     numbers = table["episode_index"].to_pylist()
     added = []
     for number in numbers:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import Feature
 from eval.datasets.images import VideoReader
+from eval.datasets.parquet_files import read_parquet, read_rows
 from eval.errors import UserError, did_you_mean
 from eval.nouns import counted
 
@@ -181,13 +182,11 @@ class LeRobotReader:
 
     def _rows(self, episode: EpisodeFrames) -> pa.Table:
         """The rows of an episode; those of the last one stay in memory."""
-        import pyarrow.parquet as pq
-
         place = {key: episode.row[f"data/{key}"] for key in ("chunk_index", "file_index")}
         path = str(self.root / self.info.data_path.format(**place))
         if self._table is None or self._table[:2] != (path, episode.number):
             with damage(path):
-                table = pq.read_table(path, filters=[("episode_index", "=", episode.number)])
+                table = read_rows(path, "episode_index", episode.number)
             if len(table) != len(episode):
                 raise UserError(
                     f"{path} holds {len(table)} of the {counted(len(episode), 'frame')} of episode {episode.number}."
@@ -203,17 +202,15 @@ class LeRobotReader:
         for path in sorted((self.root / "meta/episodes").glob("*/*.parquet")):
             with damage(path):
                 names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
-                rows = pq.read_table(path, columns=names).to_pylist()
+                rows = read_parquet(path, names).to_pylist()
             for row in rows:
                 begin, end = row["dataset_from_index"], row["dataset_to_index"]
                 yield EpisodeFrames(row["episode_index"], begin, end, tuple(row["tasks"]), row)
 
     def _task_texts(self) -> dict[int, str]:
-        import pandas as pd
-
         path = self.root / "meta/tasks.parquet"
         with damage(path):
-            table = pd.read_parquet(path)
+            table = read_parquet(path).to_pandas(use_threads=False)
         texts = table.get("task", table.index)
         return {int(number): str(text) for text, number in zip(texts, table["task_index"], strict=True)}
 

@@ -20,7 +20,7 @@ from eval.backends.protocol import PrivilegedState
 from eval.datasets import statistics
 from eval.datasets.features import ACTION, DONE, EXECUTED, STATE, SUCCESS, RobotFamily, states
 from eval.datasets.images import Codec, encode
-from eval.datasets.parquet_files import write_parquet
+from eval.datasets.parquet_files import read_parquet, write_parquet
 from eval.episode import EpisodeSpec
 from eval.records.results import EpisodeRecord, RecordKey
 
@@ -172,9 +172,7 @@ class Staging:
 
     def table(self, key: RecordKey) -> pa.Table:
         """The frames of an episode; columns as of :func:`_table`."""
-        import pyarrow.parquet as pq
-
-        return pq.read_table(self.frames(key))
+        return read_parquet(self.frames(key))
 
 
 def _key_of(name: str) -> RecordKey:

@@ -54,6 +54,7 @@ class Slow:
 def slow(monkeypatch):
     """``measure_policy`` with this policy in a world without physics."""
     policy = Slow()
+    monkeypatch.setattr("eval.rollout.checks.check_policy", lambda *_, **__: None)  # no policy of that name is installed
     monkeypatch.setattr(module, "load_policy", lambda name, args: policy)
     monkeypatch.setattr(module, "run", lambda *args, **options: run(*args, world="fake_world", **options))
     return policy
@@ -244,8 +245,8 @@ def test_reports_become_a_plot(cli, thinks, tmp_path):
 def test_a_policy_has_one_colour_in_a_plot_and_its_runs_stand_in_order(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
-    drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kw: (drawn.append(figure), save(figure, *args, **kw)))
     about = {"device": "a card", "drivers": [], "measured": provenance()}
     row = {"task": "a_task", "workers": 4, "steps_per_second": 40.0, "repeats": [40.0], "inside_sapien": 0.9, "ours_ms": 3.0}
     reports = [SimReport.model_validate({"bench": "sim", **about, "rows": [row]})]
