@@ -13,7 +13,7 @@ from eval.errors import UserError
 from eval.rollout.run import run
 from policies.base import EpisodeInfo, Policy, PolicyDescription
 from policies.random import RandomPolicy
-from policies.registry import check_episodes, describe, load_policy, policy_names
+from policies.registry import check_episodes, check_policy, describe, load_policy, policy_names
 
 POLICY = """
 class Mine:
@@ -220,3 +220,44 @@ def test_a_policy_is_asked_for_its_episodes_and_any_refusal_is_one_line():
     check_episodes(Picky(), [google])
     with pytest.raises(UserError, match=r"check_episodes\(\) of .*Picky failed: ValueError: no such arm"):
         check_episodes(Picky(), [google, widowx])
+
+
+CHECKED = """
+from policies.random import RandomPolicy
+from eval.errors import UserError
+
+class Checked(RandomPolicy):
+    made = 0
+    def __init__(self, checkpoint, mode="calm"):
+        raise AssertionError("nobody makes it to check its arguments")
+    @classmethod
+    def check_arguments(cls, arguments):
+        if arguments["mode"] == "odd":
+            raise ValueError("three\\nlines\\nof text")
+        if arguments["mode"] != "calm" or arguments.get("checkpoint") == "gone":
+            raise UserError(f"no policy with {sorted(arguments.items())}")
+
+class Unrelated(RandomPolicy):
+    def check_arguments(self):
+        raise AssertionError("a method of its own, by chance of this name")
+"""
+
+
+def test_arguments_are_checked_without_making_the_policy(tmp_path):
+    file = tmp_path / "checked.py"
+    file.write_text(CHECKED)
+    name = f"{file}:Checked"
+    check_policy(name, {"checkpoint": "there"})
+    check_policy(name, {}, later=("checkpoint",))
+    check_policy(f"{file}:Unrelated", {})
+    with pytest.raises(UserError, match=r"^no policy with \[\('mode', 'wild'\)\]$"):
+        check_policy(name, {"mode": "wild"}, later=("checkpoint",))
+    with pytest.raises(UserError, match=r"no policy with .*gone"):
+        check_policy(name, {"checkpoint": "gone"})
+    with pytest.raises(UserError, match=r"^check_arguments\(\) of .*:Checked failed: ValueError: three lines of text"):
+        check_policy(name, {"checkpoint": "there", "mode": "odd"})
+    with pytest.raises(UserError, match="mod has no effect on it"):
+        check_policy(name, {"mod": "calm"}, later=("checkpoint",))
+    with pytest.raises(UserError, match="missing a required argument: 'checkpoint'"):
+        check_policy(name, {})
+    check_policy(f"{tmp_path}/gone.py:Gone", {}, own=False)  # whoever makes it says so
