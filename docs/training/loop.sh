@@ -125,7 +125,7 @@ case "${1:-}" in
             --max-steps "$MORE" ;;
     round)
         set -m # without job control, what runs in the background would not hear SIGINT
-        "$BASH" "$0" dagger & playing=$! codes=(0 0)
+        nice "$BASH" "$0" dagger & playing=$! codes=(0 0) # simulators take every core that there is; the GPU is not to wait
         trap 'kill -INT -- -"$playing" 2> /dev/null' INT TERM
         "$BASH" "$0" improve || codes[0]=$?
         wait "$playing" || codes[1]=$?

@@ -203,8 +203,11 @@ def test_loss_and_gradients_are_those_of_the_formula(rule: str, tmp_path: Path) 
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
-def test_compiled_blocks_compute_the_same_under_the_same_names(tmp_path: Path) -> None:
-    training = Training(job(tmp_path, gradient_checkpointing=True), Listening(), ONE)
+@pytest.mark.parametrize("settings", [{"gradient_checkpointing": True}, {"lora_rank": 2}, {"freeze_vision_model": True}])
+def test_compiled_blocks_compute_the_same_under_the_same_names(settings: dict[str, object], tmp_path: Path) -> None:
+    if "lora_rank" in settings:
+        pytest.importorskip("peft", reason="peft is not installed")
+    training = Training(job(tmp_path, **settings), Listening(), ONE)
     batch = training.samples.plain_batch(np.array([0, 5]))
     names, plain = list(training.model.state_dict()), losses_and_gradients(training, batch)
     compile_blocks(training.model)
