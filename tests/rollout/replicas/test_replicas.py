@@ -57,7 +57,8 @@ def once(data):
 
 
 def test_replicas_play_what_one_policy_plays(play, plan, alone):
-    both = play(plan, "replica_policies:Seeded", replicas=2, repeat=2, video="first:1", workers=1)
+    slow = {"seconds": "0.02"}  # so that one that is a second late has something left to play
+    both = play(plan, "replica_policies:Seeded", replicas=2, repeat=2, video="first:1", workers=1, policy_args=slow)
     assert numbers(both) == numbers(alone)
     same_actions(both, alone)
     videos = [record.video for record in both.records.values() if record.video]
