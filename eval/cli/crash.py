@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import shlex
 import tempfile
 import time
@@ -22,6 +23,8 @@ OF_THE_MACHINE = (
 )
 OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """That what a library says of it is taken for what it is."""
+NO_LIBRARY = re.compile(r"(\S+\.so[.\d]*): cannot open shared object file")
+"""What the loader says of a library of the system that a package needs."""
 RECURSION = 100
 """Frames of a traceback that are kept; of an endless recursion they say everything."""
 
@@ -29,6 +32,9 @@ RECURSION = 100
 def report(error: BaseException, arguments: Sequence[str]) -> str:
     """What happened, and where its traceback was written."""
     path = _written(error, arguments)
+    if library := _missing_library(error):
+        where = "" if path is None else f" (where it happened: {path})"
+        return f"{library}, which a package needs, is not on this machine; `simpler-eval doctor` says what to do{where}."
     if isinstance(error, OSError) and is_of_the_machine(error):
         name = str(error.filename or "")
         where = "" if path is None else f" (where it happened: {path})"
@@ -44,9 +50,17 @@ def report(error: BaseException, arguments: Sequence[str]) -> str:
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether the system refused something: a file, a disk, one process more; libraries have errors of their own for that."""
+    if _missing_library(error):
+        return True
     if isinstance(error, OSError):
         return error.errno in OF_THE_MACHINE
     return any(os.strerror(number) in str(error) for number in OF_A_DISK)
+
+
+def _missing_library(error: BaseException) -> str | None:
+    """Its file's name, if that is what is wrong."""
+    found = NO_LIBRARY.search(str(error)) if isinstance(error, (ImportError, OSError)) else None
+    return found and found[1]
 
 
 def _written(error: BaseException, arguments: Sequence[str]) -> Path | None:

@@ -33,6 +33,18 @@ def test_output_that_cannot_be_written_is_said():
     assert (code, err.count("\n")) == (1, 1)
 
 
+def test_a_library_that_the_system_lacks_is_named(tmp_path):
+    """As OpenCV's build with windows on a system without any."""
+    (tmp_path / "cv2.py").write_text(
+        'raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")'
+    )
+    paths = f"{tmp_path}{os.pathsep}{REPO}"
+    code, _, err = shell(f"{COMMAND} plan --task widowx_carrot_on_plate", tmp_path, PYTHONPATH=paths, TMPDIR=str(tmp_path))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "simpler-eval: libGL.so.1, which a package needs, is not on this machine; `simpler-eval doctor` says" in err
+    assert "cv2.py" in next(tmp_path.glob("simpler-eval-fault-*.txt")).read_text()
+
+
 def test_a_reader_that_has_seen_enough_is_no_fault():
     code, out, err = shell(f"set -o pipefail; {COMMAND} list | head -1")
     assert (code, err) == (0, "")
