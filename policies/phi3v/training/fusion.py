@@ -2,7 +2,7 @@
 
 A narrow model spends most of its time between the matrix products: norms, activations, changes of number format, each of which
 reads and writes all of its numbers. Compiled, a block does what lies between two products at once. Blocks are compiled one by
-one, because all that are alike share what was compiled: that takes seconds, where the whole network would take minutes.
+one, because all that are alike share what was compiled.
 """
 
 from __future__ import annotations

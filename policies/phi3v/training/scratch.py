@@ -57,7 +57,7 @@ def new_model(name: str, seed: int) -> Phi3V:
 def patch_places(side: int, width: int) -> Tensor:
     """(side * side, width) waves over the rows and the columns of a square of patches, row by row.
 
-    Learned from random numbers, it takes thousands of steps until neighbours are alike; so it begins with what a plain ViT
+    With random numbers, a model would first have to learn which patches are neighbours; so it begins with what a plain ViT
     keeps (Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022).
     """
     waves = PERIOD ** -torch.linspace(0, 1, width // 4 + 1)[:-1]  # (width / 4,) rad a patch
