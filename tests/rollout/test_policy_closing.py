@@ -84,8 +84,10 @@ def test_images_that_a_policy_cannot_be_asked_about_are_a_line(cli, tmp_path):
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "exact.py").write_text(
-        "from test_policy_closing import FailsToBegin\n"
-        "class Exact(FailsToBegin):\n"
+        "from fake_policies import Still\n"
+        "class Exact(Still):\n"
+        "    def reset(self, episodes):\n"
+        "        raise RuntimeError('no model')\n"
         "    def exactness(self, observations, batch):\n"
         "        raise AssertionError\n"
     )
