@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -104,9 +105,16 @@ def normalised(views: Tensor, settings: ImageSettings) -> Tensor:
     """
     if views.dtype != torch.uint8:
         return views
-    table = _normalise(torch.arange(256.0).expand(3, 1, 256), settings).reshape(3 * 256).to(views.device)
-    offsets = torch.arange(0, 3 * 256, 256, device=views.device, dtype=torch.int32)
+    table, offsets = _table(settings, views.device)
     return table[views.int() + offsets].permute(0, 3, 1, 2).contiguous()
+
+
+@lru_cache(maxsize=8)
+def _table(settings: ImageSettings, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(3 * 256,) what each value of each colour becomes, and (3,) where a colour begins; bringing them makes a GPU wait."""
+    with torch.inference_mode(False):  # they may be made while a policy plays, and serve a training
+        table = _normalise(torch.arange(256.0).expand(3, 1, 256), settings).reshape(3 * 256)
+        return table.to(device), torch.arange(0, 3 * 256, 256, device=device, dtype=torch.int32)
 
 
 def _normalise(pixels: Tensor, settings: ImageSettings) -> Tensor:
