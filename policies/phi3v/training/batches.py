@@ -150,6 +150,8 @@ class Samples:
     def batch(self, begin: int, end: int) -> Batch:
         """The samples at these places of the order."""
         samples = self.order(begin, end)
+        if self._recipe.images == 1:
+            return self.plain_batch(samples)
         dropped = [generator(self._seed, DROPPED, place).random() < self._trace_dropout for place in range(begin, end)]
         return self._made(samples, dropped)
 
@@ -176,15 +178,17 @@ def to_change(batch: Batch, begin: int, settings: Settings) -> Batch:
     for place, row in enumerate(rows, begin):
         distinct, which = np.unique(row, return_inverse=True)
         views.append(distinct)
-        numbers.append(random_numbers(len(distinct), generator(settings.seed, AUGMENTED, place)))
-        share = settings.image_shift * generator(settings.seed, SHIFTED, place).uniform(-1, 1, (2, 1)).astype(np.float32)
-        shares.append(share.repeat(len(distinct), axis=1))
+        if settings.image_aug:
+            numbers.append(random_numbers(len(distinct), generator(settings.seed, AUGMENTED, place)))
+        if settings.image_shift:
+            share = settings.image_shift * generator(settings.seed, SHIFTED, place).uniform(-1, 1, (2, 1)).astype(np.float32)
+            shares.append(share.repeat(len(distinct), axis=1))
         places.append(which + count)
         count += len(distinct)
     changes = Changes(
         views=torch.from_numpy(np.concatenate(views)),
-        numbers=torch.from_numpy(np.concatenate(numbers, axis=1)) if settings.image_aug else None,
-        shares=torch.from_numpy(np.concatenate(shares, axis=1)) if settings.image_shift else None,
+        numbers=torch.from_numpy(np.concatenate(numbers, axis=1)) if numbers else None,
+        shares=torch.from_numpy(np.concatenate(shares, axis=1)) if shares else None,
         crop_rows=torch.from_numpy(np.concatenate(places))[:, None].expand(-1, batch.images.crop_rows.shape[1]),
     )
     return replace(batch, changes=changes)
@@ -205,12 +209,11 @@ def changed(batch: Batch, device: torch.device) -> Batch:
 
 def pad_right(sequences: Sequence[Ints], answers: int) -> tuple[Tensor, Tensor]:
     """(B, T) ids, and (B, answers) the places whose logits are for the last ``answers - 1`` of each, and for what follows."""
-    longest = max(len(sequence) for sequence in sequences)
-    ids = torch.full((len(sequences), longest), PAD)
+    lengths = np.array([len(sequence) for sequence in sequences])
+    ids = np.full((len(sequences), lengths.max()), PAD)
     for row, sequence in zip(ids, sequences, strict=True):
-        row[: len(sequence)] = torch.from_numpy(sequence)
-    lengths = torch.tensor([len(sequence) for sequence in sequences])
-    return ids, lengths[:, None] - answers + torch.arange(answers)
+        row[: len(sequence)] = sequence
+    return torch.from_numpy(ids), torch.from_numpy(lengths[:, None] - answers + np.arange(answers))
 
 
 def ahead(make: Callable[[int], Batch], numbers: Sequence[int]) -> Iterator[Batch]:
