@@ -19,7 +19,7 @@ from eval.training.options import TrainOptions
 
 LOG = "log.jsonl"
 """A line of numbers each time they are told, the step first; of an evaluation that failed, also why."""
-SHARES = ("token_accuracy", "held_out_token_accuracy", "success_rate")
+SHARES = ("token_accuracy", "held_out_token_accuracy", "success_rate", "waiting_for_data")
 HIDDEN = ("gradient_norm",)
 FAILED = "evaluation_failed"
 """1 in the log and at the tracker at a step whose evaluation failed; in the log, ``problem`` says why."""

@@ -189,6 +189,8 @@ class Training:
                 self._log(self._monitor.evaluate(self.step, self._checkpoint))
             if stopping:
                 break
+            if saving:
+                window.begin()
         if self.group.first_says(self._saved != self.step or not self._checkpoint.is_dir()):
             self._save()
         return Trained(self._recipe.policy, self._checkpoint, self.step, self.step == self.steps)
@@ -208,7 +210,9 @@ class Training:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
         for begin, end in self._places(self.step):
-            batch = changed(next(batches), self.device)
+            with window.waiting():
+                batch = next(batches)
+            batch = changed(batch, self.device)
             if self.settings.lora_dropout:
                 torch.manual_seed((self.settings.seed << 32) + begin)
             measured = self.measured(batch)

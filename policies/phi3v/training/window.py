@@ -1,9 +1,10 @@
-"""What is told of the steps since the last time: means over them."""
+"""What is told of the steps since the last time: means over them, and how fast they were."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -27,7 +28,18 @@ class Window:
         self._sums: list[Tensor] = []
         self._lengths: list[Tensor] = []
         self._rate = 0.0
-        self._began = time.monotonic()
+        self.begin()
+
+    def begin(self) -> None:
+        """The clock starts anew, after something that is no part of training."""
+        self._began, self._waited = time.monotonic(), 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While the next samples are not ready."""
+        began = time.monotonic()
+        yield
+        self._waited += time.monotonic() - began
 
     def add(self, measured: Measured, share: float) -> None:
         """A part of a step."""
@@ -49,6 +61,7 @@ class Window:
         metrics = {
             "loss": loss, "token_accuracy": accuracy, "l1": l1, "learning_rate": self._rate,
             "gradient_norm": length, "samples_per_second": steps * self._batch_size / seconds,
+            "waiting_for_data": self._waited / seconds,
         }  # fmt: skip
         self._clear()
         return metrics

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from policies.phi3v.actions import decode
 from policies.phi3v.camera_transforms import from_stored, jpeg_decode, jpeg_encode
 from policies.phi3v.processor import make_inputs
 from policies.phi3v.statistics import read_ranges
+from policies.phi3v.training import loop, window
 from policies.phi3v.training.augmentation import augment, random_numbers, shift, to_hsv, to_rgb
 from policies.phi3v.training.batches import Batch, changed, to_change
 from policies.phi3v.training.decoding import Decoder, resampled
@@ -238,6 +241,30 @@ def test_it_tells_saves_evaluates_and_measures_what_is_held_out(trained: tuple[P
     assert sorted(path.name for path in out.iterdir()) == ["base", "checkpoint-2", "checkpoint-4", "frames", "resume-4"]
     assert json.loads((out / "checkpoint-2/training.json").read_text())["complete"] is False
     assert json.loads((out / "checkpoint-4/training.json").read_text())["complete"] is True
+
+
+def test_the_pace_is_that_of_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = [0.0]  # an hour passes with every evaluation, and a minute before every batch
+    moment, batches = time.monotonic, loop.ahead
+
+    def slowly(*arguments: Any) -> Iterator[Batch]:
+        for batch in batches(*arguments):
+            late[0] += 60
+            yield batch
+
+    class Evaluated(Listening):
+        def evaluate(self, step: int, checkpoint: Path) -> dict[str, float]:
+            late[0] += 3600
+            return super().evaluate(step, checkpoint)
+
+    monkeypatch.setattr(window.time, "monotonic", lambda: moment() + late[0])
+    monkeypatch.setattr(loop, "ahead", slowly)
+    told = Evaluated()
+    train(job(tmp_path, max_steps=3, batch_size=4, eval_every=1), told)
+    steps = [metrics for _, metrics in told.logged if "loss" in metrics]
+    assert len(steps) == 3
+    assert all(4 / 120 < metrics["samples_per_second"] < 4 / 60 for metrics in steps)
+    assert all(0.5 < metrics["waiting_for_data"] < 1 for metrics in steps)
 
 
 def test_what_was_killed_goes_on_as_if_nothing_had_been(trained: tuple[Path, Listening], tmp_path: Path) -> None:
