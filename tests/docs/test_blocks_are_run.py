@@ -29,8 +29,7 @@ COMMAND = re.compile(
 )
 """How a line of a block begins that is a command; drawings and messages have no such lines."""
 NOT_RUN = {
-    r"make (demo|test)": "tools/setup.sh fetches packages",
-    r"pip install '?(simpler-eval|\.)": "fetches packages",
+    r"make (demo|test)|pip install 'simpler-eval": "tests/docs/test_make.py",
     r"simpler-eval run --policy my_policy.py:MyPolicy --task widowx_carrot_on_plate --limit 2": "tests/docs/test_readme.py",
     r"simpler-eval run --policy my_policy.py:MyPolicy --policy-arg play=2": "tests/docs/test_add_a_policy.py",
     r"simpler-eval (plan|run) --task tasks/carrot_on_towel.yaml": "tests/docs/test_add_a_task.py",

@@ -1,0 +1,65 @@
+"""A shell for the lines of a page, in which ``python`` and ``simpler-eval`` are those of this checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pages import REPO, shell_lines_of
+
+
+def line(page: str, *texts: str) -> str:
+    """The one line of its blocks with these texts in it, without its comment."""
+    found = [each for each in shell_lines_of(page) if all(text in each for text in texts)]
+    assert len(found) == 1, (page, texts, found)
+    return found[0].split("  #")[0].strip()
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    """An executable for ``PATH``, by sh."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what git keeps here, as it is now: what a clone would have."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPO, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (REPO / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPO / name, folder / name)
+    return folder
+
+
+class Shell:
+    """Runs lines in a folder, and says what one that failed said."""
+
+    def __init__(self, folder: Path, path: str | None = None, **variables: object) -> None:
+        """``path``: instead of what finds this checkout's packages."""
+        self.folder, self.bin = folder, folder / ".bin"
+        ours = f'exec "{sys.executable}" "$@"'
+        for name in ("python", "python3", "python3.11", "python3.12"):
+            program(self.bin, name, ours)
+        program(self.bin, "simpler-eval", f'exec "{sys.executable}" -m simpler_eval "$@"')
+        found = os.pathsep.join(map(str, (REPO, REPO / "tests/support")))
+        # what pytest tells its children, and where a program of this environment would look for it
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV", "COV_CORE"))
+        }
+        self.environment = {
+            **inherited, "PATH": f"{self.bin}:{os.environ['PATH']}", "PYTHONPATH": found if path is None else path,
+            "OMP_NUM_THREADS": "1", **{name: str(value) for name, value in variables.items()},
+        }  # fmt: skip
+
+    def run(self, command: str, code: int = 0, seconds: float = 600) -> str:
+        """What it printed; it must end with this code."""
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=self.environment, text=True, check=False, timeout=seconds,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == code, f"$ {command}\n{done.stdout[-4000:]}\nexit code {done.returncode}"
+        return done.stdout
