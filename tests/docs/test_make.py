@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import site
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,11 +20,8 @@ FEW = f'PYTEST_ADDOPTS="tests/test_options.py {SEATS}"'
 def there(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Its environment has pip and all that is installed here, so the set-up has nothing to fetch."""
     folder = checkout(tmp_path_factory.mktemp("there"))
-    own = next(path for path in map(Path, site.getsitepackages()) if (path / "pip").is_dir())
     shell = Shell(folder, path="", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0", SIMPLER_EVAL_ASSETS="", MAKEFLAGS="")
-    shell.run(f'"{sys.executable}" -m venv --without-pip .venv')
-    (packages,) = folder.glob(".venv/lib/python*/site-packages")
-    (packages / "those_of_the_tests.pth").write_text(f"{own}\n")
+    shell.environment_here(".venv")
     program(shell.bin, "apt-get", "echo the tests install nothing >&2; exit 1")
     if ruff := shutil.which("ruff", path=str(Path(sys.executable).parent)):
         (folder / ".venv/bin/ruff").symlink_to(ruff)

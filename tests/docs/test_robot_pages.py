@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from page_shell import line
 from serving import served
 
 REPO = Path(__file__).parents[2]
@@ -69,6 +73,34 @@ def test_ten_lines_on_the_robot_s_side(tmp_path):
         out = run(program, tmp_path)
     assert out.splitlines()[-1] == "(7,)"
     assert "rotation vector" in out
+
+
+def test_the_page_s_server_answers_them_and_ends_with_ctrl_c(tmp_path):
+    pytest.importorskip("torch", reason="torch is not installed (make vla)")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    command = line("docs/robot.md", "simpler-eval serve").replace(" DIR ", " tiny-random ")
+    words = [sys.executable, "-m", "simpler_eval", *shlex.split(command)[1:], "--port", port]
+    server = subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        said = []
+        while server.poll() is None and not any(f"127.0.0.1:{port}" in each for each in said):
+            said.append(server.stdout.readline())
+        out = run(OUR_OPENPI + blocks("robot.md")[2].replace("8000", port), tmp_path)
+        assert out.splitlines()[-1] == "(7,)"
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+        assert "served 3 actions of 1 episode." in server.stdout.read()
+    finally:
+        server.kill()
+        server.stdout.close()
 
 
 def test_the_gymnasium_page(tmp_path):

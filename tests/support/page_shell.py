@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import site
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from pages import REPO, shell_lines_of
 
 
@@ -33,6 +40,12 @@ def checkout(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPO / name, folder / name)
     return folder
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Shell:
@@ -63,3 +76,41 @@ class Shell:
         )  # fmt: skip
         assert done.returncode == code, f"$ {command}\n{done.stdout[-4000:]}\nexit code {done.returncode}"
         return done.stdout
+
+    @contextmanager
+    def listening(self, command: str, port: int) -> Iterator[None]:
+        """While a server runs that takes connections at the port."""
+        told = self.folder / f".told-{port}"
+        with told.open("w") as output:
+            server = subprocess.Popen(
+                ["bash", "-c", f"exec {command.removesuffix('&')}"], cwd=self.folder, env=self.environment, stdout=output,
+                stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        try:
+            until = time.monotonic() + 120
+            while True:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                assert server.poll() is None, f"$ {command}\n{told.read_text()[-4000:]}"
+                assert time.monotonic() < until, f"{command} does not listen"
+                time.sleep(0.1)
+            yield
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+    def environment_here(self, name: str) -> None:
+        """An environment of its own that has pip and all that is installed here, so that what is there is not fetched again."""
+        own = next(path for path in map(Path, site.getsitepackages()) if (path / "pip").is_dir())
+        self.run(f'"{sys.executable}" -m venv --without-pip {name}')
+        (packages,) = (self.folder / name).glob("lib/python*/site-packages")
+        (packages / "those_of_the_tests.pth").write_text(f"{own}\n")
+        program(self.folder / name / "bin", "pip", f'exec "{self.folder / name}/bin/python" -m pip "$@"')
+
+    def install(self, command: str) -> None:
+        """A line that installs packages; the test is skipped where no registry is in reach."""
+        said = self.run(f"{command} || echo NOT INSTALLED")
+        if "NOT INSTALLED" in said and "Retrying" in said:
+            pytest.skip("no registry of packages is in reach")
+        assert "NOT INSTALLED" not in said, said[-4000:]

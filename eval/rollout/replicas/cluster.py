@@ -154,7 +154,7 @@ def _mode_that_works(address: str) -> str | None:
                 return mode
     raise UserError(
         f"--cluster {address}: what answers there is no Ray cluster that lets this process in; it must run the Ray and the "
-        f"Python that run here, and ask for no other token than {TOKEN_FILE} or RAY_AUTH_TOKEN. "
+        f"Python that run here, have this host as a node, and ask for no other token than {TOKEN_FILE} or RAY_AUTH_TOKEN. "
         f"`ray status --address {address}` says more."
     )
 
