@@ -110,6 +110,7 @@ MAY_SKIP = {
     "tests/docs/test_blocks_are_run.py": "torch (make vla), the extra remote",
     "tests/docs/test_commands_of_pages.py": "pyarrow (extra datasets)",
     "tests/docs/test_hub_page.py": "torch, huggingface_hub (make vla)",
+    "tests/docs/test_lerobot_lines.py": "Python 3.12, 12 GB of disk",
     "tests/docs/test_make.py": "torch (make vla)",
     "tests/docs/test_ray_page.py": "Ray (the extra ray)",
     "tests/docs/test_robot_pages.py": "torch (make vla)",

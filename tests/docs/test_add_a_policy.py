@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,19 @@ def test_it_plays_both_robots_by_the_command_of_the_page(cli, here) -> None:
     assert "errored" not in {record.status for record in data.records.values()}
     assert data.header.policy.settings == {"play": 2}
     assert data.header.identity.policy.code is not None
+
+
+def test_it_acts_on_our_images_and_on_the_originals(cli, here, bulk, pack) -> None:
+    commands = re.findall(r"^simpler-eval (parity actions .*)$", PAGE, re.MULTILINE)
+    mine, checkpoints = (command.replace("IMAGES", str(bulk / "images")).replace("PACK", pack) for command in commands)
+    code, out, err = cli(*shlex.split(mine), "--only", "vm_bridge_carrot_ep10", "--json")
+    assert code == 0, err
+    assert [pair["translation"] for pair in json.loads(out)["pairs"]] == [0, 0]
+    if find_spec("torch"):
+        words = shlex.split(checkpoints.replace("CHECKPOINT", "tiny-random").replace("*,*_rt", "vm_bridge_carrot_ep10"))
+        code, out, err = cli(*words, "--assets", pack)
+        assert code == 0, err
+        assert {pair["tokens_compared"] for pair in json.loads(out)["pairs"]} == {7}
 
 
 def test_its_script_runs(here, monkeypatch) -> None:

@@ -32,6 +32,7 @@ ELSEWHERE = {
     r"make (demo|test)|pip install 'simpler-eval": "tests/docs/test_make.py",
     r"simpler-eval run --policy my_policy.py:MyPolicy --task widowx_carrot_on_plate --limit 2": "tests/docs/test_readme.py",
     r"simpler-eval run --policy my_policy.py:MyPolicy --policy-arg play=2": "tests/docs/test_add_a_policy.py",
+    r"simpler-eval parity actions": "tests/docs/test_add_a_policy.py",
     r"simpler-eval (plan|run) --task tasks/carrot_on_towel.yaml": "tests/docs/test_add_a_task.py",
     r"docker build -t simpler-eval \.|docker run --rm -v": "tests/docs/test_container_page.py",
     r"debootstrap |python tools/container_steps.py": "tests/docs/test_container_page.py",
@@ -41,8 +42,10 @@ ELSEWHERE = {
     r"simpler-eval serve": "tests/docs/test_robot_pages.py",
     r"python3.11 -m venv env|env/bin/pip|git clone|export MS2": "tests/docs/test_original_page.py",
     r"simpler-eval (run --world simpler-env|parity policies)": "tests/docs/test_original_page.py",
+    r"python3.12 -m venv|pip install \. |lerobot-eval": "tests/docs/test_lerobot_lines.py",
     r"vla-eval run|uv run|simpler-eval run .*family=cogact": "tests/docs/test_vla_eval_lines.py",
     r"python -m venv other|other/bin/python": "tests/docs/test_vla_eval_lines.py",
+    r"(WANDB_MODE=offline )?simpler-eval run .*--report-to": "tests/docs/test_tracker_lines.py",
     r"docs/training/": "tests/docs/test_training_scripts.py",
 }
 """How a line begins -> the test that runs it."""
@@ -52,12 +55,6 @@ NOT_RUN = {
     r"apptainer ": "Apptainer, which Debian 12 lacks",
 }
 """How a line begins -> what its page says of why it was not run."""
-TODO = {
-    r"simpler-eval parity actions": "images of the original; tests/parity",
-    r"python3.12 -m venv|pip install .|lerobot-eval": "LeRobot's packages; make interop",
-    r"(WANDB_MODE=offline )?simpler-eval run .*--report-to": "wandb and trackio; tests/sinks/test_real_trackers.py",
-    r"simpler-eval annotate-traces bridge_orig|.*--tracker-checkpoint": "data and weights of others",
-}
 ONE = ("--limit", "1", "--max-steps", "2")
 WORLD = ("--world", "playful_world", "--workers", "1")
 SHORTER = {
@@ -126,6 +123,20 @@ class Page:
     codes: tuple[tuple[str, int], ...] = ()
 
 
+def tracker(folder: Path) -> AbstractContextManager[object]:
+    """CoTracker's file, with other numbers in it; the package is the user's own."""
+    if COTRACKER:
+        import torch
+
+        from policies.trace.cotracker import template
+        from policies.trace.parity.formula_weights import formula_weights
+
+        torch.save(formula_weights(template(), 7), folder / "scaled_offline.pth")
+    return nullcontext()
+
+
+COTRACKER = find_spec("torch") and find_spec("cotracker")
+NO_TRACKER = () if COTRACKER else ((" --tracker-checkpoint scaled_offline.pth", ""),)
 SCRIPT = {
     "their_script.py": "import simpler_env.utils.io\nprint(simpler_env.make)\n",
     "SimplerEnv/simpler_env/__init__.py": "", "SimplerEnv/simpler_env/utils/io.py": "",
@@ -140,7 +151,11 @@ OWN: dict[str, Page] = {
     ),
     "docs/ci.md": Page(codes=(FEW,)),
     "docs/dropin.md": Page((("~/SimplerEnv", "SimplerEnv"),), files(**SCRIPT)),
-    "docs/phi3v.md": Page((("furonghuang-lab/openvla_phi3v", "tiny-random"), ("--suite ...", "--task widowx_stack_cube"))),
+    "docs/phi3v.md": Page(
+        (("furonghuang-lab/openvla_phi3v", "tiny-random"), ("--suite ...", "--task widowx_stack_cube"),
+         ("path/to/folder --device cuda:0", "my_folder --device cpu"), (" ...", " --task widowx_stack_cube"), *NO_TRACKER),
+        tracker,
+    ),
     "docs/remote.md": Page(prepare=servers, codes=(("check-adapter vla-eval", 1),)),
     "docs/report.md": Page((("--task google_robot_pick_coke_can ", ""), ("--variant standing/urdf=none ", "")), without_mine),
     "docs/running.md": Page((("v2-98e0", "0"),)),
@@ -154,7 +169,9 @@ OWN: dict[str, Page] = {
     "docs/training.md": Page(
         (("--count 896", "--count 2"), ("--count 448", "--count 1"), ("CHECKPOINT", "tiny-random"), (" DIR", " tiny-random"),
          ("--init small --preset small --max-steps 3000", "--init tiny"), ("small/checkpoint-3000", "small/checkpoint-1"),
-         ("--gpus 4", "--gpus 2"), ("results/mine", "results/full")),
+         ("--gpus 4", "--gpus 2"), ("results/mine", "results/full"), ("bridge_orig_lerobot", "results/demos/dataset/widowx"),
+         *NO_TRACKER),
+        tracker,
         codes=() if find_spec("peft") else (("--lora-rank", 2),),
     ),
 }  # fmt: skip
@@ -166,7 +183,7 @@ def lines_of(page: str) -> list[str]:
 
 
 def is_run(line: str) -> bool:
-    return not any(re.match(beginning, line) for beginning in (*ELSEWHERE, *NOT_RUN, *TODO))
+    return not any(re.match(beginning, line) for beginning in (*ELSEWHERE, *NOT_RUN))
 
 
 def is_neural(line: str) -> bool:

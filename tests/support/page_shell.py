@@ -55,7 +55,7 @@ class Shell:
         """``path``: instead of what finds this checkout's packages."""
         self.folder, self.bin = folder, folder / ".bin"
         ours = f'exec "{sys.executable}" "$@"'
-        for name in ("python", "python3", "python3.11", "python3.12"):
+        for name in ("python", "python3", "python3.11"):
             program(self.bin, name, ours)
         program(self.bin, "simpler-eval", f'exec "{sys.executable}" -m simpler_eval "$@"')
         found = os.pathsep.join(map(str, (REPO, REPO / "tests/support")))
