@@ -23,6 +23,7 @@ from eval.sim.robots.base import Controller
 from eval.sim.robots.geometry import joint_inertia, robot_geometry
 from eval.sim.robots.google_robot import GoogleRobotController
 from eval.sim.robots.kinematics import kinematic_model
+from eval.sim.robots.squeeze import FingerDrive
 from eval.sim.robots.widowx import WidowXController
 from eval.sim.settling import LOCK_ALL, Settled
 from eval.sim.shaders import Shaders, cover
@@ -182,7 +183,10 @@ def build_scene(
     substeps = spec.sim_freq // spec.control_freq
     controller: Controller
     if config.family == "google_robot":
-        controller = GoogleRobotController(robot, kinematics, timestep, substeps, engine.get_contacts)
+        finger = robot.index(config.gripper_joints[0])
+        inertia = joint_inertia(geometry, config.gripper_joints[0])
+        drive = FingerDrive(config.stiffness[finger], config.damping[finger], inertia)
+        controller = GoogleRobotController(robot, kinematics, timestep, substeps, engine.get_contacts, drive)
     else:
         controller = WidowXController(robot, kinematics)
     objects = dict(zip(object_names(spec.objects), bodies.objects, strict=True))

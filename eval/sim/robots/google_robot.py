@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from eval.sim.robots.articulation import Robot
 from eval.sim.robots.base import pose_array, rotation_quaternion
-from eval.sim.robots.finger_contact import finger_touches, soften, start_velocity
+from eval.sim.robots.finger_contact import ReadVelocities, finger_touches, soften
 from eval.sim.robots.kinematics import KinematicModel
+from eval.sim.robots.squeeze import FingerDrive
 from eval.sim.robots.trajectory import JointPath, PathPlanner
 
 Array = NDArray[np.float64]
@@ -35,6 +36,7 @@ class GoogleRobotController:
         timestep: float,
         substeps: int,
         contacts: Callable[[], Iterable[sapien.physx.PhysxContact]],
+        finger_drive: FingerDrive,
     ) -> None:
         self._robot, self._kinematics = robot, kinematics
         self._timestep, self._substeps = timestep, substeps
@@ -45,6 +47,7 @@ class GoogleRobotController:
         # Bound once: they are called 2,000 times a control step.
         self._send_target = [robot.joints[i].set_drive_target for i in (*self._arm, *self._fingers)]
         self._send_velocity = [robot.joints[i].set_drive_velocity_target for i in self._fingers]
+        self._read_velocities = ReadVelocities([robot.joints[i] for i in self._fingers], finger_drive, timestep)
         order = np.concatenate([self._arm, self._fingers])
         self._lower, self._upper = robot.lower[order].astype(float), robot.upper[order].astype(float)
         self._arm_planner = PathPlanner(len(self._arm), 1.5, 2.0, 50.0)
@@ -97,9 +100,7 @@ class GoogleRobotController:
             touches = finger_touches(self._contacts(), self._robot_links)
             lag = np.clip(last.position[-1], self._lower[-2:], self._upper[-2:]) - angles
             sides = [touches["right"], touches["left"]]
-            velocity = np.array(
-                [start_velocity(t, float(e), float(v)) for t, e, v in zip(sides, lag, last.velocity[-1], strict=True)]
-            )
+            velocity = self._read_velocities(sides, lag, last.velocity[-1])
             closed_on_itself = any(touch.other_finger for touch in sides)
         path = self._gripper_planner.plan(angles, velocity, self.gripper_target, self._timestep, self._substeps)
         self.gripper_path = path
