@@ -5,7 +5,8 @@ some of the force that it still lacks. A body that is held stands still, so a pa
 drives have added, and what row of the contact takes up how much is a matter of statics. After the last pass of the positions
 comes one of the velocities, which no longer pushes apart what overlaps (all else is kept). What it lets through is what is
 read. It is small for a heavy body and far out on the finger, and nothing where the contacts are so slanted that friction
-bears much of the load. Nothing here is fitted; against what 2.2.2 reads: ``docs/contact.md``.
+bears much of the load. No number here is fitted; the order of the fingers, and what is forgotten, were chosen by what fits.
+Against what 2.2.2 reads: ``docs/contact.md``.
 """
 
 from __future__ import annotations
