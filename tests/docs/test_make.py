@@ -20,7 +20,7 @@ FEW = f'PYTEST_ADDOPTS="tests/test_options.py {SEATS}"'
 def there(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Its environment has pip and all that is installed here, so the set-up has nothing to fetch."""
     folder = checkout(tmp_path_factory.mktemp("there"))
-    shell = Shell(folder, path="", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0", SIMPLER_EVAL_ASSETS="", MAKEFLAGS="")
+    shell = Shell(folder, path="", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0", SIMPLER_EVAL_ASSETS="")
     shell.environment_here(".venv")
     program(shell.bin, "apt-get", "echo the tests install nothing >&2; exit 1")
     if ruff := shutil.which("ruff", path=str(Path(sys.executable).parent)):

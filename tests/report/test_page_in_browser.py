@@ -137,7 +137,7 @@ def test_a_mark_of_the_map_leads_to_its_episodes(browser, page, run, plan):
         here = [run.records[spec.id, 0] for spec in kind if tuple(round(v, 3) for v in spec.robot_xy) == where]
         assert (int(said[3]), int(said[4])) == (sum(r.status == "success" for r in here), len(here))
         if len(here) == 1:
-            assert opened.page.url.endswith(f"#episode-{here[0].id}")
+            opened.page.wait_for_url(lambda url: url.endswith(f"#episode-{here[0].id}"))
         assert rows(opened.page).count() == len(here)
 
 
@@ -149,7 +149,7 @@ def test_an_episode_has_an_address(browser, page, run):
         assert record.variant in dialog.inner_text()
         opened.page.keyboard.press("Escape")
         assert not dialog.is_visible()
-        assert opened.page.url.endswith("index.html")
+        opened.page.wait_for_url(lambda url: url.endswith("index.html"))
 
 
 def test_an_episode_says_everything_in_words_and_keeps_the_focus(browser, page, run):

@@ -59,10 +59,9 @@ class Shell:
             program(self.bin, name, ours)
         program(self.bin, "simpler-eval", f'exec "{sys.executable}" -m simpler_eval "$@"')
         found = os.pathsep.join(map(str, (REPO, REPO / "tests/support")))
-        # what pytest tells its children, and where a program of this environment would look for it
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV", "COV_CORE"))
-        }
+        # what pytest and make tell their children, and where a program of this environment would look for it
+        told = ("PYTEST", "VIRTUAL_ENV", "COV_CORE", "MAKE", "MFLAGS")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(told)}
         self.environment = {
             **inherited, "PATH": f"{self.bin}:{os.environ['PATH']}", "PYTHONPATH": found if path is None else path,
             "OMP_NUM_THREADS": "1", **{name: str(value) for name, value in variables.items()},
