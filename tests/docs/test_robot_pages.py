@@ -6,13 +6,12 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from page_shell import line
+from page_shell import free_port, line
 from serving import served
 
 REPO = Path(__file__).parents[2]
@@ -77,8 +76,7 @@ def test_ten_lines_on_the_robot_s_side(tmp_path):
 
 def test_the_page_s_server_answers_them_and_ends_with_ctrl_c(tmp_path):
     pytest.importorskip("torch", reason="torch is not installed (make vla)")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     command = line("docs/robot.md", "simpler-eval serve").replace(" DIR ", " tiny-random ")
     words = [sys.executable, "-m", "simpler_eval", *shlex.split(command)[1:], "--port", port]
     server = subprocess.Popen(

@@ -25,7 +25,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 def played(folder: Path) -> list[str]:
     """How the episodes of its run ended, which is then forgotten."""
     records = [json.loads(each) for each in (folder / "run/episodes.jsonl").read_text().splitlines()]
-    (folder / "run").rename(folder / f"run-{free_port()}")
+    (folder / "run").rename(folder / f"run-{len([*folder.glob('run-*')])}")
     return [record["status"] for record in records]
 
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from debian import unpacked
+from page_shell import free_ports
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins", "libhwloc15", "liblua5.1-0", "libmunge2")
 CONFIGURATION = """
@@ -42,12 +43,6 @@ SlurmdLogFile={folder}/node.log
 NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=200000
 PartitionName=all Nodes={host} Default=YES State=UP
 """
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as kept:
-        probes = [kept.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager

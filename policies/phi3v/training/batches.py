@@ -150,7 +150,7 @@ class Samples:
     def batch(self, begin: int, end: int) -> Batch:
         """The samples at these places of the order."""
         samples = self.order(begin, end)
-        if self._recipe.images == 1:
+        if self._recipe.images == 1:  # no trace to leave out
             return self.plain_batch(samples)
         dropped = [generator(self._seed, DROPPED, place).random() < self._trace_dropout for place in range(begin, end)]
         return self._made(samples, dropped)
