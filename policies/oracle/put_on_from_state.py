@@ -24,6 +24,9 @@ IN_HAND = 0.022
 """m, from the grasp to the tool, to the side and in height each, while the fingers have the source between them."""
 OVER, OVER_CONE = 0.010, 0.08
 """m, as ASIDE and CONE, from the source to the goal."""
+CARRY = 0.05
+"""m above where it is to be let go, at which the source is carried. 9 cm clear no more, and take eggplant and hand out of the
+picture, where whoever learns from images no longer sees how far the basket is."""
 LIFTED = 0.008
 """m above where it lay: the source is in the hand."""
 LOW, LOW_STUCK = 0.006, 0.03
@@ -92,7 +95,7 @@ class PutOnFromState(PutOn):
                 return Action(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, hand.open_command]))
             return Action(steer(hand, state, over, turned, hand.close_command))
         taken = self._source_height + float(tool[2] - source[2])
-        high = max(taken, taken + float(goal[2]) - self._source_height) + HOVER
+        high = max(taken, taken + float(goal[2]) - self._source_height) + CARRY
         to = np.array([*(over[:2] if tool[2] > high - BELOW else tool[:2]), high])
         return Action(steer(hand, state, to, turned, hand.close_command))
 
