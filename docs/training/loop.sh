@@ -8,6 +8,7 @@
 #   loop.sh improve    the newest model is trained further on all data
 #   loop.sh round      both at the same time: the newest model plays, and is trained further on the data of the rounds before
 #   loop.sh judge      the newest model on held-out placements
+#   loop.sh curve      the model of every training on CURVE of them: a table and a plot, curve/checkpoints.png
 #   loop.sh keep DIR   numbers, and the newest model, a small one in 4 files below 16 MiB (cat model.tar.* | tar x)
 #
 # dagger, improve and round may be repeated. The numbers of each step are a line of $FOLDER/results.jsonl. Settings are environment
@@ -16,14 +17,14 @@
 # their side by which they are shifted at random; MODEL: number of the training, for judge and dagger; ARGS: more options of
 # record and run):
 #   FOLDER=results/loop TASK=widowx_carrot_on_plate TRACE=0 COUNT=896 ROUND=300 STEPS=3500 MORE=1300 BATCH=128 SEED=0 JUDGED=112
-#   DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=5e-4 LOWER=2.5e-4 HELD_OUT=0.05 AUGMENT=0 SHIFT=0 SAVE=1500
+#   CURVE=48 DEVICE=auto BETA=0.3 MINUTES=7 INIT=small RATE=5e-4 LOWER=2.5e-4 HELD_OUT=0.05 AUGMENT=0 SHIFT=0 SAVE=1500
 #   RUN="simpler-eval" DEMOS=$FOLDER/demos ALSO= MODEL= ARGS=
 set -euo pipefail
 
 FOLDER=${FOLDER:-results/loop} TASK=${TASK:-widowx_carrot_on_plate} TRACE=${TRACE:-0} COUNT=${COUNT:-896} ROUND=${ROUND:-300}
 STEPS=${STEPS:-3500} MORE=${MORE:-1300} BATCH=${BATCH:-128} SEED=${SEED:-0} JUDGED=${JUDGED:-112} DEVICE=${DEVICE:-auto}
 BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RATE=${RATE:-5e-4} LOWER=${LOWER:-2.5e-4} HELD_OUT=${HELD_OUT:-0.05}
-AUGMENT=${AUGMENT:-0} SHIFT=${SHIFT:-0} SAVE=${SAVE:-1500} MODEL=${MODEL:-}
+AUGMENT=${AUGMENT:-0} SHIFT=${SHIFT:-0} SAVE=${SAVE:-1500} MODEL=${MODEL:-} CURVE=${CURVE:-48}
 DEMOS=${DEMOS:-$FOLDER/demos}
 POLICY=openvla_phi3 TRACEVLA=() DATASET=dataset.txt
 if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla) DATASET=traces.txt; fi
@@ -53,11 +54,17 @@ note() { # note NAME FILE: the JSON object in a file becomes a line of the resul
     printf '{"step": "%s", "seconds": %s, "said": %s}\n' "$1" $((SECONDS - BEGAN)) "$(tr -d '\n' < "$2")" >> "$FOLDER/results.jsonl"
 }
 
-newest() { # the checkpoint of the last training that is complete, or of MODEL
-    local path found=""
-    for path in "$FOLDER"/train-*/complete; do
-        if [ -f "$path" ] && { [ -z "$MODEL" ] || [ "$path" = "$FOLDER/train-$MODEL/complete" ]; }; then found=$(cat "$path"); fi
+models() { # the checkpoints of all trainings that are complete, a line each, in their order
+    local number=0
+    while [ -f "$FOLDER/train-$number/complete" ]; do
+        cat "$FOLDER/train-$number/complete"
+        number=$((number + 1))
     done
+}
+
+newest() { # the checkpoint of the last training that is complete, or of MODEL
+    local found
+    if [ -n "$MODEL" ]; then found=$(cat "$FOLDER/train-$MODEL/complete" 2> /dev/null || true); else found=$(models | tail -n 1); fi
     [ -n "$found" ] || { echo "loop.sh: no such model is trained yet; begin with: loop.sh train" >&2; exit 2; }
     echo "$found"
 }
@@ -140,6 +147,12 @@ case "${1:-}" in
         limited run --task "$TASK" --policy "$POLICY" --checkpoint "$checkpoint" --placements heldout --count "$JUDGED" \
             --device "$DEVICE" "${MORE_ARGS[@]}" --json --out "$judged" > "$judged.json"
         note "judged-$name" "$judged.json" ;;
+    curve)
+        MODEL='' newest > /dev/null # says if there is none
+        mapfile -t trained < <(models)
+        limited checkpoints "${trained[@]}" --task "$TASK" --policy "$POLICY" --placements heldout --count "$CURVE" \
+            --device "$DEVICE" "${MORE_ARGS[@]}" --json --out "$FOLDER/curve" > "$FOLDER/curve.json"
+        note curve "$FOLDER/curve.json" ;;
     keep)
         into=${2:?loop.sh keep DIR}
         mkdir -p "$into"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eval.checkpoints.evaluation import Evaluated
+from eval.checkpoints.finding import of_one_training
 from eval.records.aggregation import mean_interval
 from eval.records.cell_tables import number, rows_of
 from eval.records.folder import RunData
@@ -22,7 +23,7 @@ COLUMNS = ("step", "checkpoint", "task", "setting", "n", "successes", "rate", "l
 
 @dataclass(frozen=True)
 class Curve:
-    """The results of all checkpoints, in the order of their steps."""
+    """The results of all checkpoints: of one training in the order of their steps, else as they were given."""
 
     points: pd.DataFrame
     """Columns as in ``COLUMNS``; rates and the ends of their 95 % intervals in 0..1: Wilson's, of the mean of tasks
@@ -30,12 +31,14 @@ class Curve:
     names: tuple[str, ...]
     """All checkpoints that have a row."""
     title: str
+    of_one_training: bool
+    """Whether their steps count from the same beginning."""
 
     @property
     def has_steps(self) -> bool:
-        """Whether every checkpoint has a step, and no two the same."""
+        """Whether steps make an axis: all of one training, and no two the same."""
         steps = self.points.groupby("checkpoint", sort=False)["step"].first()
-        return bool(len(steps)) and bool(steps.notna().all()) and steps.is_unique
+        return bool(len(steps)) and self.of_one_training and steps.is_unique
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Heads of the columns, and a row a checkpoint: percent with intervals, or what is missing."""
@@ -60,13 +63,14 @@ def curve_of(evaluated: Sequence[Evaluated], partial: bool = False) -> Curve:
     """The curve of what was evaluated; checkpoints without a run are left out.
 
     Args:
-        evaluated: in whatever order.
+        evaluated: in the order of the rows; of one training in whatever order.
         partial: give totals a rate although episodes are missing or errored.
     """
     import pandas as pd
 
     with_run = [(entry, entry.run) for entry in evaluated if entry.run is not None]
-    if all(entry.checkpoint.step is not None for entry, _ in with_run):
+    of_one = of_one_training([entry.checkpoint for entry, _ in with_run])
+    if of_one:
         with_run.sort(key=lambda pair: pair[0].checkpoint.step or 0)
     rows: list[dict[str, object]] = []
     titles: list[str] = []
@@ -76,7 +80,7 @@ def curve_of(evaluated: Sequence[Evaluated], partial: bool = False) -> Curve:
     points = pd.DataFrame(rows, columns=list(COLUMNS))
     points["step"] = points["step"].astype("Int64")
     names = tuple(entry.checkpoint.name for entry, _ in with_run)
-    return Curve(points, names, titles[-1] if titles else "")
+    return Curve(points, names, titles[-1] if titles else "", of_one)
 
 
 def _rows(run: RunData, partial: bool) -> list[dict[str, object]]:

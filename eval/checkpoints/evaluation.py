@@ -60,8 +60,6 @@ class Evaluation:
     options: RunOptions
     out: Path
     say: Say
-    evaluated: list[Evaluated] = field(default_factory=list)
-    """In the order in which they ended."""
 
     def __post_init__(self) -> None:
         if (self.out / RUN_FILE).exists():
@@ -69,10 +67,18 @@ class Evaluation:
         self._refuse_another_plan()
         found = placements(self.options, by_name=True, episodes=1024)
         self._idle = list(found or [Placement("", None)])
+        self._given: list[Checkpoint] = []
+        self._ended: list[Evaluated] = []
         self._waiting: list[Checkpoint] = []
         self._running: dict[Connection, _Running] = {}
         with disk_errors(self.out):
             self.out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def evaluated(self) -> list[Evaluated]:
+        """What became of those that ended, in the order in which they were given."""
+        places = {checkpoint: place for place, checkpoint in enumerate(self._given)}
+        return sorted(self._ended, key=lambda ended: places.get(ended.checkpoint, len(places)))
 
     @property
     def busy(self) -> bool:
@@ -81,6 +87,7 @@ class Evaluation:
 
     def add(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Queue these."""
+        self._given += checkpoints
         for checkpoint in checkpoints:
             folder = checkpoint.folder
             missing = what_is_missing(folder) if folder is not None else None
@@ -88,7 +95,7 @@ class Evaluation:
                 self._end(Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing}"))
             elif (run := self._whole(checkpoint)) is not None:
                 self.say(f"{checkpoint.name}: played before")
-                self.evaluated.append(Evaluated(checkpoint, run))
+                self._ended.append(Evaluated(checkpoint, run))
             else:
                 self._waiting.append(checkpoint)
 
@@ -137,7 +144,7 @@ class Evaluation:
             self._end(
                 Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing or 'its files still change'}")
             )
-        if not self.evaluated:
+        if not self._ended:
             self.say(f"simpler-eval: no checkpoint came into {watched.folder}.")
 
     def stop(self) -> None:
@@ -208,7 +215,7 @@ class Evaluation:
                 self._end(Evaluated(checkpoint, self._known(checkpoint), why))
 
     def _end(self, evaluated: Evaluated) -> None:
-        self.evaluated.append(evaluated)
+        self._ended.append(evaluated)
         name, run = evaluated.checkpoint.name, evaluated.run
         if evaluated.problem is not None:
             self.say(f"simpler-eval: {name}: {evaluated.problem}")

@@ -107,7 +107,7 @@ def content_of(folder: Path) -> Content:
 
 
 def find_checkpoints(texts: Sequence[str]) -> list[Checkpoint]:
-    """What a user named, in the order of their steps, or as it was given where names do not tell steps.
+    """What a user named; checkpoints of one folder in the order of their steps if all names tell them, else as they were given.
 
     A folder that holds checkpoints stands for all of them; one that is a checkpoint itself for itself, too. Anything that is
     no folder is left to the policy: a name on the hub, ``tiny-random``.
@@ -128,7 +128,7 @@ def find_checkpoints(texts: Sequence[str]) -> list[Checkpoint]:
             inside.append(path)
         if not inside:
             raise UserError(f"{text} holds no checkpoint: no weights ({', '.join(WEIGHTS)}) lie in it or in its folders.")
-        found += [str(folder.resolve()) for folder in inside]
+        found += [each.text for each in named([str(folder.resolve()) for folder in inside])]
     if twice := [text for text, count in Counter(found).items() if count > 1]:
         raise UserError(f"{twice[0]} is given twice; give it once.")
     return named(found)
@@ -144,7 +144,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def named(texts: Sequence[str]) -> list[Checkpoint]:
-    """Checkpoints with names that tell them apart, sorted by step.
+    """Checkpoints with names that tell them apart; those of one training sorted by step.
 
     A name in which something had to be replaced has a hash of what it was: another checkpoint, which may be found only later,
     never gets the same.
@@ -158,9 +158,17 @@ def named(texts: Sequence[str]) -> list[Checkpoint]:
     counts = Counter(names)
     names = [f"{name}-{_mark(text)}" if counts[name] > 1 else name for text, name in zip(texts, names, strict=True)]
     checkpoints = [Checkpoint(text, name, step_of(Path(text).name)) for text, name in zip(texts, names, strict=True)]
-    if any(checkpoint.step is None for checkpoint in checkpoints):
-        return checkpoints
-    return sorted(checkpoints, key=lambda checkpoint: checkpoint.step or 0)
+    return sorted(checkpoints, key=lambda checkpoint: checkpoint.step or 0) if of_one_training(checkpoints) else checkpoints
+
+
+def of_one_training(checkpoints: Sequence[Checkpoint]) -> bool:
+    """Whether their steps can be compared: every name tells one, and all lie in one folder or are of one owner on the hub.
+
+    Where a training goes on from what another one made, each counts from 0.
+    """
+    return len({Path(checkpoint.text).parent for checkpoint in checkpoints}) <= 1 and all(
+        checkpoint.step is not None for checkpoint in checkpoints
+    )
 
 
 def _clean(name: str) -> str:

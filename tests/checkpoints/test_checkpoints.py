@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -69,6 +70,16 @@ def test_checkpoints_are_played_once_and_make_a_table_and_a_plot(cli, tmp_path):
         assert code == 1
         assert "holds a run with policy.weights" in err
         assert not any(line.startswith("checkpoint-20 ") for line in text.splitlines())
+
+
+def test_trainings_that_go_on_from_each_other_stay_in_the_order_in_which_they_are_named(cli, tmp_path):
+    chain, out = [tmp_path / "train-0/checkpoint-28", tmp_path / "train-1/checkpoint-13"], tmp_path / "out"
+    for skill, folder in enumerate(chain, 1):
+        written(folder, skill)
+    assert cli("checkpoints", chain[1], *WHAT, *TASK, "--out", out)[0] == 0  # so that the later one ends first
+    code, text, _ = cli("checkpoints", *chain, *WHAT, *TASK, "--out", out, "--json")
+    assert code == 0
+    assert [point["step"] for point in json.loads(text)["points"]] == [28, 13]
 
 
 def test_a_training_is_watched_until_nothing_comes_any_more(cli, tmp_path):
@@ -186,6 +197,9 @@ def test_a_curve_of_several_tasks_has_their_mean(tmp_path, make_spec, monkeypatc
     lines = [handle[0].get_xdata() for handle in axes.get_legend_handles_labels()[0]]
     assert list(lines[-1]) == [100, 300], "the mean stands at its steps"
     assert len({line[0] for line in lines}) == 3, "no interval hides another"
+    chain = [replace(each, checkpoint=replace(each.checkpoint, text=f"train-{i}/x")) for i, each in enumerate(evaluated)]
+    assert curve_of(chain).names == ("step-300", "step-100"), "each training counts from 0, so the order is that of the list"
+    assert not curve_of(chain).has_steps
     nameless = [Evaluated(Checkpoint(e.checkpoint.text, f"c{i}", None), e.run) for i, e in enumerate(evaluated)]
     assert not curve_of(nameless).has_steps
     plot(curve_of(nameless), tmp_path / "plot2.png")

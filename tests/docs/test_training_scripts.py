@@ -19,9 +19,9 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 REPO = Path(__file__).parents[2]
 TINY = {
-    "COUNT": "2", "ROUND": "1", "STEPS": "2", "MORE": "1", "BATCH": "2", "JUDGED": "1", "DEVICE": "cpu", "INIT": "tiny",
-    "HELD_OUT": "0", "OMP_NUM_THREADS": "1", "RUN": f"{sys.executable} -m simpler_eval", "PYTHON": sys.executable,
-    "PYTHONPATH": str(REPO),
+    "COUNT": "2", "ROUND": "1", "STEPS": "2", "MORE": "1", "BATCH": "2", "JUDGED": "1", "CURVE": "1", "DEVICE": "cpu",
+    "INIT": "tiny", "HELD_OUT": "0", "OMP_NUM_THREADS": "1", "RUN": f"{sys.executable} -m simpler_eval",
+    "PYTHON": sys.executable, "PYTHONPATH": str(REPO),
 }  # fmt: skip
 
 
@@ -55,12 +55,15 @@ def results(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_the_loop_from_demonstrations_to_a_judged_model(shell: Shell) -> None:
     """docs/training.md."""
-    for begins in ("loop.sh record ", "loop.sh improve ", "loop.sh round"):
+    for begins in ("loop.sh record ", "loop.sh improve ", "loop.sh round", "loop.sh curve"):
         shell.run(line("docs/training.md", f"docs/training/{begins}"))
     loop, kept = shell.folder / "results/loop", shell.folder / "results/kept"
     lines = results(loop)
     assert [line["step"] for line in lines[:5]] == ["demos", "train-0", "dagger-0", "train-1", "judged-train-1"]
-    assert {line["step"] for line in lines[5:]} == {"dagger-1", "train-2"}
+    assert {line["step"] for line in lines[5:7]} == {"dagger-1", "train-2"}
+    points = lines[7]["said"]["points"]
+    assert [(point["step"], point["n"]) for point in points] == [(2, 1), (1, 1), (1, 1)], "every training, in their order"
+    assert (loop / "curve/checkpoints.png").is_file()
     assert lines[2]["said"]["played"] == 1
     assert lines[4]["said"]["rows"][0]["n"] == 1
     record = json.loads((loop / "train-1/checkpoint-1/training.json").read_text())
