@@ -81,6 +81,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         self._assets, self._render, self._rendering, self._device = assets, render, rendering, device
         self._depth = depth
         self._scene: EpisodeScene | None = None
+        self._viewed: TaskView | None = None
         self._robot: str | None = None
         self._episode = spec
         self.action_space = spaces.Box(-np.inf, np.inf, (ACTION_LENGTH,), np.float64)
@@ -112,6 +113,12 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
             raise RuntimeError("reset the world first")
         return self._scene
 
+    @property
+    def _view(self) -> TaskView:
+        if self._viewed is None:
+            raise RuntimeError("reset the world first")
+        return self._viewed
+
     # ---- an episode without observations ------------------------------------------------------------------------------
 
     def begin(self, spec: EpisodeSpec, settled: Sequence[Settled] | None = None) -> TaskResult:
@@ -124,16 +131,16 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         if spec.robot != self._robot:
             self._declare_observations(spec)
         self._episode = spec
-        self._scene = None  # free the old scene first
+        self.close()  # free the old scene first
         # A scene that has been played in keeps solver state that no reset clears, and an episode must not depend on the
         # one before it. Building anew costs a tenth of a second: meshes, textures and settled states are kept.
         self._scene = scene = build_scene(spec, self._assets, self._render, self._rendering, self._device, self._depth)
         scene.start(spec, settled)
         self._boxes = {name: collision_box(entity) for name, entity in scene.objects.items()}
         self._roles = {item.role: item.model for item in spec.objects if item.role != "distractor"}
-        self._view = TaskView(scene)
+        self._viewed = view = TaskView(scene)
         self._rule = make_rule(spec)
-        self._rule.reset(self._view.read(settled))
+        self._rule.reset(view.read(settled))
         self._steps = 0
         return TaskResult(False, {}, self._rule.initial_stats())
 
@@ -203,8 +210,8 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
         return np.array(self._last_image)
 
     def close(self) -> None:
-        """Free the scene."""
-        self._scene = None
+        """Free the scene, and what it holds of the GPU's memory."""
+        self._scene = self._viewed = None
 
     # ---- reading the present state -------------------------------------------------------------------------------------
 

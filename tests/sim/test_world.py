@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
+from eval.sim import world as world_module
 from eval.sim.robots.base import pose_array
 from eval.sim.world import World
 
@@ -47,6 +49,29 @@ def test_an_episode_does_not_depend_on_what_was_played_before() -> None:
         for _ in range(3):
             used.step(action)
     np.testing.assert_array_equal(play(used), play(fresh))
+
+
+def test_one_scene_at_a_time_holds_memory_and_none_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes, alive_while_building = [], []
+    build = world_module.build_scene
+
+    def build_and_look(*args, **options):
+        alive_while_building.append(sum(scene() is not None for scene in scenes))
+        scene = build(*args, **options)
+        scenes.append(weakref.ref(scene.engine))
+        return scene
+
+    monkeypatch.setattr(world_module, "build_scene", build_and_look)
+    world = World(Assets([]), render=False)
+    for task in ("google_robot_pick_coke_can", "widowx_carrot_on_plate", "google_robot_open_drawer"):
+        world.reset(options={"spec": make_plan(tasks=[task], limit=1)[0]})
+        world.step(np.zeros(7))
+    assert alive_while_building == [0, 0, 0]
+    assert scenes[-1]() is not None
+    world.close()
+    assert scenes[-1]() is None
+    with pytest.raises(RuntimeError, match="reset the world first"):
+        world.step(np.zeros(7))
 
 
 def test_worlds_side_by_side_in_one_process_play_as_each_does_alone() -> None:
