@@ -150,6 +150,8 @@ class Course(RecordModel):
     """Simulator processes."""
     per_worker: int = 1
     """Episodes that each of them holds at once."""
+    tracing: int | None = None
+    """Workers that play the ray-traced episodes; None: whichever is free."""
     batch: int | None = None
     """Observations of a full batch; None: the policy was asked about whatever was ready."""
 

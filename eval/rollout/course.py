@@ -11,6 +11,8 @@ from eval.errors import UserError
 from eval.records.header import Course, RunHeader
 from eval.records.options import RunOptions
 from eval.rollout.policy_calls import PolicyNeeds
+from eval.rollout.scheduling import tracing_workers
+from eval.sim import ray_tracing
 
 BESIDE_A_POLICY_THAT_LOOKS = 2
 """Episodes of a worker where images are needed: such policies take their time, in which the worker steps the other one. The
@@ -18,7 +20,13 @@ second one adds some 90 MB to a worker's 500."""
 
 
 def course_of(
-    options: RunOptions, backend: Backend, needs: PolicyNeeds, preferred: int | None, left: int, before: Course | None = None
+    options: RunOptions,
+    backend: Backend,
+    needs: PolicyNeeds,
+    preferred: int | None,
+    left: int,
+    before: Course | None = None,
+    traced: float = 0.0,
 ) -> Course:
     """What the options leave open is chosen by what is to be played.
 
@@ -29,6 +37,7 @@ def course_of(
         preferred: observations that it wants at a time.
         left: episodes that are to be played.
         before: of the run's session before; its batch stays unless the options name one or the policy wants less by now.
+        traced: part of their steps for which the original traces rays.
 
     Raises:
         UserError: the world plays one episode a worker, and several were asked for.
@@ -42,9 +51,12 @@ def course_of(
     looks = needs.image and backend.identity.name == OWN
     per_worker = options.per_worker or (BESIDE_A_POLICY_THAT_LOOKS if looks else 1)
     batch = options.batch or (before.batch if before is not None else None)
+    rendering = backend.identity.rendering
+    denoises = needs.image and rendering is not None and rendering.denoiser not in (None, ray_tracing.NONE)
     return Course(
         workers=workers,
         per_worker=max(1, min(per_worker, math.ceil(left / workers))),
+        tracing=tracing_workers(workers, traced) if denoises else None,
         batch=min((size for size in (batch, preferred) if size is not None), default=None),
     )
 
@@ -58,6 +70,8 @@ def course_text(course: Course, before: Course | None = None) -> str:
     """One line, with what is another than in the session before."""
     was = before or course
     parts = [_count(course.workers, "worker") + _before(course.workers, was.workers)]
+    if course.tracing is not None:
+        parts.append(f"{course.tracing} of them tracing rays")
     if course.per_worker > 1 or was.per_worker > 1:
         parts.append(f"{_count(course.per_worker, 'episode')} each{_before(course.per_worker, was.per_worker)}")
     if course.batch is not None:

@@ -153,15 +153,19 @@ class Rollout:
                 beside = worker.jobs
                 if any(job.attempt > 1 for job in beside):
                     break  # it took a worker with it once: nobody rides along
-                if beside and len(self.queue) <= sum(not other.jobs for other in pool.workers):
+                if beside and self.queue.left_for(worker.traces) <= sum(map(self._gets_one, pool.workers)):
                     break  # what is left is for workers that are about to be ready
                 elsewhere = [job.spec for other in pool.workers if other is not worker for job in other.jobs]
-                taken = self.queue.take(seat.last_spec, elsewhere, [job.spec for job in beside])
+                taken = self.queue.take(seat.last_spec, elsewhere, [job.spec for job in beside], worker.traces)
                 if taken is None:
                     break
                 turn, attempt = taken
                 seat.last_spec = turn.spec
                 self._begin(pool, seat, Job(turn, attempt, film=self.recorder.wants_film(turn)))
+
+    def _gets_one(self, worker: Worker) -> bool:
+        """Whether it has nothing to do, and something is left for it."""
+        return not worker.jobs and self.queue.left_for(worker.traces) > 0
 
     def _begin(self, pool: Pool, seat: Seat, job: Job) -> None:
         if self.stopping.reason is not None:

@@ -37,6 +37,8 @@ class WorkerSettings:
     """Seconds a worker may take for one message before it counts as hanging."""
     per_worker: int = 1
     """Episodes that a worker holds at once: while the policy looks at one, it steps another."""
+    tracing: int | None = None
+    """Workers that play what is ray traced; None: all of them do."""
 
 
 class Shown(NamedTuple):
@@ -69,6 +71,8 @@ class Worker:
     process: Process
     connection: Connection
     deadline: float
+    traces: bool | None = None
+    """Whether it plays what is ray traced; None: whatever there is."""
     ready: bool = False
     seats: list[Seat] = field(default_factory=list)
     unanswered: deque[Seat | None] = field(default_factory=lambda: deque([None]))
@@ -113,12 +117,12 @@ class Pool:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self._failed_starts = 0
-        self.workers = [self._start() for _ in range(settings.workers)]
+        self.workers = [self._start(traces) for traces in _who_traces(settings)]
 
-    def _start(self) -> Worker:
+    def _start(self, traces: bool | None) -> Worker:
         threads = max(1, len(os.sched_getaffinity(0)) // self.settings.workers)
         process, connection = start(self.settings.backend.worker, threads)
-        worker = Worker(process, connection, time.monotonic() + STARTUP_SECONDS)
+        worker = Worker(process, connection, time.monotonic() + STARTUP_SECONDS, traces)
         worker.seats = [Seat(worker, number) for number in range(self.settings.per_worker)]
         return worker
 
@@ -248,7 +252,7 @@ class Pool:
     def replace(self, worker: Worker) -> None:
         """Kill what is left of a worker and start a fresh one in its place."""
         _kill(worker)
-        self.workers[self.workers.index(worker)] = self._start()
+        self.workers[self.workers.index(worker)] = self._start(worker.traces)
 
     def kill(self) -> None:
         """End all of them at once."""
@@ -263,6 +267,12 @@ class Pool:
         for worker in self.workers:
             worker.process.join(2.0 if worker.ready and not worker.jobs else 0.0)
             _kill(worker)
+
+
+def _who_traces(settings: WorkerSettings) -> list[bool | None]:
+    if settings.tracing is None:
+        return [None] * settings.workers
+    return [number < settings.tracing for number in range(settings.workers)]
 
 
 def _kill(worker: Worker) -> None:

@@ -37,6 +37,7 @@ from eval.rollout.replicas.head import Head
 from eval.rollout.replicas.opening import open_team
 from eval.rollout.replicas.placement import Placement, placements
 from eval.rollout.replicas.staff import Staff, StaffCalls
+from eval.rollout.scheduling import traced_share
 from eval.rollout.session import ActiveRun
 from eval.rollout.work import OnStart, Work, print_line
 from eval.rollout.work import Session as Session
@@ -229,10 +230,11 @@ def _play(work: Work, backend: Backend | None, places: Sequence[Placement], play
                     recorder, left = work.begin(folder)
                     before = course_before(folder.header)
                     needs, preferred = PolicyNeeds.of(loaded), preferred_batch(loaded)
-                    course = course_of(options, backend, needs, preferred, len(left), before)
+                    traced = traced_share(turn.spec for turn in left)
+                    course = course_of(options, backend, needs, preferred, len(left), before, traced)
                     if left:
                         work.tell_course(folder, course)
-                    settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
+                    settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker, course.tracing)
                     active.play(Rollout(left, calls, settings, recorder, work.stopping, course.batch), recorder)
             finally:
                 if player is None:  # after the last result: it costs a line, not the table

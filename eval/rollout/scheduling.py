@@ -7,6 +7,7 @@ worker stays with the files it has loaded.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -29,12 +30,35 @@ def files_of(spec: EpisodeSpec) -> Files:
     return Files(spec.robot_family, spec.scene, tuple(sorted({item.model for item in spec.objects})))
 
 
+def traced_share(specs: Iterable[EpisodeSpec]) -> float:
+    """Part (0..1) of the steps that is played in episodes for which the original traces rays."""
+    steps: Counter[bool] = Counter()
+    for spec in specs:
+        steps[spec.shader == "rt"] += spec.max_steps
+    return steps[True] / max(1, steps.total())
+
+
+def tracing_workers(workers: int, share: float) -> int | None:
+    """How many of ``workers`` play the ray-traced episodes, which are ``share`` of all steps; None: no choice is to be made.
+
+    A process that has denoised once keeps what the denoiser needs, 1.7 GB of the GPU's memory, for as long as it lives. A
+    traced step takes longer than another one, so that of all that is left more and more is traced: if whoever is free took the
+    next episode, in the end all processes would hold that memory. More of them than by their part of the steps gain nothing,
+    as the GPU traces one image at a time; fewer are slower, so rather one too many.
+    """
+    if not 0.0 < share < 1.0:
+        return None
+    tracing = max(1, math.ceil(workers * share - 0.25))
+    return tracing if tracing < workers else None
+
+
 class EpisodeQueue:
     """Episodes waiting: by kind of rendering, by files, and by how their objects settle; a retried one comes first.
 
     Ray-traced images are drawn by the GPU, one at a time, while raster episodes keep the cores busy. So both are under way
-    side by side, in proportion to the steps that are left of each, and come to their end together. The episodes of one worker
-    are of one kind: a raster step must not wait until an image has been traced.
+    side by side, in proportion to the steps that are left of each, and come to their end together, unless it is settled who
+    traces (``tracing_workers``). The episodes of one worker are of one kind: a raster step must not wait until an image has
+    been traced.
 
     Args:
         turns: what is to be played.
@@ -66,8 +90,20 @@ class EpisodeQueue:
         """Queue an episode for another attempt, before all that have not begun."""
         self._retries.append((turn, attempt))
 
+    def left_for(self, traces: bool | None) -> int:
+        """How many a worker may get; ``traces`` as for :meth:`take`."""
+        if traces is not False:
+            return len(self)
+        retries = sum(not self._is_traced(turn.spec) for turn, _ in self._retries)
+        groups = self._waiting.get(False, {})
+        return retries + sum(len(turns) for files in groups.values() for turns in files.values())
+
     def take(
-        self, last: EpisodeSpec | None, elsewhere: Sequence[EpisodeSpec], beside: Sequence[EpisodeSpec] = ()
+        self,
+        last: EpisodeSpec | None,
+        elsewhere: Sequence[EpisodeSpec],
+        beside: Sequence[EpisodeSpec] = (),
+        traces: bool | None = None,
     ) -> tuple[Turn, int] | None:
         """What a worker gets next.
 
@@ -75,18 +111,26 @@ class EpisodeQueue:
             last: what was last played in the same seat.
             elsewhere: what other workers play.
             beside: what this worker plays beside it.
+            traces: whether it is one of those who trace rays, and so plays what is traced before all else; False: it plays
+                nothing that is traced; None: it is not settled who does.
 
         Returns:
-            (Episode, attempt); None if all that are left have taken a worker with them: such a one is played beside no other.
+            (Episode, attempt); None if nothing is left for it, or only what has taken a worker with it: such a one is played
+            beside no other.
         """
         for place, (turn, attempt) in enumerate(self._retries):
-            if attempt == 1 or not beside:
+            if (attempt == 1 or not beside) and not (traces is False and self._is_traced(turn.spec)):
                 del self._retries[place]
                 return turn, attempt
         if not self._count:
             return None
         near = [*beside, *([last] if last is not None else [])]
-        kind = self._choose_kind(near, [*elsewhere, *beside], len(beside))
+        if traces is None:
+            kind = self._choose_kind(near, [*elsewhere, *beside], len(beside))
+        else:
+            kind = traces and True in self._waiting
+        if kind not in self._waiting:
+            return None
         files = self._choose_files(self._waiting[kind], near, elsewhere)
         inputs = self._choose_settling(self._waiting[kind][files], near, elsewhere)
         return self._pop(kind, files, inputs), 1

@@ -10,7 +10,7 @@ import pytest
 
 from eval.plan.suites import make_plan
 from eval.records.turns import Turn
-from eval.rollout.scheduling import EpisodeQueue, files_of
+from eval.rollout.scheduling import EpisodeQueue, files_of, traced_share, tracing_workers
 from eval.sim.contents import settling_inputs
 
 
@@ -61,8 +61,9 @@ def test_a_retried_episode_rides_beside_no_other(make_spec):
     assert queue.take(None, [], []) == (turns[0], 2)
 
 
-def under_way(plan, workers, per_worker, seconds):
-    """(Specs under way by worker, those left) after each end, where an episode takes ``seconds(spec)`` of a worker's time."""
+def under_way(plan, workers, per_worker, seconds, tracing=None):
+    """(Specs under way by worker, those left) after each end, where an episode takes ``seconds(spec)`` of a worker's time, and
+    the first ``tracing`` workers trace."""
     queue = EpisodeQueue(map(Turn, plan), traces=True)
     seats = [(worker, number) for number in range(per_worker) for worker in range(workers)]
     playing, last, ends = {}, {}, []
@@ -71,8 +72,9 @@ def under_way(plan, workers, per_worker, seconds):
     def fill(seat, now):
         beside = [spec for other, spec in playing.items() if other[0] == seat[0]]
         elsewhere = [spec for other, spec in playing.items() if other[0] != seat[0]]
-        if len(queue):
-            playing[seat] = last[seat] = queue.take(last.get(seat), elsewhere, beside)[0].spec
+        traces = None if tracing is None else seat[0] < tracing
+        if (taken := queue.take(last.get(seat), elsewhere, beside, traces)) is not None:
+            playing[seat] = last[seat] = taken[0].spec
             heapq.heappush(ends, (now + seconds(last[seat]), seat))
             del left[last[seat].id]
 
@@ -117,3 +119,52 @@ def test_where_nothing_is_traced_the_kind_plays_no_part():
     assert sorted(first) == sorted(spec.shader for spec in plan)
     assert all(told.take(None, []) is not None for spec in plan if spec.shader != "rt")
     assert told.take(None, []) is None
+
+
+def slow_where_traced(spec):
+    return spec.max_steps * (3 if spec.shader == "rt" else 1)
+
+
+@pytest.mark.parametrize(("workers", "per_worker"), [(2, 1), (4, 2), (16, 3)])
+def test_no_more_workers_trace_than_were_chosen_however_slow_traced_episodes_are(workers, per_worker):
+    plan = make_plan("google_robot_visual_matching", sample=0.2)
+    tracing = tracing_workers(workers, traced_share(plan))
+    assert tracing is not None
+
+    def that_traced(tracing):
+        moments = [playing for playing, _ in under_way(plan, workers, per_worker, slow_where_traced, tracing)]
+        assert len(moments) == len(plan), "all are played"
+        traced = [{w for w, specs in playing.items() if any(s.shader == "rt" for s in specs)} for playing in moments]
+        return set().union(*traced), traced[0], moments
+
+    ever, at_first, moments = that_traced(tracing)
+    assert ever == at_first == set(range(tracing)), "the same ones from the first episode on"
+    assert all(len(moments[0][worker]) == per_worker for worker in range(workers)), "and nobody else waits"
+    assert len(that_traced(None)[0]) == workers, "unless it is chosen, all of them come to trace"
+
+
+def test_a_traced_episode_that_lost_its_worker_waits_for_one_that_traces(make_spec):
+    traced, raster = Turn(make_spec(0).model_copy(update={"shader": "rt"})), Turn(make_spec(1))
+    queue = EpisodeQueue([], traces=True)
+    queue.put_back(traced, 2)
+    queue.put_back(raster, 1)
+    assert [queue.left_for(traces) for traces in (None, True, False)] == [2, 2, 1]
+    assert queue.take(None, [], [], traces=False) == (raster, 1)
+    assert queue.take(None, [], [], traces=False) is None
+    assert queue.left_for(False) == 0
+    assert queue.take(None, [], [], traces=True) == (traced, 2)
+
+
+def test_who_traces_plays_the_rest_when_nothing_traced_is_left(make_spec):
+    turns = [Turn(make_spec(i).model_copy(update={"shader": shader})) for i, shader in enumerate(["default", "rt", "default"])]
+    queue = EpisodeQueue(turns, traces=True)
+    assert [queue.take(None, [], [], traces=True)[0] for _ in turns] == [turns[1], turns[0], turns[2]]
+    assert queue.take(None, [], [], traces=True) is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "share", "tracing"),
+    [(16, 0.44, 7), (16, 0.46, 8), (4, 0.05, 1), (2, 0.5, 1), (2, 0.9, None), (1, 0.5, None), (8, 0.0, None), (8, 1.0, None)],
+)
+def test_as_many_workers_trace_as_is_their_part_of_the_steps(workers, share, tracing):
+    assert tracing_workers(workers, share) == tracing

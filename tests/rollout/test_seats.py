@@ -14,7 +14,7 @@ from eval.backends.selection import OWN
 from eval.backends.simpler_env.backend import OriginalBackend
 from eval.errors import UserError
 from eval.records.folder import load_run
-from eval.records.header import Course, WorldIdentity
+from eval.records.header import Course, RenderingRecord, WorldIdentity
 from eval.records.options import RunOptions
 from eval.rollout.course import course_of, course_text
 from eval.rollout.policy_calls import PolicyNeeds
@@ -148,11 +148,16 @@ def course(data):
 
 def test_how_it_is_played_is_recorded_and_a_continued_run_keeps_its_batch(play, make_spec, tmp_path):
     plan = [make_spec(i) for i in range(12)]
-    assert course(play(plan[:1], Still(), out=tmp_path / "still")) == {"workers": 1, "per_worker": 1, "batch": None}
+    assert course(play(plan[:1], Still(), out=tmp_path / "still")) == {
+        "workers": 1,
+        "per_worker": 1,
+        "tracing": None,
+        "batch": None,
+    }
     for wish, given, batch in [(8, None, 8), (64, None, 8), (4, None, 4), (64, 16, 16), (64, None, 16)]:
         with pytest.raises(KeyboardInterrupt):
             play(plan, Batches(wish), workers=1, per_worker=2, batch=given, listener=stop_after(1))
-        assert course(load_run(tmp_path / "run")) == {"workers": 1, "per_worker": 2, "batch": batch}
+        assert course(load_run(tmp_path / "run")) == {"workers": 1, "per_worker": 2, "tracing": None, "batch": batch}
 
 
 def test_a_policy_that_looks_has_two_episodes_a_worker_in_our_own_world_and_every_other_one(make_spec):
@@ -167,11 +172,40 @@ def test_a_policy_that_looks_has_two_episodes_a_worker_in_our_own_world_and_ever
     assert course_of(RunOptions(workers=4, per_worker=3), module, blind, None, 40).per_worker == 3
 
 
+def rendered_by(denoiser, assets=None):
+    rendering = RenderingRecord(rt="trace", samples=32, denoiser=denoiser)
+    return OwnBackend(WorldIdentity(name="fake_world", rendering=rendering), OwnWorker("fake_world", WorldOptions(assets)))
+
+
+@pytest.mark.parametrize(("variant", "lost"), [("slow", 0), ("die_once", 1)])
+def test_few_processes_take_the_memory_that_a_denoiser_needs(play, make_spec, tmp_path, monkeypatch, variant, lost):
+    plan = [make_spec(i, max_steps=20) for i in range(12)]
+    plan += [make_spec(100 + i, variant="slow", max_steps=20).model_copy(update={"shader": "rt"}) for i in range(12)]
+    plan[-1] = plan[-1].model_copy(update={"variant": variant})
+    marks = tmp_path / "marks"
+    monkeypatch.setattr("eval.rollout.run.find_backend", lambda *_: rendered_by("oidn", str(marks)))
+    data = play(plan, Looks(), workers=4, per_worker=2)
+    assert [record.attempts for record in data.records.values()].count(2) == lost
+    assert not any(record.error for record in data.records.values())
+    players = (marks / "players").read_text().splitlines()
+    traced = {line.split()[0] for line in players if line.endswith(" rt")}
+    assert course(data)["tracing"] == 2
+    assert 2 <= len(traced) <= 2 + lost
+
+
+def test_who_traces_is_chosen_where_images_are_denoised():
+    looks, blind = (PolicyNeeds(image, False) for image in (True, False))
+    options = RunOptions(workers=4)
+    assert [course_of(options, rendered_by(name), looks, None, 40, None, 0.4).tracing for name in ("oidn", "none")] == [2, None]
+    assert course_of(options, rendered_by("oidn"), blind, None, 40, None, 0.4).tracing is None
+
+
 def test_what_has_changed_since_the_session_before_is_said():
     before, now = Course(workers=16, per_worker=2, batch=32), Course(workers=8, per_worker=1, batch=16)
     assert course_text(now) == "8 workers, batches of 16"
     assert course_text(now, before) == "8 workers (16 before), 1 episode each (2 before), batches of 16 (32 before)"
     assert course_text(before, before) == "16 workers, 2 episodes each, batches of 32"
+    assert course_text(Course(workers=16, per_worker=3, tracing=7)) == "16 workers, 7 of them tracing rays, 3 episodes each"
 
 
 def test_the_original_plays_one_episode_a_process(make_spec):

@@ -38,6 +38,7 @@ class FakeWorld(Simulation):
     def begin(self, spec, image):
         self.spec, self.steps, self.subtask = spec, 0, 0
         self._mark("resets", spec.id)
+        self._mark("players", f"{os.getpid()} {spec.shader}")
         self._mark("rendered", image is not None)
         return self._state(image)
 

@@ -18,7 +18,7 @@ from eval.rollout.play import Progress
 from eval.rollout.recorder import FolderRecorder
 from eval.rollout.replicas import messages
 from eval.rollout.replicas.staff import Member, Staff
-from eval.rollout.scheduling import EpisodeQueue
+from eval.rollout.scheduling import EpisodeQueue, traced_share
 from eval.rollout.stopping import StopRule
 
 MOST_LOSSES = 3
@@ -48,6 +48,7 @@ class Head:
         rendering = None if staff.first is None or not staff.first.needs.image else staff.first.world.rendering
         self._turns = {turn.key: turn for turn in turns}
         self._queue = EpisodeQueue(turns, traces=rendering is not None and rendering.rt != "raster")
+        self._traced = traced_share(turn.spec for turn in turns)
         self._left = len(turns)
         self._losses: Counter[RecordKey] = Counter()
         self._again: dict[RecordKey, _SecondTry] = {}
@@ -78,7 +79,7 @@ class Head:
             if member.ready is not None and not member.opened:
                 member.opened = True
                 before = course_before(self.recorder.folder.header)
-                self.staff.team.send(member.number, messages.Open(share, before))
+                self.staff.team.send(member.number, messages.Open(share, before, self._traced))
         ready = [member for member in alive if member.playing is not None]
         for member in sorted(ready, key=lambda member: len(member.held)):
             assert member.playing is not None

@@ -45,6 +45,8 @@ class Open:
     """Episodes that one replica has to play, if all play the same number."""
     before: Course | None
     """Of the session before."""
+    traced: float
+    """Part of the steps that are left for which the original traces rays."""
 
 
 @dataclass(frozen=True)

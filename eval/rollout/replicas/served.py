@@ -143,12 +143,12 @@ def _play(
     cores = max(1, len(os.sched_getaffinity(0)) // setup.beside)
     options = options.model_copy(update={"workers": options.workers or cores})
     needs, preferred = PolicyNeeds.of(calls.policy), preferred_batch(calls.policy)
-    course = course_of(options, backend, needs, preferred, begin.share, begin.before)
+    course = course_of(options, backend, needs, preferred, begin.share, begin.before, begin.traced)
     threads, seats = max(1, cores // course.workers), course.workers * course.per_worker
     os.environ.setdefault("LP_NUM_THREADS", str(threads))  # a worker alone would count all cores as its own
     with tempfile.TemporaryDirectory(prefix="simpler-eval-") as folder:
         recorder = LinkRecorder(link, setup, VideoRule.parse(options.video), Path(folder), policy)
-        settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker)
+        settings = WorkerSettings(backend, course.workers, options.watchdog, course.per_worker, course.tracing)
         rollout = Rollout((), calls, settings, recorder, StopRule(), course.batch)
         rollout.expects_more = True
         recorder.rollout = rollout
