@@ -12,12 +12,13 @@ import numpy as np
 
 from eval.annotation.episodes import DRAWN, Drawings, DrawnEpisode, Subject
 from eval.datasets import statistics
+from eval.datasets.damage import damage
 from eval.datasets.dataset_files import VIDEO_PATH, linked
 from eval.datasets.features import HAS_TRACE, TRACE_SIDE, Feature, trace_key
 from eval.datasets.images import video_info
 from eval.datasets.origin import ORIGIN_FILE, DatasetOrigin, TraceOrigin, read_origin, write_origin
 from eval.datasets.parquet_files import TableFile, read_parquet, write_parquet
-from eval.datasets.reader import INFO_FILE, LeRobotReader, damage
+from eval.datasets.reader import INFO_FILE, LeRobotReader
 
 if TYPE_CHECKING:
     import pyarrow as pa

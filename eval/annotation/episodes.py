@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from eval.annotation.drawing import Annotator, Image
 from eval.datasets import statistics
 from eval.datasets.dataset_files import CHUNK, VIDEO_PATH
+from eval.datasets.episode_index import EpisodeFrames
 from eval.datasets.features import ROBOTS, RobotFamily, trace_key
 from eval.datasets.images import encode
-from eval.datasets.reader import EpisodeFrames, LeRobotReader
+from eval.datasets.reader import LeRobotReader
 from eval.errors import UserError, did_you_mean
 from eval.records.results import RecordKey
 from eval.records.turns import seed_of
@@ -155,7 +156,9 @@ def _images(subject: Subject, reader: LeRobotReader, annotator: Annotator, numbe
 def name_of(episode: EpisodeFrames) -> str:
     """What a policy called the episode while it played it; in a dataset of somebody else, its number."""
     identity = episode.row.get("simpler_eval/id")
-    return str(episode.number) if identity is None else RecordKey(identity, int(episode.row["simpler_eval/repeat"])).name
+    return (
+        str(episode.number) if identity is None else RecordKey(identity, int(episode.row.get("simpler_eval/repeat") or 0)).name
+    )
 
 
 def seed_of_episode(episode: EpisodeFrames) -> int:

@@ -83,12 +83,33 @@ def frames_in(video: Path) -> int:
     """Images of a video file; 0 if it is damaged."""
     import cv2
 
-    capture = cv2.VideoCapture(str(video)) if video.is_file() and video.stat().st_size else None
+    capture = cv2.VideoCapture(str(video)) if video.is_file() and is_whole(video) else None
     try:
         return 0 if capture is None or not capture.isOpened() else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     finally:
         if capture is not None:
             capture.release()
+
+
+def is_whole(video: Path) -> bool:
+    """Whether an MP4 file has its index and ends where it says; what decodes one would complain of half a file by itself,
+    in lines that name no file. Another kind of file counts as whole.
+    """
+    indexed, at, size = False, 0, video.stat().st_size
+    with video.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if at == 0 and kind != b"ftyp":
+                return video.suffix != ".mp4"
+            if length == 1:  # it follows
+                length = int.from_bytes(head[8:], "big")
+            at = at + length if length else size  # none: to the end
+            if 0 < length < 8 or len(head) < 8:
+                return False
+            indexed |= kind == b"moov"
+    return indexed and at == size
 
 
 class VideoReader:
@@ -109,17 +130,33 @@ class VideoReader:
         import cv2
 
         if name != self._name:
-            self._capture, self._name, self._next = cv2.VideoCapture(str(self._path_of(name))), name, 0
+            self._open(name, number)
         capture = self._capture
         assert isinstance(capture, cv2.VideoCapture)
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))  # beyond the last one, another image may be given
+        if number < 0 or 0 < count <= number:
+            raise self._refused(name, number)
         if number != self._next:
             capture.set(cv2.CAP_PROP_POS_FRAMES, number)
         good, image = capture.read()
         self._next = number + 1
         if not good:
-            self._name = None
-            raise UserError(
-                f"{self._path_of(name)}: image {number} cannot be decoded; the file is missing, damaged or too short."
-            )
+            raise self._refused(name, number)
         rgb: NDArray[np.uint8] = np.ascontiguousarray(image[..., ::-1])
         return rgb
+
+    def _open(self, name: str, number: int) -> None:
+        import cv2
+
+        path = self._path_of(name)
+        try:
+            whole = is_whole(path)
+        except OSError:
+            whole = False
+        if not whole:
+            raise self._refused(name, number)
+        self._capture, self._name, self._next = cv2.VideoCapture(str(path)), name, 0
+
+    def _refused(self, name: str, number: int) -> UserError:
+        self._name = None
+        return UserError(f"{self._path_of(name)}: image {number} cannot be decoded; the file is missing, damaged or too short.")

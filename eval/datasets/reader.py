@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from eval.datasets.damage import damage, damaged
+from eval.datasets.episode_index import FOLDER as EPISODES
+from eval.datasets.episode_index import EpisodeFrames, file_of, read_episodes
 from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import Feature
 from eval.datasets.images import VideoReader
@@ -37,13 +38,35 @@ class DatasetInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     codebase_version: str
-    fps: int
+    fps: int = Field(gt=0)
     features: dict[str, Feature]
     total_episodes: int
     total_frames: int
     data_path: str
     video_path: str | None = None
     robot_type: str | None = None
+
+    @field_validator("data_path", "video_path")
+    @classmethod
+    def _within(cls, template: str | None) -> str | None:
+        """A path below the dataset, whatever is put in."""
+        if template is not None:
+            try:
+                path = PurePosixPath(template.format(video_key="key", chunk_index=0, file_index=0))
+            except (LookupError, ValueError, AttributeError) as error:
+                raise ValueError(f"{template!r} is no path with places for chunk_index, file_index and video_key") from error
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{template!r} leads out of the dataset")
+        return template
+
+    @model_validator(mode="after")
+    def _has_its_images(self) -> DatasetInfo:
+        videos = [name for name, feature in self.features.items() if feature.dtype == "video"]
+        if videos and self.video_path is None:
+            raise ValueError(f"it names no video_path, where the images {videos[0]} are")
+        if away := [name for name in self.features if name.startswith("/") or ".." in name.split("/")]:
+            raise ValueError(f"the feature {away[0]!r} leads out of the dataset")
+        return self
 
 
 class _Version(BaseModel):
@@ -61,21 +84,6 @@ class Frame:
     """(H, W, 3) RGB by feature."""
     values: Mapping[str, NDArray[np.generic]]
     """(n,) by feature, in its own type."""
-
-
-@dataclass(frozen=True)
-class EpisodeFrames:
-    """Where the frames of an episode are."""
-
-    number: int
-    begin: int
-    end: int
-    tasks: tuple[str, ...]
-    row: Mapping[str, Any]
-    """All that ``meta/episodes`` says of it, but its statistics."""
-
-    def __len__(self) -> int:
-        return self.end - self.begin
 
 
 class LeRobotReader:
@@ -100,7 +108,7 @@ class LeRobotReader:
                 raise UserError(f'{root} has no camera "{name}".{did_you_mean(name, self.cameras) if self.cameras else ""}')
         need_pyarrow("Reading a LeRobot dataset")
         self._decoded = frozenset(self.cameras if decode is None else decode)
-        self.episodes = tuple(self._episodes())
+        self.episodes = read_episodes(root)
         self._tasks = self._task_texts()
         self._videos = VideoReader()
         self._table: tuple[str, int, pa.Table] | None = None
@@ -164,26 +172,33 @@ class LeRobotReader:
             if feature.dtype in PICTURES and name not in self._decoded:
                 continue
             if feature.dtype == "video":
-                images[name] = self._video_frame(episode, name, float(row["timestamp"]))
+                images[name] = self._video_frame(episode, name, row.get("timestamp"))
             elif feature.dtype == "image":
-                images[name] = _decoded(row[name], self.root, index)
+                images[name] = _decoded(row.get(name), self.root, index)
             elif feature.dtype != "string" and name in row:
                 values[name] = np.atleast_1d(self._array(row[name], name, episode.number))
         if (task := row.get("task_index")) not in self._tasks:
             raise UserError(f"{self.root}: episode {episode.number} is of task {task}, which meta/tasks.parquet does not name.")
         return Frame(episode.number, step, self._tasks[task], images, values)
 
-    def _video_frame(self, episode: EpisodeFrames, name: str, timestamp: float) -> NDArray[np.uint8]:
+    def _video_frame(self, episode: EpisodeFrames, name: str, timestamp: object) -> NDArray[np.uint8]:
         assert self.info.video_path is not None
-        at = f"videos/{name}/"
-        place = {key: episode.row[at + key] for key in ("chunk_index", "file_index")}
-        path = self.root / self.info.video_path.format(video_key=name, **place)
-        return self._videos.frame(str(path), round((episode.row[f"{at}from_timestamp"] + timestamp) * self.info.fps))
+        step = timestamp * self.info.fps if isinstance(timestamp, int | float) else math.nan
+        if not -0.5 <= step < len(episode) - 0.5:  # its image would be another one's
+            raise UserError(
+                f"{self.root}: episode {episode.number} has {counted(len(episode), 'frame')}, {self.info.fps} a second, and "
+                f"one of them at {timestamp} s; fetch or write it anew."
+            )
+        kind = f"videos/{name}"
+        path = file_of(self.info.video_path, self.root, episode, kind, name)
+        with damage(self.root / EPISODES):
+            begin = float(episode.row[f"{kind}/from_timestamp"])
+            number = round(begin * self.info.fps + step)
+        return self._videos.frame(str(path), number)
 
     def _rows(self, episode: EpisodeFrames) -> pa.Table:
         """The rows of an episode; those of the last one stay in memory."""
-        place = {key: episode.row[f"data/{key}"] for key in ("chunk_index", "file_index")}
-        path = str(self.root / self.info.data_path.format(**place))
+        path = str(file_of(self.info.data_path, self.root, episode, "data"))
         if self._table is None or self._table[:2] != (path, episode.number):
             with damage(path):
                 table = read_rows(path, "episode_index", episode.number)
@@ -194,41 +209,12 @@ class LeRobotReader:
             self._table = path, episode.number, table
         return self._table[2]
 
-    # ---- meta --------------------------------------------------------------------------------------------------------
-
-    def _episodes(self) -> Iterator[EpisodeFrames]:
-        import pyarrow.parquet as pq
-
-        for path in sorted((self.root / "meta/episodes").glob("*/*.parquet")):
-            with damage(path):
-                names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
-                rows = read_parquet(path, names).to_pylist()
-            for row in rows:
-                begin, end = row["dataset_from_index"], row["dataset_to_index"]
-                yield EpisodeFrames(row["episode_index"], begin, end, tuple(row["tasks"]), row)
-
     def _task_texts(self) -> dict[int, str]:
         path = self.root / "meta/tasks.parquet"
         with damage(path):
             table = read_parquet(path).to_pandas(use_threads=False)
-        texts = table.get("task", table.index)
-        return {int(number): str(text) for text, number in zip(texts, table["task_index"], strict=True)}
-
-
-@contextlib.contextmanager
-def damage(path: Path | str) -> Iterator[None]:
-    """Turns what is wrong with a file of a dataset into one line."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (OSError, pa.ArrowException, KeyError, json.JSONDecodeError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path | str, error: Exception) -> UserError:
-    text = " ".join(str(error).split())[:200]
-    return UserError(f"{path} of the dataset cannot be read ({type(error).__name__}: {text}).")
+            texts = table.get("task", table.index)
+            return {int(number): str(text) for text, number in zip(texts, table["task_index"], strict=True)}
 
 
 def find_dataset(root: Path) -> None:
@@ -242,7 +228,7 @@ def _info(root: Path) -> DatasetInfo:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     try:
         version = _Version.model_validate_json(content).codebase_version
         if version == VERSION:
@@ -250,7 +236,7 @@ def _info(root: Path) -> DatasetInfo:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise UserError(f"{path} is damaged, {where}: {first['msg']}.") from error
+        raise UserError(f"{path} is damaged, {where}: {first['msg'].removeprefix('Value error, ')}.") from error
     raise UserError(
         f"{root} is a dataset of layout {version}, and {VERSION} is read; lerobot's own converter brings older ones up to it."
     )
@@ -265,11 +251,11 @@ def _below(root: Path) -> str:
     return f" Below it lies: {', '.join(meant[:MOST_NAMED])}" if meant else ""
 
 
-def _decoded(content: Mapping[str, Any], root: Path, index: int) -> NDArray[np.uint8]:
+def _decoded(content: object, root: Path, index: int) -> NDArray[np.uint8]:
     """An image that is stored by itself, as PNG or JPEG."""
     import cv2
 
-    data = content.get("bytes")
+    data = content.get("bytes") if isinstance(content, Mapping) else None
     image = None if not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise UserError(f"{root}: the image of frame {index} cannot be decoded.")

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from eval.datasets.episode_index import EpisodeFrames
 from eval.datasets.features import ACTION, HAS_TRACE, ROBOTS, Feature, RobotFamily, trace_key
 from eval.datasets.origin import read_origin
-from eval.datasets.reader import INFO_FILE, EpisodeFrames, LeRobotReader, find_dataset
+from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
 from eval.errors import UserError
 from eval.plan.placements import FIRST_SEEDS
 from policies.training import DemonstratedStep, GripperMeaning, Rotation
@@ -162,7 +163,7 @@ def _rotation(root: Path, action: Feature | None) -> Rotation:
 def _on_test_placements(episodes: Sequence[EpisodeFrames]) -> list[str]:
     """Ids of the episodes of this harness whose initial states are not those kept for training."""
     ours = [episode.row for episode in episodes if episode.row.get(ID) is not None]
-    return [str(row[ID]) for row in ours if int(row[SEED]) < FIRST_SEEDS["train"]]
+    return [str(row[ID]) for row in ours if int(row.get(SEED) or 0) < FIRST_SEEDS["train"]]  # nor if it does not say
 
 
 def _facts(reader: LeRobotReader, on_test: int) -> dict[str, JsonValue]:

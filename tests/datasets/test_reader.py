@@ -98,3 +98,98 @@ def test_damage_is_one_line(dataset, damage, said):
     with pytest.raises(UserError, match=said) as error:
         _ = LeRobotReader(dataset)[4]
     assert "\n" not in str(error.value)
+
+
+EPISODES, DATA, TASKS = "meta/episodes/chunk-000/file-000.parquet", "data/chunk-000/file-000.parquet", "meta/tasks.parquet"
+
+
+def change_column(root, file, name, change=None):
+    """Other values of a column of a file; None: it is gone."""
+    table = pq.read_table(root / file)
+    place = table.column_names.index(name)
+    columns = table.remove_column(place)
+    if change is not None:
+        columns = columns.add_column(place, name, pa.array([change(value) for value in table[name].to_pylist()]))
+    pq.write_table(columns, root / file)
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    *[(name, None) for name in ("episode_index", "dataset_from_index", "tasks", "data/chunk_index")],
+    *[(f"videos/{FRACTAL}/{name}", None) for name in ("file_index", "from_timestamp")],
+    *[(name, lambda value: None) for name in ("dataset_to_index", "tasks", f"videos/{FRACTAL}/chunk_index")],
+])  # fmt: skip
+def test_episodes_that_lack_what_the_layout_demands_are_one_line(dataset, name, change):
+    change_column(dataset, EPISODES, name, change)
+    with pytest.raises(UserError, match=r"meta/episodes.* of the dataset cannot be read .*fetch or write it anew") as error:
+        _ = LeRobotReader(dataset)[4]
+    assert "\n" not in str(error.value)
+
+
+def test_episodes_in_another_order_are_the_same_and_those_that_overlap_or_lack_are_refused(dataset):
+    path = dataset / EPISODES
+    table = pq.read_table(path)
+    pq.write_table(table.take([1, 0]), path)
+    assert [LeRobotReader(dataset)[index].episode for index in range(5)] == [0, 0, 0, 1, 1]
+    pq.write_table(pa.concat_tables([table, table]), path)
+    with pytest.raises(UserError, match="lists episode 0 twice"):
+        LeRobotReader(dataset)
+    pq.write_table(table.take([1]), path)
+    with pytest.raises(UserError, match="lacks episode 0"):
+        LeRobotReader(dataset)
+    for name, change in (("dataset_to_index", lambda end: end - 4), ("dataset_from_index", lambda begin: 0)):
+        pq.write_table(table, path)
+        change_column(dataset, EPISODES, name, change)
+        with pytest.raises(UserError, match="is damaged: episode"):
+            LeRobotReader(dataset)
+
+
+@pytest.mark.parametrize("change", [
+    None, lambda value: None, lambda value: float("nan"), lambda value: "soon", lambda value: -5.0, lambda value: 1e30,
+    lambda value: value + 1.0,
+], ids=["gone", "nothing", "nan", "text", "negative", "endless", "later"])  # fmt: skip
+def test_a_moment_outside_of_its_episode_is_refused_and_not_shown_as_an_image_of_another(dataset, change):
+    change_column(dataset, DATA, "timestamp", change)
+    with pytest.raises(UserError, match="episode 0 has 3 frames, 3 a second, and one of them at"):
+        _ = LeRobotReader(dataset)[1]
+
+
+@pytest.mark.parametrize("fields", [
+    {"fps": 0}, {"fps": -3}, {"video_path": None}, {"video_path": "videos/{camera}.mp4"}, {"video_path": "videos/{"},
+    {"data_path": "data/{0}.parquet"}, {"data_path": "../{chunk_index}/{file_index}"}, {"video_path": "/{video_key}.mp4"},
+    {"features": {"../../camera": {"dtype": "image", "shape": [8, 8, 3]}}},
+], ids=str)  # fmt: skip
+def test_what_a_dataset_says_of_itself_must_make_sense(dataset, fields):
+    change_info(dataset, **fields)
+    with pytest.raises(UserError, match=r"info.json is damaged, ") as error:
+        _ = LeRobotReader(dataset)[1]
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [lambda value: "x", lambda value: float("nan"), lambda value: None])
+def test_tasks_without_a_number_are_one_line(dataset, change):
+    change_column(dataset, TASKS, "task_index", change)
+    with pytest.raises(UserError, match=r"tasks.parquet of the dataset cannot be read"):
+        LeRobotReader(dataset)
+
+
+def test_images_that_are_nowhere_are_one_line(dataset):
+    change_column(dataset, DATA, "wrist", lambda value: None)
+    with pytest.raises(UserError, match="the image of frame 1 cannot be decoded"):
+        _ = LeRobotReader(dataset)[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_part_of_a_video_is_one_line_and_the_decoder_adds_none(dataset, share, capfd):
+    path = dataset / f"videos/{FRACTAL}/chunk-000/file-000.mp4"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match="image 0 cannot be decoded"):
+        _ = LeRobotReader(dataset)[0]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("begin", [1e30, -1e3])
+def test_an_image_that_a_video_does_not_have_is_not_another_one(dataset, begin):
+    change_column(dataset, EPISODES, f"videos/{FRACTAL}/from_timestamp", lambda value: begin)
+    with pytest.raises(UserError, match=r"file-000.mp4: image -?\d+ cannot be decoded"):
+        _ = LeRobotReader(dataset)[0]

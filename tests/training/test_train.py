@@ -157,8 +157,9 @@ def _changed(path: Path, actions: list | None) -> None:
         (lambda rows: [row[:5] for row in rows], "action of episode 0 is not of shape [7] at every step"),
         (lambda rows: [*rows[:-1], rows[-1][:5]], "action of episode 1 is not of shape [7] at every step"),
         (lambda rows: [[float("nan")] * 7, *rows[1:]], "episode 0 has actions that are not finite"),
+        (lambda rows: [*rows[:-1], [1e308] * 7], "episode 1 has actions that are not finite, or beyond"),
     ],
-    ids=["none", "absent", "short", "one-short", "nan"],
+    ids=["none", "absent", "short", "one-short", "nan", "huge"],
 )
 def test_actions_that_are_not_what_the_dataset_says_are_one_line(cli, data: Path, tmp_path: Path, damage, said: str) -> None:
     file = data / "data/chunk-000/file-000.parquet"
@@ -202,6 +203,14 @@ def test_placements_of_the_evaluation_are_refused_unless_allowed_and_then_record
     code, _, err = cli("train", *brief, "--dataset", tmp_path / "7", "--out", out, "--allow-test-placements")
     assert code == 0, err
     assert json.loads((out / "checkpoint-1/training.json").read_text())["test_placements"] is True
+
+
+def test_an_episode_of_this_harness_that_does_not_say_where_it_stands_counts_as_one_of_the_evaluation(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "data", seed=3_000_000_003)
+    path = root / "meta/episodes/chunk-000/file-000.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["simpler_eval/seed"]), path)
+    with pytest.raises(UserError, match="where the evaluation plays"):
+        open_demonstrations(str(root), False, False)
 
 
 def test_the_same_data_has_the_same_fingerprint_and_other_data_another(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from policies.training import Demonstrations
 
 FEW = 8
 """Episodes that no other processes are started for."""
+LARGEST = 1e6
+"""That no number of an action comes to, in metres and radians; statistics of larger ones would not be finite."""
 PLAIN, TRACED = 0, 1
 """The images of a step."""
 AHEAD = 4
@@ -159,8 +161,11 @@ def _prepared(demonstrations: Demonstrations, number: int) -> _Episode:
         actions.append(step.action)
         instructions.append(step.instruction)
     commands = np.array(actions, np.float64).reshape(-1, 7)
-    if not np.isfinite(commands).all():
-        raise UserError(f"{demonstrations.name}: episode {number} has actions that are not finite.")
+    if not (np.abs(commands) < LARGEST).all():  # nor if one is no number
+        raise UserError(
+            f"{demonstrations.name}: episode {number} has actions that are not finite, or beyond {LARGEST:g} m or rad; record "
+            "or fetch it anew."
+        )
     values = model_values(commands, demonstrations.robot, demonstrations.rotation, demonstrations.gripper)
     return _Episode(images, traces, values, instructions)
 
