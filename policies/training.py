@@ -30,6 +30,10 @@ GripperMeaning = Literal["command", "opening"]
 """What the last number of an action is: the robot's own command, or how far the hand shall be open (0 closed .. 1 open)."""
 
 
+class StoppedEarly(UserError):
+    """A training was told to stop before there was a model to save; all else that it made is kept."""
+
+
 @dataclass(frozen=True)
 class DemonstratedStep:
     """A moment of a demonstration."""
@@ -93,7 +97,7 @@ class Settings(BaseModel):
     loss: Literal["action_token_only", "full"] = Field(
         default="action_token_only", description="action_token_only (over the 256 actions) or full (over the vocabulary)."
     )
-    batch_size: int = Field(default=16, ge=1, description="Samples a step of the optimizer.")
+    batch_size: int = Field(default=16, ge=1, le=2**20, description="Samples a step of the optimizer.")
     per_device_batch_size: int | None = Field(
         default=None, ge=1, description="Samples at a time, whose gradients are added up; default: all of the batch."
     )
@@ -102,7 +106,7 @@ class Settings(BaseModel):
     stop_after: float | None = Field(
         default=None, gt=0, description="Minutes after which it stops, to be continued with --resume."
     )
-    learning_rate: float = Field(default=4e-5, gt=0, description="The highest one.")
+    learning_rate: float = Field(default=4e-5, gt=0, le=10, description="The highest one.")
     wd: float = Field(default=0.01, ge=0, description="Weight decay, of all but biases and norms.")
     schedule: Literal["constant", "cosine"] = Field(default="constant", description="constant or cosine (down to 0).")
     warmup_steps: int = Field(default=0, ge=0, description="Steps in which the learning rate rises from 0.")
@@ -128,7 +132,9 @@ class Settings(BaseModel):
     eval_every: int | None = Field(
         default=None, ge=1, description="Steps between evaluations, each on a checkpoint of its own."
     )
-    seed: int = Field(default=0, ge=0, description="Of weights from scratch, the order of samples, and all that is at random.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="Of weights from scratch, the order of samples, and all that is at random."
+    )
     device: str = Field(default="auto", description="auto (default), cpu, cuda or cuda:N; bfloat16 on a GPU, else float32.")
     gpus: int = Field(
         default=1, ge=1, description="GPUs that share weights and samples (FSDP), of one machine; with --device cpu: processes."
@@ -211,6 +217,7 @@ class Trained:
 
 
 Train = Callable[[Job, Monitor], Trained]
+"""Raises UserError for what cannot be used, and StoppedEarly."""
 
 
 def check_settings(settings: Settings) -> None:

@@ -19,7 +19,8 @@ from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
 from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
 from eval.errors import UserError
-from eval.records.folder import disk_errors
+from eval.records.folder import disk_errors, write_atomically
+from eval.records.locking import LOCK_FILE, alone_in
 from eval.rollout.processes import Process, start_own
 
 SETTINGS = "settings"
@@ -94,7 +95,11 @@ def annotate_traces(
     part = out.with_name(f".{out.name}.part")
     reader = _reader(subject, source)
     drawings = Drawings(part, subject.camera, reader.info.video_path)
-    with disk_errors(out):
+    with disk_errors(out), ExitStack() as stack:
+        (part / DRAWN).mkdir(parents=True, exist_ok=True)
+        stack.enter_context(alone_in(part / DRAWN))
+        if out.exists():  # made by a process that began at the same time
+            raise UserError(f"{out} exists; choose another --out.")
         _begin(part, _Settings(source=_hash(source), camera=subject.camera, robot=subject.robot, origin=origin))
         left, total = drawings.missing(len(reader.episodes)), len(reader.episodes)
         if on_drawn is not None:
@@ -111,6 +116,9 @@ def annotate_traces(
                 on_drawn(done, total)
         assemble(subject, reader, drawings, part, origin)
         part.rename(out)
+        shutil.rmtree(
+            out / DRAWN, ignore_errors=True
+        )  # not before: what is drawn would be lost if the process ended in between
     return out
 
 
@@ -146,9 +154,12 @@ def _begin(part: Path, settings: _Settings) -> None:
                 f"{part} holds traces begun on another dataset or with another tracker; remove it, or give another --out."
             )
         return
-    shutil.rmtree(part, ignore_errors=True)
-    file.parent.mkdir(parents=True)
-    file.write_text(settings.model_dump_json())
+    for path in (*part.iterdir(), *file.parent.iterdir()):
+        if path.is_dir() and path.name != DRAWN:
+            shutil.rmtree(path)
+        elif not path.is_dir() and path.name != LOCK_FILE:
+            path.unlink()
+    write_atomically(file, settings.model_dump_json())
 
 
 def _hash(source: Path) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eval.annotation.episodes import DRAWN, Drawings, DrawnEpisode, Subject
+from eval.annotation.episodes import Drawings, DrawnEpisode, Subject
 from eval.datasets import statistics
 from eval.datasets.damage import damage
 from eval.datasets.dataset_files import VIDEO_PATH, linked
@@ -48,7 +47,6 @@ def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: 
     write_origin(part, before.model_copy(update={"traces": origin}))
     _card(subject.source, part, key, origin)
     _info(subject.source, part, key, reader.info.fps)
-    shutil.rmtree(part / DRAWN)
 
 
 def _data(source: Path, target: Path, drawn: Sequence[DrawnEpisode]) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.annotation.drawing import Annotator, Image
 from eval.datasets import statistics
 from eval.datasets.dataset_files import CHUNK, VIDEO_PATH
 from eval.datasets.episode_index import EpisodeFrames
 from eval.datasets.features import ROBOTS, RobotFamily, trace_key
-from eval.datasets.images import encode
+from eval.datasets.images import encode, is_whole
 from eval.datasets.reader import LeRobotReader
 from eval.errors import UserError, did_you_mean
 from eval.records.results import RecordKey
@@ -100,8 +100,15 @@ class Drawings:
         return self._root / DRAWN / f"{number}.json"
 
     def missing(self, episodes: int) -> list[int]:
-        """Numbers of those that are not drawn."""
-        return [number for number in range(episodes) if not self.file(number).is_file()]
+        """Numbers of those that are not drawn, or not whole."""
+        return [number for number in range(episodes) if not self._whole(number)]
+
+    def _whole(self, number: int) -> bool:
+        try:
+            self.read(number)
+            return is_whole(self.video(number))
+        except (OSError, ValidationError):
+            return False
 
     def read(self, number: int) -> DrawnEpisode:
         """One that is drawn. Raises OSError, or pydantic's ValidationError if it is damaged."""

@@ -53,12 +53,18 @@ def train_verb(
     else:
         folder = out or default_out(f"train-{options.policy}")
         trained, stopped = begin(options, folder, say)
-    play = f"simpler-eval run --policy {trained.policy} --checkpoint {trained.checkpoint} --placements heldout --task TASK"
     further = f"simpler-eval train --resume {folder}"
     if as_json:
-        content = {"checkpoint": str(trained.checkpoint), "step": trained.step, "complete": trained.complete}
+        content = {
+            "checkpoint": None if trained is None else str(trained.checkpoint),
+            "step": None if trained is None else trained.step,
+            "complete": trained is not None and trained.complete,
+        }
         typer.echo(json.dumps(content, indent=2))
+    elif trained is None:
+        typer.echo(f"Go on: {further}")
     else:
+        play = f"simpler-eval run --policy {trained.policy} --checkpoint {trained.checkpoint} --placements heldout --task TASK"
         typer.echo(f"{trained.checkpoint}\nPlay it: {play}" + ("" if trained.complete else f"\nGo on: {further}"))
     if stopped is not None:
         raise typer.Exit(128 + stopped)

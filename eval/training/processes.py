@@ -18,7 +18,7 @@ from typing import Any
 
 from eval.backends.protocol import live_with_parent, one_line
 from eval.errors import UserError
-from policies.training import Job, Monitor, Place, Trained, find_trainer
+from policies.training import Job, Monitor, Place, StoppedEarly, Trained, find_trainer
 
 GRACE = 3.0
 """Seconds in which the others may say what they died of, too: what was the cause is told, not what followed from it."""
@@ -60,7 +60,7 @@ class _Member:
         self.rank, self.process, self.pipe = rank, process, pipe
         self.open = True
         self.trained: Trained | None = None
-        self.refusal: str | None = None
+        self.refusal: UserError | None = None
         self.fault: tuple[str, str] | None = None
         """In a line, and its traceback."""
 
@@ -94,7 +94,7 @@ class _Member:
             memory = "; was there too little memory?" if name == "SIGKILL" else ""
             return UserError(f"Process {self.rank + 1} of the training was killed ({name}){memory}; {SAVED}.")
         if self.refusal is not None:
-            return UserError(self.refusal)
+            return self.refusal
         line, text = self.fault or (f"exit code {code}", "")
         path = out / f"fault-of-process-{self.rank + 1}.txt"
         with contextlib.suppress(OSError):
@@ -202,7 +202,8 @@ def _work(policy: str, job: Job, pipe: Connection, parent: int) -> None:
     try:
         pipe.send(("trained", find_trainer(policy)(job, _Silent() if job.place.rank else _Relay(pipe))))
     except UserError as error:
-        pipe.send(("refusal", str(error)))
+        kind = StoppedEarly if isinstance(error, StoppedEarly) else UserError
+        pipe.send(("refusal", kind(str(error))))
     except Exception as error:
         line = f"{type(error).__name__}: {one_line(error)[:200]}"
         pipe.send(("fault", (line, traceback.format_exc())))

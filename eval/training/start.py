@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
@@ -10,17 +12,20 @@ from pydantic import JsonValue, ValidationError
 from eval.errors import UserError
 from eval.plan.suites import make_plan
 from eval.records.folder import write_atomically
+from eval.records.locking import LOCK_FILE, alone_in
 from eval.records.provenance import provenance
 from eval.training.demonstrations import LeRobotDemonstrations, named_dataset, open_demonstrations
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from eval.training.processes import train_together
 from policies.registry import check_policy
-from policies.training import Job, Trained, check_packages, check_settings, find_trainer
+from policies.training import Job, StoppedEarly, Trained, check_packages, check_settings, find_trainer
 
 OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
 FRAMES = "frames"
+LEFT = (LOCK_FILE, f".{OPTIONS}.part")
+"""All that a folder may hold in which a training was killed before it began."""
 CHANGEABLE = (
     "datasets", "stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes",
     "report_to", "frames",
@@ -28,7 +33,7 @@ CHANGEABLE = (
 """Options that a training may go on with otherwise; datasets may lie elsewhere, but must be the same."""
 
 
-def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained, int | None]:
+def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained | None, int | None]:
     """Begin a training.
 
     Args:
@@ -37,18 +42,20 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
         say: prints a line.
 
     Returns:
-        What came out, and the signal that stopped it, if one did.
+        What came out, None if it stopped before there was anything, and the signal that stopped it, if one did.
 
     Raises:
         UserError: an option or a dataset cannot be used, the folder is another training's, or the disk refuses.
     """
     options = options.settled()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and not (out.is_dir() and all(path.name in LEFT for path in out.iterdir())):
         if (out / OPTIONS).is_file():
             raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
         raise UserError(f"{out} exists and is no training; choose another --out.")
     _check(options)
     datasets = _open(options)
+    if within := [each.name for each in datasets if each.root in out.absolute().parents]:
+        raise UserError(f"--out {out} lies within the dataset {within[0]}; choose another.")
     options = options.model_copy(
         update={
             "datasets": tuple(f"{each.key}={each.root}" for each in datasets),
@@ -57,15 +64,17 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
         }
     )
     monitor = TrainingMonitor(options, out, say)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / OPTIONS, options.model_dump_json(indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}.") from error
-    return _train(options, datasets, out, monitor, resume=False)
+    with contextlib.ExitStack() as stack:
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone_in(out))
+            if (out / OPTIONS).exists():  # by a process that began at the same time
+                raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
+            write_atomically(out / OPTIONS, options.model_dump_json(indent=1) + "\n")
+        return _train(options, datasets, out, monitor, resume=False)
 
 
-def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained, int | None]:
+def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained | None, int | None]:
     """Go on with a training from what was saved last; what ``given`` does not set is as it was begun.
 
     Raises:
@@ -83,7 +92,19 @@ def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[T
         options = options.model_copy(update={"stop_after": None})
     options = options.settled()
     _check(options)
-    return _train(options, _open(options), out, TrainingMonitor(options, out, say), resume=True)
+    datasets, monitor = _open(options), TrainingMonitor(options, out, say)
+    with contextlib.ExitStack() as stack:
+        with _writing(out):
+            stack.enter_context(alone_in(out))
+        return _train(options, datasets, out, monitor, resume=True)
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}.") from error
 
 
 def _check(options: TrainOptions) -> None:
@@ -100,7 +121,12 @@ def _check(options: TrainOptions) -> None:
 
 
 def _open(options: TrainOptions) -> list[LeRobotDemonstrations]:
-    return [open_demonstrations(text, options.tracevla, options.allow_test_placements) for text in options.datasets]
+    opened = [open_demonstrations(text, options.tracevla, options.allow_test_placements) for text in options.datasets]
+    for number, each in enumerate(opened):
+        for before in opened[:number]:
+            if each.fingerprint == before.fingerprint:  # what is held out of the one would be trained on in the other
+                raise UserError(f"{each.name} is given twice (as {before.name}, the same data); give each --dataset once.")
+    return opened
 
 
 def _absolute(checkpoint: str | None) -> str | None:
@@ -112,7 +138,7 @@ def _absolute(checkpoint: str | None) -> str | None:
 
 def _train(
     options: TrainOptions, datasets: Sequence[LeRobotDemonstrations], out: Path, monitor: TrainingMonitor, resume: bool
-) -> tuple[Trained, int | None]:
+) -> tuple[Trained | None, int | None]:
     on_test = any(each.on_test_placements for each in datasets)
     if on_test:
         monitor.say("some of the demonstrations stand where the evaluation plays: every title of this policy will say so")
@@ -128,6 +154,9 @@ def _train(
     frames = Path(options.frames) if options.frames else out / FRAMES
     job = Job(options.settings, datasets, out, frames, record, resume)
     with monitor, monitor.listening():
-        alone = options.gpus == 1
-        trained = find_trainer(options.policy)(job, monitor) if alone else train_together(options.policy, job, monitor)
-    return trained, monitor.signal
+        train = find_trainer(options.policy) if options.gpus == 1 else partial(train_together, options.policy)
+        try:
+            return train(job, monitor), monitor.signal
+        except StoppedEarly as stop:
+            monitor.say(str(stop))
+            return None, monitor.signal

@@ -72,12 +72,20 @@ def check_memory(device: torch.device, needed: int) -> None:
 
 
 @contextmanager
-def explain_out_of_memory(device: torch.device) -> Iterator[None]:
-    """Turns running out of memory into one line."""
+def explain_out_of_memory(device: torch.device | str, remedy: str | None = None) -> Iterator[None]:
+    """Turns running out of memory, of a GPU or of the machine, into one line.
+
+    Args:
+        device: where the model is, or as ``--device`` says it.
+        remedy: what to do about it.
+    """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise UserError(f"There is not enough memory on {device} for this batch. {_REMEDY}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and NO_MEMORY not in str(error):
+            raise
+        where = f" on {device}" if isinstance(error, torch.OutOfMemoryError) and str(device) != "auto" else ""
+        raise UserError(f"There is not enough memory{where} for this batch. {remedy or _REMEDY}") from error
 
 
 def free_memory(device: torch.device) -> int:
@@ -126,6 +134,8 @@ def threads_for(parameters: int, device: torch.device) -> Iterator[None]:
 
 
 SMALL = 50_000_000
+NO_MEMORY = "can't allocate memory"
+"""What torch says in a plain RuntimeError where the machine has no more."""
 _REMEDY = (
     "Free the GPU, use fewer --workers or --policy-arg batch=N (smaller batches), --dtype bfloat16, another --device cuda:N, "
     "or --device cpu."

@@ -14,12 +14,14 @@ pytest.importorskip("simplejpeg", reason="the extra vla is not installed")
 import pyarrow.parquet as pq
 
 from eval.annotation.annotate import annotate_traces
+from eval.annotation.assembly import assemble
 from eval.annotation.drawing import TraceOptions
 from eval.annotation.episodes import DRAWN, Drawings
 from eval.datasets.images import encode
 from eval.datasets.origin import read_origin
 from eval.datasets.reader import LeRobotReader
 from eval.errors import UserError
+from eval.records.locking import alone_in
 from policies.base import Observation, Proprio
 from policies.trace.synthetic import synthetic_image
 
@@ -155,7 +157,7 @@ def test_what_is_drawn_is_drawn_once_whatever_stops_it(bridge, tmp_path, monkeyp
         annotate_traces(bridge, tmp_path / "new", PAPER, workers=1, on_drawn=stop)
     assert told == [(0, 3), (1, 3), (2, 3)]
     part = tmp_path / ".new.part"
-    assert sorted(path.name for path in (part / DRAWN).iterdir()) == ["0.json", "1.json", "settings"]
+    assert sorted(path.name for path in (part / DRAWN).glob("[!.]*")) == ["0.json", "1.json", "settings"]
     with pytest.raises(UserError, match="is no LeRobot dataset"):
         LeRobotReader(part)
     with pytest.raises(UserError, match="another tracker"):
@@ -229,3 +231,44 @@ def test_the_command_says_what_it_made(bridge, cli):
     )
     code, _, error = cli("annotate-traces", f"{bridge}-traces")
     assert (code, "has traces already" in error) == (2, True)
+
+
+def test_what_is_drawn_outlives_the_very_last_moment(bridge, tmp_path, monkeypatch):
+    def killed(*given):
+        assemble(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eval.annotation.annotate.assemble", killed)
+        with pytest.raises(KeyboardInterrupt):
+            annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
+    monkeypatch.setattr(Drawings, "keep", lambda *given: pytest.fail("it was drawn before"))
+    root = annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
+    assert len(traced(root)) == 3
+    assert not (root / DRAWN).exists()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda part: (part / DRAWN / "1.json").write_text("{"),
+    lambda part: (part / DRAWN / "1.json").write_bytes(b""),
+    lambda part: next(part.rglob("file-001.mp4")).unlink(),
+    lambda part: next(part.rglob("file-001.mp4")).write_bytes(b"\0" * 999),
+])  # fmt: skip
+def test_an_episode_that_is_not_whole_is_drawn_anew(bridge, tmp_path, monkeypatch, damage):
+    whole = traced(annotate_traces(bridge, tmp_path / "whole", PAPER, workers=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("eval.annotation.annotate.assemble", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
+    damage(tmp_path / ".new.part")
+    again = traced(annotate_traces(bridge, tmp_path / "new", PAPER, workers=1))
+    for ours, theirs in zip(again, whole, strict=True):
+        assert all((a == b).all() and x == y for (a, x), (b, y) in zip(ours, theirs, strict=True))
+
+
+def test_one_process_at_a_time_draws_into_a_folder(bridge, tmp_path):
+    folder = tmp_path / ".new.part" / DRAWN
+    folder.mkdir(parents=True)
+    with alone_in(folder), pytest.raises(UserError, match="Another process is writing"):
+        annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
+    assert len(traced(annotate_traces(bridge, tmp_path / "new", PAPER, workers=1))) == 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +42,15 @@ class MadeUp:
             small = np.full((256, 256, 3), 10 * number, np.uint8) if number % 2 else None
             action = np.append(chance.uniform(-0.02, 0.02, 6), float(number % 3 > 0))
             yield DemonstratedStep(camera_image(number), small, "Put the carrot on the plate", action)
+
+
+class Deadly(MadeUp):
+    """Kills the process that reads its tenth episode, but for the one that all others help."""
+
+    def steps(self, episode: int) -> Iterator[DemonstratedStep]:
+        if episode == 9 and multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().steps(episode)
 
 
 class Killed(BaseException):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,16 +36,36 @@ class Data:
 
 
 def prepare_data(
-    job: Job, recipe: Recipe, base: Path, tokenizer: PromptTokenizer, images: ImageSettings, limit: int, device: torch.device
+    job: Job,
+    recipe: Recipe,
+    base: Path,
+    tokenizer: PromptTokenizer,
+    images: ImageSettings,
+    limit: int,
+    device: torch.device,
+    stopping: Callable[[], bool],
+    say: Callable[[str], None],
 ) -> Data:
-    """Samples of all datasets of a job; ``device`` helps to decode their images.
+    """Samples of all datasets of a job.
+
+    Args:
+        job: of the training.
+        recipe: of the policy.
+        base: folder that the training began with.
+        tokenizer: of the checkpoint.
+        images: how they are prepared.
+        limit: tokens that a prompt may have.
+        device: helps to decode images.
+        stopping: whether to stop before all is there.
+        say: prints a line.
 
     Raises:
         UserError: a dataset cannot be read, has no traces although they are wanted, or nothing to learn from.
+        StoppedEarly: it is to stop.
     """
     settings = job.settings
     kept = KeptImages(Decoder(device), memory_to_spare)
-    frames = [prepare_frames(each, job.frames) for each in job.demonstrations]
+    frames = [prepare_frames(each, job.frames, stopping, say) for each in job.demonstrations]
     spans = _spans(job.demonstrations, frames, base if settings.keep_statistics else None)
     ids = []
     for demonstrations, each in zip(job.demonstrations, frames, strict=True):

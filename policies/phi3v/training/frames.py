@@ -9,19 +9,26 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
 from policies.phi3v.camera_transforms import stored, stored_small
-from policies.phi3v.training.files import disk_errors
+from policies.phi3v.training.files import disk_errors, one_at_a_time
 from policies.phi3v.training.labels import model_values
-from policies.training import Demonstrations
+from policies.phi3v.training.prepared import Prepared, PreparedEpisode
+from policies.training import Demonstrations, StoppedEarly
 
 FEW = 8
 """Episodes that no other processes are started for."""
@@ -31,18 +38,6 @@ PLAIN, TRACED = 0, 1
 """The images of a step."""
 AHEAD = 4
 """Episodes a process that may wait to be written."""
-
-
-@dataclass(frozen=True)
-class _Episode:
-    """What is kept of an episode of T steps."""
-
-    images: list[bytes]
-    traces: list[bytes]
-    """Empty where there is none."""
-    values: NDArray[np.float64]
-    """(T, 7)"""
-    instructions: list[str]
 
 
 @dataclass(frozen=True)
@@ -76,84 +71,107 @@ class Frames:
         return self.data[begin:end].tobytes()
 
 
-def prepare_frames(demonstrations: Demonstrations, folder: Path) -> Frames:
-    """Prepared frames of a dataset: those that lie in ``folder``, or made now, by all cores.
+def prepare_frames(
+    demonstrations: Demonstrations,
+    folder: Path,
+    stopping: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Frames:
+    """Prepared frames of a dataset: those that lie in ``folder``, or made now, by all cores; whatever ends that, it goes on.
+
+    Args:
+        demonstrations: the dataset.
+        folder: of prepared frames, which several trainings may share; one prepares, the others wait.
+        stopping: whether to stop.
+        say: prints a line.
 
     Raises:
         UserError: something of the dataset cannot be read, or there is no room for what comes out.
+        StoppedEarly: it is to stop.
     """
     base = folder / demonstrations.fingerprint
     data, index = base.with_suffix(".jpegs"), base.with_suffix(".npz")
     if not index.is_file():
         with disk_errors(data):
             folder.mkdir(parents=True, exist_ok=True)
-            _write(demonstrations, data, index)
+            with one_at_a_time(folder / f".{base.name}.lock", stopping, say) as alone:
+                if not index.is_file():  # another one has made it meanwhile
+                    _write(demonstrations, Prepared(data, "" if alone else f".{os.getpid()}"), index, stopping)
     try:
         with np.load(index) as file:
             parts = {name: file[name] for name in file.files}
         texts = tuple(str(text) for text in parts.pop("texts"))
         frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, **parts)
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        whole = not len(frames) or frames.places.max() <= len(frames.data)
+    except (OSError, ValueError, TypeError, LookupError, EOFError, BadZipFile, zlib.error) as error:
         raise UserError(f"{index} cannot be read ({error}); delete it, and it is made anew.") from error
-    if len(frames) and frames.places.max() > len(frames.data):
+    if not whole:
         raise UserError(f"{data} is only a part of what it was; delete {index.name} beside it, and both are made anew.")
     return frames
 
 
-def _write(demonstrations: Demonstrations, data: Path, index: Path) -> None:
-    part = data.with_name(f".{data.name}.{os.getpid()}.part")
-    part_index = index.with_name(f".{index.name}.{os.getpid()}.part.npz")
-    places: list[tuple[int, int]] = []
-    values, texts, numbers, known, end = [], [], [], dict[str, int](), 0
-    try:
-        with part.open("wb") as file:
-            for number, episode in enumerate(_episodes(demonstrations)):
-                for image, trace in zip(episode.images, episode.traces, strict=True):
-                    for content in (image, trace):
-                        places.append((end, end + len(content)))
-                        end += file.write(content)
-                values.append(episode.values)
-                texts += [known.setdefault(text, len(known)) for text in episode.instructions]
-                numbers += [number] * len(episode.images)
-            file.flush()
-            os.fsync(file.fileno())
-        if not values:
+def _write(demonstrations: Demonstrations, prepared: Prepared, index: Path, stopping: Callable[[], bool]) -> None:
+    with prepared:
+        try:
+            for episode in _episodes(demonstrations, prepared):
+                prepared.add(episode)
+                if stopping() and len(prepared) < len(demonstrations.lengths):
+                    raise StoppedEarly("stopped while images were prepared; those that are prepared are kept")
+        except UserError as error:
+            if not isinstance(error, StoppedEarly | ProcessEnded):
+                prepared.discard()
+            raise
+        if not sum(demonstrations.lengths):
+            prepared.discard()
             raise UserError(f"{demonstrations.name} holds no frames.")
-        part.replace(data)
-        np.savez(
-            part_index, places=np.array(places, np.int64).reshape(-1, 2, 2), values=np.concatenate(values),
-            texts=np.array(list(known)), text=np.array(texts), episode=np.array(numbers),
-        )  # fmt: skip
-        part_index.replace(index)
-    finally:
-        part.unlink(missing_ok=True)
-        part_index.unlink(missing_ok=True)
+        prepared.finish(index)
 
 
-def _episodes(demonstrations: Demonstrations) -> Iterator[_Episode]:
-    numbers = range(len(demonstrations.lengths))
+class ProcessEnded(UserError):
+    """A process that helps was killed."""
+
+
+def _episodes(demonstrations: Demonstrations, prepared: Prepared) -> Iterator[PreparedEpisode]:
+    """Those that are not prepared yet, in order."""
+    numbers = range(len(prepared), len(demonstrations.lengths))
     cores = len(os.sched_getaffinity(0))
     if len(numbers) < FEW or cores < 2:
         yield from (_prepared(demonstrations, number) for number in numbers)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(cores, len(numbers)), context, _one_thread_each) as pool, contextlib.ExitStack() as stack:
+    with ProcessPoolExecutor(min(cores, len(numbers)), context, _helper) as pool, contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         waiting = []
-        for number in numbers:
-            waiting.append(pool.submit(_prepared, demonstrations, number))
-            if len(waiting) > AHEAD * cores:
-                yield waiting.pop(0).result()
-        yield from (each.result() for each in waiting)
+        try:
+            for number in numbers:
+                waiting.append(pool.submit(_prepared, demonstrations, number))
+                if len(waiting) > AHEAD * cores:
+                    yield waiting.pop(0).result()
+            yield from (each.result() for each in waiting)
+        except BrokenProcessPool as error:
+            raise ProcessEnded(
+                "A process that prepares images was killed; was there too little memory? What is prepared is kept; go on with "
+                "--resume."
+            ) from error
 
 
-def _one_thread_each() -> None:
+def _helper() -> None:
+    """A process that prepares episodes for another one: signals to both are that one's, and it does not outlive it."""
     import cv2
 
     cv2.setNumThreads(1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 
 
-def _prepared(demonstrations: Demonstrations, number: int) -> _Episode:
+def _end_with(parent: BaseProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _prepared(demonstrations: Demonstrations, number: int) -> PreparedEpisode:
     images, traces, actions, instructions = [], [], [], []
     for step in demonstrations.steps(number):
         images.append(stored(step.image))
@@ -167,7 +185,7 @@ def _prepared(demonstrations: Demonstrations, number: int) -> _Episode:
             "or fetch it anew."
         )
     values = model_values(commands, demonstrations.robot, demonstrations.rotation, demonstrations.gripper)
-    return _Episode(images, traces, values, instructions)
+    return PreparedEpisode(images, traces, values, instructions)
 
 
 def held_out_episodes(episodes: int, share: float, seed: int) -> NDArray[np.bool_]:

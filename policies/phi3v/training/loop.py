@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -16,31 +15,35 @@ import torch
 from eval.errors import UserError
 from policies.phi3v.actions import action_ids
 from policies.phi3v.checkpoint import content_hash, find_checkpoint
-from policies.phi3v.config import Phi3VConfig, read_config
+from policies.phi3v.config import read_config
 from policies.phi3v.device import attention_kernels, explain_out_of_memory
 from policies.phi3v.generation import ACTION_TOKENS
 from policies.phi3v.leftovers import check_leftovers
-from policies.phi3v.model import Phi3V
 from policies.phi3v.preprocessor import read_image_settings
 from policies.phi3v.tokenizer import PromptTokenizer
-from policies.phi3v.training.adapters import add_adapters, merged_state
+from policies.phi3v.training.adapters import merged_state
 from policies.phi3v.training.batches import Batch, ahead, changed, to_change
+from policies.phi3v.training.building import make_model
 from policies.phi3v.training.data import prepare_data
-from policies.phi3v.training.files import disk_errors
+from policies.phi3v.training.files import disk_errors, tidy
 from policies.phi3v.training.fusion import fuse_blocks
 from policies.phi3v.training.group import Group
 from policies.phi3v.training.loss import Measured, TargetLogits, measure
 from policies.phi3v.training.optimisation import learning_rate, make_optimizer, shorten_gradients
 from policies.phi3v.training.recipe import Recipe
 from policies.phi3v.training.saving import save_checkpoint
-from policies.phi3v.training.scratch import new_model, write_surroundings
+from policies.phi3v.training.scratch import write_surroundings
 from policies.phi3v.training.state import Progress, differing, load_state, read_progress, save_state, state_tensors
 from policies.phi3v.training.window import Window
-from policies.phi3v.weights import load_model, weight_files
+from policies.phi3v.weights import weight_files
 from policies.training import Job, Monitor, Settings, Trained
 
 MEASURED = 512
 """Held-out samples that are measured, spread over all of them."""
+MEMORY = (
+    "Give a smaller --per-device-batch-size, --gradient-checkpointing, --lora-rank, --gpus, or a GPU that nothing else uses; "
+    "what was saved before is whole."
+)
 FREE = ("stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "checkpoint")
 """Settings that change nothing of what comes out, so that a training may go on with others."""
 
@@ -49,11 +52,14 @@ def train(job: Job, monitor: Monitor, recipe: Recipe) -> Trained:
     """Train a policy, or go on with it.
 
     Raises:
-        UserError: something that was given cannot be used, the disk refuses, or the loss is no longer a number.
+        UserError: something that was given cannot be used, the disk refuses, memory is too small, or the loss is no longer a
+            number.
+        StoppedEarly: it was to stop before its first step.
     """
-    training = Training(job, monitor, recipe)
-    with explain_out_of_memory(training.device), attention_kernels(training.device):
-        trained = training.run()
+    with explain_out_of_memory(job.settings.device, MEMORY):
+        training = Training(job, monitor, recipe)
+        with attention_kernels(training.device):
+            trained = training.run()
     training.group.close()
     return trained
 
@@ -75,15 +81,19 @@ class Training:
         check_leftovers(self.base, tokenizer)
         self.actions = action_ids(tokenizer.vocab_size)
         self._images = read_image_settings(self.base, 1)
+        if job.resume and not self.group.rank:
+            tidy(job.out)
         before = read_progress(job.out) if job.resume else None
         if before is not None:
             self._check(before)
         limit = self.config.short_context - ACTION_TOKENS - 1
         with self.group.first_alone():
-            data = prepare_data(job, recipe, self.base, tokenizer, self._images, limit, self.device)
+            data = prepare_data(
+                job, recipe, self.base, tokenizer, self._images, limit, self.device, self._stopping, monitor.say
+            )
         self.samples, self._held_out, self._statistics = data.train, data.held_out, data.statistics
         self.steps = settings.max_steps or math.ceil(settings.num_train_epochs * len(self.samples) / settings.batch_size)
-        self.model = self._model(self.config)
+        self.model = make_model(settings, self.base, self.config, self.device, self.group.count == 1)
         self.network = TargetLogits(self.model)
         self.fused = self.group.count == 1 and fuse_blocks(self.model)
         self.group.divide(self.network, self.model)
@@ -127,32 +137,6 @@ class Training:
                 "--checkpoint and the newest checkpoint there."
             )
 
-    def _model(self, config: Phi3VConfig) -> Phi3V:
-        settings = self.settings
-        if settings.init is not None:
-            model: Phi3V = new_model(settings.init, settings.seed).to(self.device)
-            model.make_tables(self.device)
-        else:
-            frozen = settings.lora_rank is not None and self.device.type == "cuda" and self.group.count == 1
-            model = load_model(self.base, config, self.device, torch.bfloat16 if frozen else torch.float32)
-        model.requires_grad_(True)
-        if settings.lora_rank is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(settings.seed)
-                add_adapters(model, settings)
-        elif settings.freeze_vision_model:
-            for part in (model.vision, model.projection):
-                part.requires_grad_(False)
-            for mark in (model.row_end, model.global_mark):
-                mark.requires_grad_(False)
-        if settings.gradient_checkpointing:
-            with warnings.catch_warnings():  # newer transformers call it otherwise
-                warnings.simplefilter("ignore", FutureWarning)
-                for network in (model.language, model.vision):
-                    network.gradient_checkpointing_enable({"use_reentrant": False})
-        model.train()
-        return model
-
     # ---- the loop ------------------------------------------------------------------------------------------------
 
     def run(self) -> Trained:
@@ -166,19 +150,20 @@ class Training:
             f"steps {self.step} to {self.steps}"
         )
         self._monitor.begun(self.step)
-        places = [place for step in range(self.step, self.steps) for place in self._places(step)]
+        first, parts = self.step, len(self._places(self.step))
 
         def batch(number: int) -> Batch:
-            made = to_change(self.samples.batch(*places[number]), places[number][0], settings)
+            begin, end = self._places(first + number // parts)[number % parts]
+            made = to_change(self.samples.batch(begin, end), begin, settings)
             return made.pinned() if self.device.type == "cuda" else made
 
-        batches = ahead(batch, range(len(places)))
+        batches = ahead(batch, range((self.steps - first) * parts))
         window = Window(settings.batch_size, self.group.total)
         while self.step < self.steps:
             self._advance(batches, window)
             self.step += 1
             last = self.step == self.steps
-            stopping = not last and self.group.first_says(self._late() or self._monitor.stopping())
+            stopping = not last and self.group.first_says(self._stopping())
             evaluating = settings.eval_every is not None and (last or self.step % settings.eval_every == 0)
             saving = last or stopping or evaluating or self.step % settings.save_steps == 0
             if saving or self.step % settings.log_steps == 0:
@@ -224,9 +209,10 @@ class Training:
 
     def _finite(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
         """Nothing is saved of a training that went wrong; a GPU is not waited for at each step to know."""
-        if not math.isfinite(metrics.get("gradient_norm", 0.0)):
+        if not all(map(math.isfinite, metrics.values())):
+            what = "Some gradients" if not math.isfinite(metrics.get("gradient_norm", 0.0)) else "Some losses"
             raise UserError(
-                f"Some gradients up to step {self.step} are not finite; go on from what was saved before with a lower "
+                f"{what} up to step {self.step} are not finite; go on from what was saved before with a lower "
                 "--learning-rate, in another --out."
             )
         return metrics
@@ -242,9 +228,10 @@ class Training:
             return nullcontext()
         return cast(AbstractContextManager[None], torch.autocast("cuda", torch.bfloat16))
 
-    def _late(self) -> bool:
+    def _stopping(self) -> bool:
         limit = self.settings.stop_after
-        return limit is not None and time.monotonic() - self._began > 60 * limit
+        late = limit is not None and time.monotonic() - self._began > 60 * limit
+        return late or self._monitor.stopping()
 
     # ---- what is left of it --------------------------------------------------------------------------------------
 
@@ -278,7 +265,7 @@ class Training:
 
     def _save(self) -> None:
         """A checkpoint for whoever plays it, and the state for going on."""
-        held_out = self._held_out_metrics()
+        held_out = self._finite(self._held_out_metrics())
         self._log(held_out)
         record = {
             **self.job.record,

@@ -1,0 +1,125 @@
+"""Trainings that share a folder, are stopped before they begin, or are begun with what cannot be right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (make vla)")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+
+from demonstrations import Listening, job
+from public_dataset import BRIEF, write_dataset
+
+from eval.errors import UserError
+from eval.records.locking import alone_in
+from policies.openvla_phi3.training import train
+from policies.phi3v.training.files import tidy
+from policies.phi3v.training.loop import Training
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "data")
+
+
+def one_line(said: tuple[int, str, str]) -> str:
+    code, _, err = said
+    assert (code, len(err.splitlines())) == (2, 1), err
+    return err
+
+
+def test_a_folder_is_one_trainings_at_a_time(cli, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with alone_in(out):
+        assert f"Another process is writing {out}" in one_line(cli("train", *BRIEF, "--dataset", data, "--out", out))
+    assert cli("train", *BRIEF, "--dataset", data, "--out", out)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    with alone_in(out):
+        assert f"Another process is writing {out}" in one_line(cli("train", "--resume", out))
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_who_was_killed_before_it_began_begins_with_the_same_command(cli, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".lock", ".options.json.part"):
+        (out / name).write_text("{")
+    assert cli("train", *BRIEF, "--dataset", data, "--out", out)[0] == 0
+
+
+def test_who_is_to_stop_while_images_are_prepared_goes_on_with_them(cli, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said, err = cli("train", *BRIEF, "--dataset", data, "--out", out, "--stop-after", "0.00001", "--json")
+    assert (code, json.loads(said)) == (0, {"checkpoint": None, "step": None, "complete": False}), err
+    assert "those that are prepared are kept" in err
+    code, said, err = cli("train", "--resume", out)
+    assert code == 0, err
+    assert (out / "checkpoint-2").is_dir()
+
+
+def test_data_given_twice_would_be_held_out_and_trained_on(cli, data: Path, tmp_path: Path) -> None:
+    for again in (str(data), f"other={data}"):
+        line = one_line(cli("train", *BRIEF, "--dataset", data, "--dataset", again, "--out", tmp_path / "out"))
+        assert f"{data} is given twice" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_training_is_put_into_its_data(cli, data: Path) -> None:
+    assert "lies within the dataset" in one_line(cli("train", *BRIEF, "--dataset", data, "--out", data / "data/out"))
+    assert not (data / "data/out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--learning-rate", "1e38"), ("--seed", str(2**64)), ("--batch-size", str(10**12))]
+)
+def test_numbers_that_no_machine_can_use_are_one_line(cli, data: Path, tmp_path: Path, option: str, value: str) -> None:
+    assert f"{option} is " in one_line(
+        cli("train", "--init", "tiny", "--dataset", data, "--out", tmp_path / "out", option, value)
+    )
+
+
+def test_a_training_without_end_takes_no_more_memory_than_another(cli, data: Path, tmp_path: Path) -> None:
+    brief = ("--init", "tiny", "--batch-size", 2, "--device", "cpu", "--dataset", data, "--out", tmp_path / "out")
+    prepared = cli("train", *brief, "--max-steps", 10**15, "--stop-after", "0.00001")
+    assert prepared[0] == 0
+    code, _, err = cli("train", "--resume", tmp_path / "out", "--stop-after", "0.0001")
+    assert code == 0, err
+    assert f"steps 0 to {10**15}" in err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError("Unable to allocate 7.28 TiB"),
+    ],
+)
+def test_too_little_memory_is_one_line_with_what_helps(tmp_path: Path, monkeypatch, error: Exception) -> None:
+    def run(self: Training) -> None:
+        raise error
+
+    monkeypatch.setattr(Training, "run", run)
+    with pytest.raises(UserError, match=r"not enough memory for this batch. Give a smaller --per-device-batch-size") as refused:
+        train(job(tmp_path / "out"), Listening())
+    assert "\n" not in str(refused.value)
+
+
+def test_losses_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Training, "_held_out_metrics", lambda self: {"held_out_loss": float("nan")})
+    with pytest.raises(UserError, match="Some losses up to step 2 are not finite"):
+        train(job(tmp_path / "out"), Listening())
+    assert not (tmp_path / "out/checkpoint-2").exists()
+
+
+def test_what_a_kill_left_is_tidied_up_and_nothing_whole_is_lost(tmp_path: Path) -> None:
+    for name in (".checkpoint-4.part", ".resume-2.old", "resume-2", ".checkpoint-2.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    tidy(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-2", "resume-2"]
+    assert (tmp_path / "resume-2/file").read_text() == "resume-2"
+    assert (tmp_path / "checkpoint-2/file").read_text() == ".checkpoint-2.old"
