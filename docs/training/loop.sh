@@ -26,6 +26,16 @@ STEPS=${STEPS:-3500} MORE=${MORE:-1300} BATCH=${BATCH:-128} SEED=${SEED:-0} JUDG
 BETA=${BETA:-0.3} MINUTES=${MINUTES:-7} INIT=${INIT:-small} RATE=${RATE:-5e-4} LOWER=${LOWER:-2.5e-4} HELD_OUT=${HELD_OUT:-0.05}
 AUGMENT=${AUGMENT:-0} SHIFT=${SHIFT:-0} SAVE=${SAVE:-1500} MODEL=${MODEL:-} CURVE=${CURVE:-48}
 DEMOS=${DEMOS:-$FOLDER/demos}
+refused() { echo "loop.sh: $1" >&2; exit 2; }
+for name in COUNT ROUND STEPS MORE BATCH SEED JUDGED CURVE SAVE; do
+    [[ ${!name} =~ ^(0|[1-9][0-9]{0,8})$ ]] || refused "$name=${!name} is no whole number"
+done
+for name in TRACE AUGMENT; do
+    [[ ${!name} =~ ^[01]$ ]] || refused "$name=${!name} must be 0 or 1"
+done
+[[ $MINUTES =~ ^[0-9]{1,6}(\.[0-9]+)?$|^\.[0-9]+$ ]] || refused "MINUTES=$MINUTES is no number of minutes"
+ALLOWED=$(awk -v minutes="$MINUTES" 'BEGIN { print int(60 * minutes) }') # seconds; the shell knows whole numbers alone
+[ "$ALLOWED" -gt 5 ] || refused "MINUTES=$MINUTES is too short for anything; give more than 0.1"
 POLICY=openvla_phi3 TRACEVLA=() DATASET=dataset.txt
 if [ "$TRACE" = 1 ]; then POLICY=tracevla_phi3 TRACEVLA=(--tracevla) DATASET=traces.txt; fi
 AUGMENTED=(--image-shift "$SHIFT")
@@ -39,7 +49,7 @@ AGAIN=75 BEGAN=$SECONDS
 again() { echo "loop.sh: not done yet; call this step again" >&2; exit "$AGAIN"; } # stdout may be a file of results
 
 limited() { # a command for the minutes that are left of the step; an episode that errored does not end the loop
-    local left=$((${MINUTES%.*} * 60 - SECONDS + BEGAN)) code=0
+    local left=$((ALLOWED - SECONDS + BEGAN)) code=0
     [ "$left" -gt 5 ] || again
     timeout --foreground --signal=INT --kill-after=60 "$left" "${EVAL[@]}" "$@" || code=$?
     case $code in
@@ -54,19 +64,17 @@ note() { # note NAME FILE: the JSON object in a file becomes a line of the resul
     printf '{"step": "%s", "seconds": %s, "said": %s}\n' "$1" $((SECONDS - BEGAN)) "$(tr -d '\n' < "$2")" >> "$FOLDER/results.jsonl"
 }
 
-models() { # the checkpoints of all trainings that are complete, a line each, in their order
-    local number=0
-    while [ -f "$FOLDER/train-$number/complete" ]; do
-        cat "$FOLDER/train-$number/complete"
-        number=$((number + 1))
-    done
+newest() { # the checkpoint of the last training that is complete, or of MODEL
+    local number path
+    number=${MODEL:-$(($(following train complete) - 1))}
+    path="$FOLDER/train-$number/complete"
+    [ -s "$path" ] || refused "no such model is trained yet; begin with: loop.sh train"
+    cat "$path"
 }
 
-newest() { # the checkpoint of the last training that is complete, or of MODEL
-    local found
-    if [ -n "$MODEL" ]; then found=$(cat "$FOLDER/train-$MODEL/complete" 2> /dev/null || true); else found=$(models | tail -n 1); fi
-    [ -n "$found" ] || { echo "loop.sh: no such model is trained yet; begin with: loop.sh train" >&2; exit 2; }
-    echo "$found"
+put() { # put FILE: what comes in becomes a file that is whole, whenever somebody looks
+    cat > "$1.part"
+    mv "$1.part" "$1"
 }
 
 following() { # following NAME FILE: number of the round that is to be begun, or gone on with
@@ -79,14 +87,16 @@ recorded() { # recorded FOLDER NAME ARGUMENTS...: record, and draw traces where 
     local folder=$1 name=$2 dataset; shift 2
     if [ ! -f "$folder/dataset.txt" ]; then
         limited record --task "$TASK" "$@" "${MORE_ARGS[@]}" --json --out "$folder" > "$folder.json"
-        dataset=$(find "$folder/dataset" -mindepth 1 -maxdepth 1 -type d ! -name '*-traces' ! -name '.*')
-        note "$name" "$folder.json"
-        echo "$dataset" > "$folder/dataset.txt"
+        dataset=$(find "$folder/dataset" -mindepth 1 -maxdepth 1 -type d ! -name '*-traces' ! -name '.*' 2> /dev/null || true)
+        [ -n "$dataset" ] || refused "$folder holds no dataset, since no episode succeeded; raise COUNT, or remove it and begin anew"
+        [ -d "$dataset" ] || refused "$folder holds several datasets, and one can be used: ${dataset//$'\n'/, }"
+        grep -qs "\"step\": \"$name\"" "$FOLDER/results.jsonl" || note "$name" "$folder.json" # killed just behind it, once
+        put "$folder/dataset.txt" <<< "$dataset"
     fi
     dataset=$(cat "$folder/dataset.txt")
     if [ "$TRACE" = 1 ] && [ ! -f "$folder/traces.txt" ]; then
         limited annotate-traces "$dataset" --device "$DEVICE" >&2
-        echo "$dataset-traces" > "$folder/traces.txt"
+        put "$folder/traces.txt" <<< "$dataset-traces"
     fi
 }
 
@@ -102,28 +112,32 @@ trained() { # trained NUMBER ARGUMENTS...: begin a training, or go on with it
             --schedule cosine --warmup-steps 100 --wd 0.05 "${AUGMENTED[@]}" --seed "$SEED" --log-steps 50 --save-steps "$SAVE" \
             --held-out "$HELD_OUT" --stop-after "$MINUTES" --device "$DEVICE" --json > "$folder.json"
     fi
+    [ -f "$folder/log.jsonl" ] || again # stopped while images were prepared
     tail -n 2 "$folder/log.jsonl" | tr '\n' ',' | sed 's/^/[/; s/,$/]/' > "$folder.log.json"
     note "$(basename "$folder")" "$folder.log.json"
     grep -q '"complete": true' "$folder.json" || again
-    sed -n 's/.*"checkpoint": "\(.*\)",.*/\1/p' "$folder.json" > "$folder/complete"
+    put "$folder/complete" <<< "$folder/checkpoint-$(sed -n 's/.*"step": \([0-9]*\),.*/\1/p' "$folder.json")"
 }
 
 case "${1:-}" in
     record)
         recorded "$DEMOS" demos --count "$COUNT" --disturb 0,0.08,0.15
         for folder in "${OTHERS[@]}"; do
-            [ -f "$folder/dataset.txt" ] || { echo "loop.sh: $folder (ALSO) is no finished recording" >&2; exit 2; }
+            [ -f "$folder/dataset.txt" ] || refused "$folder (ALSO) is no finished recording"
             recorded "$folder" "$(basename "$folder")"
         done ;;
     train)
         for folder in "$DEMOS" "${OTHERS[@]}"; do
-            [ -f "$folder/$DATASET" ] || { echo "loop.sh: $folder has no $DATASET; begin with: loop.sh record" >&2; exit 2; }
+            [ -f "$folder/$DATASET" ] || refused "$folder has no $DATASET; begin with: loop.sh record"
         done
         trained 0 --init "$INIT" --learning-rate "$RATE" --max-steps "$STEPS" ;;
     dagger)
         number=$(following dagger "$DATASET")
         folder="$FOLDER/dagger-$number"
-        [ -f "$folder.model" ] || { newest > "$folder.part"; mv "$folder.part" "$folder.model"; } # the one that begins goes on
+        if [ ! -f "$folder.model" ]; then # the one that begins goes on
+            checkpoint=$(newest)
+            put "$folder.model" <<< "$checkpoint"
+        fi
         recorded "$folder" "dagger-$number" --count "$ROUND" --seed $((COUNT + number * ROUND)) --policy "$POLICY" \
             --checkpoint "$(cat "$folder.model")" --beta "$BETA" --device "$DEVICE" ;;
     improve)
@@ -149,18 +163,22 @@ case "${1:-}" in
         note "judged-$name" "$judged.json" ;;
     curve)
         MODEL='' newest > /dev/null # says if there is none
-        mapfile -t trained < <(models)
-        limited checkpoints "${trained[@]}" --task "$TASK" --policy "$POLICY" --placements heldout --count "$CURVE" \
+        models=()
+        for ((number = 0; number < $(following train complete); number++)); do
+            models+=("$(cat "$FOLDER/train-$number/complete")")
+        done
+        limited checkpoints "${models[@]}" --task "$TASK" --policy "$POLICY" --placements heldout --count "$CURVE" \
             --device "$DEVICE" "${MORE_ARGS[@]}" --json --out "$FOLDER/curve" > "$FOLDER/curve.json"
         note curve "$FOLDER/curve.json" ;;
     keep)
         into=${2:?loop.sh keep DIR}
         mkdir -p "$into"
         cp "$FOLDER/results.jsonl" "$into/"
-        for log in "$FOLDER"/train-*/log.jsonl; do
-            if [ -f "$log" ]; then sed "s/^{/{\"training\": \"$(basename "$(dirname "$log")")\", /" "$log"; fi
-        done > "$into/log.jsonl"
         checkpoint=$(newest)
+        for ((number = 0; number <= $(following train complete); number++)); do
+            log="$FOLDER/train-$number/log.jsonl"
+            if [ -f "$log" ]; then sed "s/^{/{\"training\": \"train-$number\", /" "$log"; fi
+        done > "$into/log.jsonl"
         tar -c -C "$(dirname "$checkpoint")" "$(basename "$checkpoint")" | split -b 15M -d - "$into/model.tar." ;;
     *)
         awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; exit 2 ;;

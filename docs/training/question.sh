@@ -15,6 +15,11 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 FOLDER=${FOLDER:-results/question} SEEDS=${SEEDS:-0 1 2} CARDS=${CARDS:-1} PYTHON=${PYTHON:-python}
 export JUDGED=${JUDGED:-100} DEMOS=$FOLDER/demos
 read -r -a NUMBERS <<< "$SEEDS"
+refused() { echo "question.sh: $1" >&2; exit 2; }
+for number in "${NUMBERS[@]}" "$CARDS"; do
+    [[ $number =~ ^(0|[1-9][0-9]{0,8})$ ]] || refused "SEEDS and CARDS are whole numbers, and $number is none"
+done
+[ "$CARDS" -gt 0 ] || refused "CARDS=0 leaves nothing to train on; give 1 or more"
 [ $# = 0 ] || mkdir -p "$FOLDER"
 
 loop() { # loop WAY SEED STEP
@@ -40,7 +45,7 @@ undone() { # WAY SEED STEP of whatever is not done, in order
 case "${1:-}" in
     record) FOLDER="$FOLDER" TRACE=1 bash "$HERE/loop.sh" record ;;
     next)
-        [ -f "$DEMOS/traces.txt" ] || { echo "question.sh: begin with: question.sh record" >&2; exit 2; }
+        [ -f "$DEMOS/traces.txt" ] || refused "begin with: question.sh record"
         mapfile -t todo < <(undone | head -n "$CARDS")
         waiting=() card=0
         for entry in "${todo[@]}"; do
@@ -53,11 +58,13 @@ case "${1:-}" in
             fi
             waiting+=($!) card=$((card + 1))
         done
-        for process in "${waiting[@]}"; do
+        failed=0
+        for process in "${waiting[@]}"; do # of all, before one that failed ends this
             code=0
             wait "$process" || code=$?
-            if [ "$code" != 0 ] && [ "$code" != 75 ]; then exit "$code"; fi
+            case $code in 0|75) ;; *) failed=$code ;; esac
         done
+        [ "$failed" = 0 ] || exit "$failed"
         if [ -n "$(undone)" ]; then exit 75; fi ;;
     effect)
         ways=()

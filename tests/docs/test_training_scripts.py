@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,124 @@ def test_a_step_without_what_it_needs_and_one_without_time_say_so(tmp_path: Path
     early = call("loop.sh", "train", FOLDER=tmp_path)
     assert (early.returncode, "begin with: loop.sh record" in early.stderr) == (2, True)
     assert call("question.sh", "next", FOLDER=tmp_path).returncode == 2
-    late = call("loop.sh", "record", FOLDER=tmp_path, MINUTES=0)
+    late = call("loop.sh", "record", FOLDER=tmp_path, MINUTES=0.11, RUN=f"{sys.executable} -c __import__('time').sleep(60)")
     assert (late.returncode, "call this step again" in late.stderr) == (75, True)
     assert "keep DIR" in call("loop.sh", FOLDER=tmp_path).stdout
+
+
+STUB = """
+import json, pathlib, sys
+verb, *words = sys.argv[1:]
+after = lambda name: pathlib.Path(words[words.index(name) + 1])
+out = after("--resume") if "--resume" in words else after("--out")
+with open(out.parent / "called", "a") as file:
+    print(verb, *words, file=file)
+if verb == "record":
+    for name in sys.argv[0].rpartition("stub-")[2].removesuffix(".py").split("+"):
+        if name != "none":
+            (out / "dataset" / name).mkdir(parents=True, exist_ok=True)
+    print(json.dumps({"successes": 1}, indent=2))
+elif verb == "train":
+    if "77" in words:
+        sys.exit("broken")
+    (out / "checkpoint-2").mkdir(parents=True, exist_ok=True)
+    (out / "options.json").write_text("{}")
+    (out / "log.jsonl").write_text('{"step": 2}\\n')
+    print(json.dumps({"checkpoint": str(out / "checkpoint-2"), "step": 2, "complete": True}, indent=2))
+else:
+    print(json.dumps({"played": str(after("--checkpoint"))}))
+"""
+"""In the place of simpler-eval: leaves what the scripts go on with."""
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Callable[..., str]:
+    """What RUN is then; the datasets that ``record`` leaves are given."""
+
+    def run(*datasets: str) -> str:
+        path = tmp_path / f"stub-{'+'.join(datasets)}.py"
+        path.write_text(STUB)
+        return f"{sys.executable} {path}"
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"STEPS": "abc"}, "STEPS=abc is no whole number"),
+        ({"COUNT": "1e3"}, "COUNT=1e3 is no whole number"),
+        ({"SEED": "-1"}, "SEED=-1 is no whole number"),
+        ({"ROUND": "08"}, "ROUND=08 is no whole number"),
+        ({"BATCH": "9" * 30}, "is no whole number"),
+        ({"TRACE": "yes"}, "TRACE=yes must be 0 or 1"),
+        ({"AUGMENT": "true"}, "AUGMENT=true must be 0 or 1"),
+        ({"MINUTES": "abc"}, "MINUTES=abc is no number of minutes"),
+        ({"MINUTES": "7m"}, "MINUTES=7m is no number of minutes"),
+        ({"MINUTES": "0"}, "MINUTES=0 is too short"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_are_one_line(stub: Callable[..., str], tmp_path: Path, settings, said: str) -> None:
+    done = call("loop.sh", "record", FOLDER=tmp_path, RUN=stub("widowx"), **settings)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("minutes", ["0.5", ".5", "08", "7"])
+def test_minutes_may_be_parts_of_one(stub: Callable[..., str], tmp_path: Path, minutes: str) -> None:
+    done = call("loop.sh", "record", FOLDER=tmp_path, RUN=stub("widowx"), MINUTES=minutes)
+    assert done.returncode == 0, done.stderr
+
+
+def test_any_folder_will_do(stub: Callable[..., str], tmp_path: Path) -> None:
+    folder = tmp_path / 'a "loop" of mine, für Übung'
+    for step in ("record", "train", "judge"):
+        done = call("loop.sh", step, FOLDER=folder, RUN=stub("widowx"))
+        assert done.returncode == 0, done.stderr
+    assert results(folder)[-1]["said"]["played"] == str(folder / "train-0/checkpoint-2")
+
+
+def test_the_eleventh_training_is_newer_than_the_tenth(stub: Callable[..., str], tmp_path: Path) -> None:
+    run = stub("widowx")
+    for step in ("record", "train", *["improve"] * 10, "judge"):
+        assert call("loop.sh", step, FOLDER=tmp_path, RUN=run).returncode == 0
+    assert results(tmp_path)[-1]["step"] == "judged-train-10"
+    assert call("loop.sh", "judge", FOLDER=tmp_path, RUN=run, MODEL=3).returncode == 0
+    assert results(tmp_path)[-1]["step"] == "judged-train-3"
+    assert call("loop.sh", "judge", FOLDER=tmp_path, RUN=run, MODEL=11).returncode == 2
+    kept = tmp_path / "kept"
+    assert call("loop.sh", "keep", kept, FOLDER=tmp_path, RUN=run).returncode == 0
+    names = [json.loads(line)["training"] for line in (kept / "log.jsonl").read_text().splitlines()]
+    assert names == [f"train-{number}" for number in range(11)]
+
+
+@pytest.mark.parametrize(
+    ("datasets", "said"), [(("none",), "no episode succeeded"), (("one", "two"), "holds several datasets")], ids=str
+)
+def test_a_recording_without_one_dataset_says_so(stub: Callable[..., str], tmp_path: Path, datasets, said: str) -> None:
+    done = call("loop.sh", "record", FOLDER=tmp_path, RUN=stub(*datasets))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert said in done.stderr
+
+
+def test_a_recording_whose_step_was_killed_at_its_end_is_told_of_once(stub: Callable[..., str], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert call("loop.sh", "record", FOLDER=tmp_path, RUN=stub("widowx")).returncode == 0
+        (tmp_path / "demos/dataset.txt").unlink()
+    assert [line["step"] for line in results(tmp_path)] == ["demos"]
+
+
+def test_a_training_that_fails_leaves_the_others_their_time(stub: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "demos").mkdir()
+    for name in ("dataset.txt", "traces.txt"):
+        (tmp_path / "demos" / name).write_text("data\n")
+    done = call("question.sh", "next", FOLDER=tmp_path, RUN=stub("widowx"), SEEDS="77 5", CARDS=4)
+    assert done.returncode not in (0, 75)
+    assert [(tmp_path / f"{way}-5/train-0/complete").is_file() for way in ("trace", "plain")] == [True, True]
+    for settings in ({"CARDS": "two"}, {"CARDS": "0"}, {"SEEDS": "0 x"}):
+        assert call("question.sh", "next", FOLDER=tmp_path, RUN=stub("widowx"), **settings).returncode == 2
 
 
 @pytest.fixture
