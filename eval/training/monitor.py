@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 
 from eval.errors import UserError
 from eval.nouns import counted
+from eval.records.folder import write_atomically
 from eval.sinks.base import Subject, check_sink
 from eval.sinks.thread import SinkThread
 from eval.training.evaluation import FOLDER, evaluate
@@ -62,14 +63,16 @@ class TrainingMonitor:
             self._tracker.finish()
 
     def begun(self, step: int) -> None:
-        """The training begins, or goes on, after a step: what the log says of later ones will be said again."""
+        """The training begins, or goes on, after a step: what the log says of later ones will be said again.
+
+        Raises UserError if the disk refuses.
+        """
         path = self._out / LOG
         if not path.is_file():
             return
-        kept = [line for line in path.read_text().splitlines() if _step_of(line) <= step]
-        part = path.with_name(f".{LOG}.part")
-        part.write_text("".join(f"{line}\n" for line in kept))
-        part.replace(path)
+        with self._writing():
+            kept = [line for line in path.read_text(errors="replace").splitlines() if _step_of(line) <= step]
+            write_atomically(path, "".join(f"{line}\n" for line in kept))
 
     def say(self, line: str) -> None:
         """A line for the user."""
@@ -83,17 +86,21 @@ class TrainingMonitor:
 
     def _keep(self, step: int, metrics: Mapping[str, float], **words: str) -> None:
         """An entry of the log, a report to the tracker, which takes numbers alone. Raises UserError if the disk refuses."""
+        with self._writing(), (self._out / LOG).open("a") as file:
+            file.write(json.dumps({"step": step, **metrics, **words}) + "\n")
+        if self._tracker is not None:
+            told = {f"train/{name}": value for name, value in metrics.items()}
+            self._tracker.put(lambda sink: sink.log(told, step))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            with (self._out / LOG).open("a") as file:
-                file.write(json.dumps({"step": step, **metrics, **words}) + "\n")
+            yield
         except OSError as error:
             raise UserError(
                 f"{self._out / LOG} cannot be written: {error.strerror}. What was saved before is whole; make room, and go on "
                 "with --resume."
             ) from error
-        if self._tracker is not None:
-            told = {f"train/{name}": value for name, value in metrics.items()}
-            self._tracker.put(lambda sink: sink.log(told, step))
 
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         """Play the checkpoint; a failure costs a line, here, in the log and at the end, and not the training."""

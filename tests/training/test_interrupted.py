@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (make vla)")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-from demonstrations import Listening, job
+import torch
+from demonstrations import Killed, Listening, job
 from public_dataset import BRIEF, write_dataset
+from safetensors.torch import load_file, save_file
 
 from eval.errors import UserError
 from eval.records.locking import alone_in
+from eval.training.monitor import TrainingMonitor
+from eval.training.options import TrainOptions
 from policies.openvla_phi3.training import train
 from policies.phi3v.training.files import tidy
 from policies.phi3v.training.loop import Training
@@ -123,3 +128,54 @@ def test_what_a_kill_left_is_tidied_up_and_nothing_whole_is_lost(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-2", "resume-2"]
     assert (tmp_path / "resume-2/file").read_text() == "resume-2"
     assert (tmp_path / "checkpoint-2/file").read_text() == ".checkpoint-2.old"
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was killed behind its second step of four."""
+    root = tmp_path_factory.mktemp("half")
+    listening = Listening(dies_at=3)
+    with pytest.raises(Killed):
+        train(job(root / "out", max_steps=4, save_steps=2), listening)
+    return root / "out"
+
+
+def changed_state(out: Path, kind: str, tensor: torch.Tensor) -> None:
+    path = out / "resume-2/state.safetensors"
+    save_file({name: tensor.clone() if name.startswith(kind) else stored for name, stored in load_file(path).items()}, path)
+
+
+@pytest.mark.parametrize("kind", ["parameter/", "exp_avg/", "exp_avg_sq/"])
+def test_the_state_of_another_model_is_one_line(half: Path, tmp_path: Path, kind: str) -> None:
+    out = Path(shutil.copytree(half, tmp_path / "out"))
+    changed_state(out, kind, torch.zeros(3))
+    with pytest.raises(UserError, match=r"is the state of another model: .* has shape \[3\]; begin anew"):
+        train(job(out, max_steps=4, save_steps=2, resume=True), Listening())
+
+
+def test_a_state_that_is_none_does_not_hide_the_one_before_it(half: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(half, tmp_path / "out"))
+    (out / "resume-9").mkdir()
+    (out / "resume-8").write_text("no folder")
+    listening = Listening()
+    train(job(out, max_steps=4, save_steps=2, resume=True), listening)
+    assert [step for step, _ in listening.losses()] == [3, 4]
+
+
+def test_prepared_images_that_are_damaged_are_one_line_that_says_what_to_do(half: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(half, tmp_path / "out"))
+    images = out / "frames/made-up.jpegs"
+    images.write_bytes(bytes(images.stat().st_size))
+    with pytest.raises(UserError, match=r"A prepared image cannot be decoded .*delete .*made-up.npz") as error:
+        train(job(out, max_steps=4, save_steps=2, resume=True), Listening())
+    assert "\n" not in str(error.value)
+    (out / "frames/made-up.npz").unlink()
+    assert train(job(out, max_steps=4, save_steps=2, resume=True), Listening()).complete
+
+
+@pytest.mark.parametrize("tail", [b"\xff\xfe", b'{"step": 2, "loss"', b"\0" * 9, b'[]\n{"step": "x"}\n7\n'])
+def test_a_log_whose_end_is_torn_is_gone_on_with(tmp_path: Path, tail: bytes) -> None:
+    lines = b'{"step": 1, "loss": 5.0}\n'
+    (tmp_path / "log.jsonl").write_bytes(lines + tail)
+    TrainingMonitor(TrainOptions(), tmp_path, print).begun(3)
+    assert (tmp_path / "log.jsonl").read_bytes() == lines

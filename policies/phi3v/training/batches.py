@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from eval.errors import UserError
 from policies.phi3v.device import brought
 from policies.phi3v.image_processor import ImageBatch, ImageSettings
 from policies.phi3v.processor import Prompt, make_sequences
@@ -139,7 +140,13 @@ class Samples:
         for (which, index), with_trace in zip(steps, traced, strict=True):
             for view in (PLAIN, TRACED) if with_trace else (PLAIN,):
                 files[which, index, view] = partial(self._frames[which].file, index, view)
-        images = dict(zip(files, self._kept.get(files), strict=True))
+        try:
+            images = dict(zip(files, self._kept.get(files), strict=True))
+        except ValueError as error:  # of the library that reads JPEG
+            known = ", ".join(sorted({str(self._frames[which].index) for which, _ in steps}))
+            raise UserError(
+                f"A prepared image cannot be decoded ({error}); delete {known}, and all images are prepared anew."
+            ) from error
         prompts = []
         for (which, index), with_trace in zip(steps, traced, strict=True):
             text = self._frames[which].texts[self._frames[which].text[index]].lower()

@@ -56,6 +56,8 @@ class Frames:
     """(n,) which of them."""
     episode: NDArray[np.int64]
     """(n,) which episode."""
+    index: Path
+    """File of all this but the images, beside them."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -101,7 +103,7 @@ def prepare_frames(
         with np.load(index) as file:
             parts = {name: file[name] for name in file.files}
         texts = tuple(str(text) for text in parts.pop("texts"))
-        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, **parts)
+        frames = Frames(np.memmap(data, np.uint8, "r"), texts=texts, index=index, **parts)
         whole = not len(frames) or frames.places.max() <= len(frames.data)
     except (OSError, ValueError, TypeError, LookupError, EOFError, BadZipFile, zlib.error) as error:
         raise UserError(f"{index} cannot be read ({error}); delete it, and it is made anew.") from error

@@ -65,15 +65,20 @@ def save_state(out: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> 
 
 
 def read_progress(out: Path) -> Progress | None:
-    """How far the training in a folder is; None: nothing was saved yet. Raises UserError for what cannot be read."""
-    paths = _states(out)
-    if not paths:
-        return None
-    path = paths[-1] / PROGRESS
-    try:
-        return Progress.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise UserError(f"{path} cannot be read; begin anew with another --out.") from error
+    """How far the training in a folder is, by the newest state that can be read; None: nothing was saved yet.
+
+    Raises UserError if there are states and none of them can be read.
+    """
+    refusal: UserError | None = None
+    for folder in reversed(_states(out)):
+        path = folder / PROGRESS
+        try:
+            return Progress.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            refusal = refusal or UserError(f"{path} cannot be read ({_reason(error)}); begin anew with another --out.")
+    if refusal is not None:
+        raise refusal
+    return None
 
 
 def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
@@ -85,12 +90,16 @@ def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Paramet
             if {name.removeprefix("parameter/") for name in names if name.startswith("parameter/")} != set(trainable):
                 raise UserError(f"{path} is the state of another model; begin anew with another --out.")
             for name, parameter in trainable.items():
-                stored = file.get_tensor(f"parameter/{name}")
-                if stored.shape != parameter.shape:
-                    raise UserError(f"{path} is the state of another model: {name} has shape {list(stored.shape)}.")
-                parameter.data.copy_(divided_as(parameter.data, stored))
-                if f"{MOMENTS[0]}/{name}" in names:
-                    moments = {moment: divided_as(parameter.data, file.get_tensor(f"{moment}/{name}")) for moment in MOMENTS}
+                kinds = ("parameter", *(MOMENTS if f"{MOMENTS[0]}/{name}" in names else ()))
+                stored = {kind: file.get_tensor(f"{kind}/{name}") for kind in kinds}
+                if wrong := [tensor for tensor in stored.values() if tensor.shape != parameter.shape]:
+                    shape = list(wrong[0].shape)
+                    raise UserError(
+                        f"{path} is the state of another model: {name} has shape {shape}; begin anew with another --out."
+                    )
+                parameter.data.copy_(divided_as(parameter.data, stored.pop("parameter")))
+                if stored:
+                    moments = {moment: divided_as(parameter.data, tensor) for moment, tensor in stored.items()}
                     where = parameter.device if optimizer.defaults.get("fused") else "cpu"
                     optimizer.state[parameter] = {"step": torch.tensor(float(progress.step), device=where), **moments}
     except (OSError, SafetensorError) as error:
@@ -102,6 +111,10 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in now if json.dumps(before.get(name)) != json.dumps(now[name])]
 
 
+def _reason(error: Exception) -> str:
+    return str(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else str(error)
+
+
 def _states(out: Path) -> list[Path]:
-    found = [path for path in out.glob(f"{NAME}*") if path.name.removeprefix(NAME).isdecimal()]
+    found = [path for path in out.glob(f"{NAME}*") if path.name.removeprefix(NAME).isdecimal() and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name.removeprefix(NAME)))
