@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.annotation.assembly import assemble
 from eval.annotation.drawing import Annotator, TraceOptions, check_trace_options, make_annotator
 from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, subject_of
+from eval.backends.protocol import live_with_parent
 from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
 from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
@@ -189,7 +190,9 @@ def _in_processes(
     with ExitStack() as stack:
         started: dict[Connection, Process] = {}
         for worker in range(count):
-            process, connection = start_own(draw_share, subject, options, part, video_path, tuple(numbers[worker::count]))
+            process, connection = start_own(
+                draw_share, os.getpid(), subject, options, part, video_path, tuple(numbers[worker::count])
+            )
             stack.callback(process.kill)
             started[connection] = process
         while started:
@@ -217,15 +220,20 @@ def _heard(connection: Connection, started: dict[Connection, Process]) -> Iterat
 
 def draw_share(
     connection: Connection,
+    parent: int,
     subject: Subject,
     options: TraceOptions,
     part: Path,
     video_path: str | None,
     numbers: tuple[int, ...],
 ) -> None:
-    """A process of its own: draw these episodes, and send the number of each, and at last None or what went wrong."""
+    """A process of its own: draw these episodes, and send the number of each, and at last None or what went wrong.
+
+    It ends with the process that started it, which may be started again at once and draw the same.
+    """
     import cv2
 
+    live_with_parent(parent)
     cv2.setNumThreads(1)  # there is a process for every core
     try:
         reader = subject.reader()

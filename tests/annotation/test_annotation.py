@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +274,14 @@ def test_one_process_at_a_time_draws_into_a_folder(bridge, tmp_path):
     with alone_in(folder), pytest.raises(UserError, match="Another process is writing"):
         annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
     assert len(traced(annotate_traces(bridge, tmp_path / "new", PAPER, workers=1))) == 3
+
+
+def test_processes_end_with_the_one_that_started_them(bridge, tmp_path):
+    words = ("annotate-traces", str(bridge), "--out", str(tmp_path / "new"), "--workers", "2")
+    command = [sys.executable, "-m", "simpler_eval", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("0 of 3 episodes")
+        process.kill()
+        assert process.stderr.read() == "", "they drew on, and nobody heard them"
+    assert len(traced(annotate_traces(bridge, tmp_path / "new"))) == 3
