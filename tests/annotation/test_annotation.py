@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +283,9 @@ def test_processes_end_with_the_one_that_started_them(bridge, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("0 of 3 episodes")
+        while not [*tmp_path.glob(".new.part/videos/*/*/.*.mp4")]:
+            assert process.poll() is None
+            time.sleep(0.02)
         process.kill()
         assert process.stderr.read() == "", "they drew on, and nobody heard them"
     assert len(traced(annotate_traces(bridge, tmp_path / "new"))) == 3
