@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval.annotation.assembly import assemble
+from eval.annotation.assembly import assemble, check_source
 from eval.annotation.drawing import Annotator, TraceOptions, check_trace_options, make_annotator
-from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, subject_of
+from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, name_of, subject_of
 from eval.backends.protocol import live_with_parent
 from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
@@ -117,9 +117,8 @@ def annotate_traces(
                 on_drawn(done, total)
         assemble(subject, reader, drawings, part, origin)
         part.rename(out)
-        shutil.rmtree(
-            out / DRAWN, ignore_errors=True
-        )  # not before: what is drawn would be lost if the process ended in between
+        # not before: who ends in between would have lost what is drawn
+        shutil.rmtree(out / DRAWN, ignore_errors=True)
     return out
 
 
@@ -139,6 +138,7 @@ def _reader(subject: Subject, source: Path) -> LeRobotReader:
         raise UserError(f"{source} holds no frames; record some, or fetch it anew.")
     if empty := [episode.number for episode in reader.episodes if not len(episode)]:
         raise UserError(f"{source} holds no frame of episode {empty[0]}; fetch or write it anew.")
+    check_source(reader)
     return reader
 
 
@@ -174,10 +174,22 @@ def _hash(source: Path) -> str:
 def _here(
     subject: Subject, reader: LeRobotReader, annotator: Annotator, drawings: Drawings, numbers: Sequence[int]
 ) -> Iterator[int]:
-    for begin in range(0, len(numbers), annotator.together):
-        batch = numbers[begin : begin + annotator.together]
+    for batch in _batches(reader, numbers, annotator.together):
         draw(subject, reader, annotator, drawings, batch)
         yield from batch
+
+
+def _batches(reader: LeRobotReader, numbers: Sequence[int], together: int) -> Iterator[list[int]]:
+    """Episodes that are drawn together; two of one name, as in runs that were put into one dataset, are told apart by time."""
+    batch: dict[str, int] = {}
+    for number in numbers:
+        name = name_of(reader.episodes[number])
+        if len(batch) == together or name in batch:
+            yield [*batch.values()]
+            batch = {}
+        batch[name] = number
+    if batch:
+        yield [*batch.values()]
 
 
 # ---- several processes -------------------------------------------------------------------------------------------------

@@ -49,22 +49,46 @@ def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: 
     _info(subject.source, part, key, reader.info.fps)
 
 
+def check_source(reader: LeRobotReader) -> None:
+    """What assembling would only find when all is drawn. Raises UserError."""
+    source, lengths = reader.root, [len(episode) for episode in reader.episodes]
+    read_origin(source)
+    _known_statistics(source)
+    for path in sorted((source / "data").rglob("*.parquet")):
+        with damage(path):
+            table = read_parquet(path, ["episode_index", "frame_index"])
+            _metadata(table.schema.metadata)
+            _places(table, lengths)
+
+
+def _places(table: pa.Table, lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Episode and step of each row. Raises ValueError for one that there is not, KeyError if the table does not say."""
+    columns = (map(int, table[name].to_pylist()) for name in ("episode_index", "frame_index"))
+    places = list(zip(*columns, strict=True))
+    for episode, step in places:
+        if not (0 <= episode < len(lengths) and 0 <= step < lengths[episode]):
+            raise ValueError(f"it holds frame {step} of episode {episode}, which there is not")
+    return places
+
+
 def _data(source: Path, target: Path, drawn: Sequence[DrawnEpisode]) -> None:
     """The same rows with the column ``has_trace``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     target.parent.mkdir(parents=True, exist_ok=True)
+    lengths = [len(episode.has_trace) for episode in drawn]
     with damage(source):
         file = pq.ParquetFile(source, pre_buffer=False)
-    schema = file.schema_arrow.append(pa.field(HAS_TRACE, pa.bool_()))
-    schema = schema.with_metadata(_metadata(file.schema_arrow.metadata))
+        schema = file.schema_arrow.append(pa.field(HAS_TRACE, pa.bool_()))
+        schema = schema.with_metadata(_metadata(file.schema_arrow.metadata))
     with TableFile(target, schema) as writer:
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, use_threads=False)
-            rows = zip(table["episode_index"].to_pylist(), table["frame_index"].to_pylist(), strict=True)
-            values = [drawn[episode].has_trace[step] for episode, step in rows]
-            writer.write(table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema))
+            with damage(source):
+                table = file.read_row_group(group, use_threads=False)
+                values = [drawn[episode].has_trace[step] for episode, step in _places(table, lengths)]
+                table = table.append_column(HAS_TRACE, pa.array(values, pa.bool_())).cast(schema)
+            writer.write(table)
 
 
 def _metadata(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
@@ -107,10 +131,17 @@ def _numbers(drawn: DrawnEpisode, key: str) -> dict[str, statistics.Numbers]:
     return {key: images, HAS_TRACE: statistics.of_values(np.array(drawn.has_trace))}
 
 
-def _statistics(source: Path, part: Path, drawn: Sequence[DrawnEpisode], key: str) -> None:
+def _known_statistics(source: Path) -> dict[str, object]:
     path = source / STATS_FILE
     with damage(path):
         known = json.loads(path.read_text()) if path.is_file() else {}
+        if not isinstance(known, dict):
+            raise TypeError("it holds no JSON object")
+    return known
+
+
+def _statistics(source: Path, part: Path, drawn: Sequence[DrawnEpisode], key: str) -> None:
+    known = _known_statistics(source)
     parts = [_numbers(each, key) for each in drawn]
     known |= {name: statistics.plain(statistics.pooled([each[name] for each in parts])) for name in (key, HAS_TRACE)}
     (part / STATS_FILE).write_text(json.dumps(known, indent=4))
@@ -132,10 +163,10 @@ def _info(source: Path, part: Path, key: str, fps: int) -> None:
 
 def _card(source: Path, part: Path, key: str, origin: TraceOrigin) -> None:
     path = source / "README.md"
-    text = path.read_text() if path.is_file() else ""
+    text = path.read_bytes() if path.is_file() else b""
     by = "CoTracker" if origin.tracker == "cotracker" else f"{origin.tracker} (optical flow, not CoTracker)"
-    text += (
+    added = (
         f"\n`{key}` holds the same images at {TRACE_SIDE} x {TRACE_SIDE} with visual traces, where `{HAS_TRACE}`; they were\n"
         f"drawn on the images of this dataset by {by}, preset {origin.preset}.\n"
     )
-    (part / "README.md").write_text(text)
+    (part / "README.md").write_bytes(text + added.encode())

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from eval.datasets.damage import damage, damaged
 from eval.datasets.episode_index import FOLDER as EPISODES
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 VERSION = "v3.0"
 PICTURES = ("video", "image")
 INFO_FILE = "meta/info.json"
+FIRST: Mapping[str, Any] = {"video_key": "a", "chunk_index": 0, "file_index": 0}
+SECOND: Mapping[str, Any] = {"video_key": "b", "chunk_index": 1, "file_index": 1}
+"""Places of two files, which may not be the same one."""
 MOST_NAMED = 3
 """Datasets that a message names."""
 
@@ -48,14 +51,18 @@ class DatasetInfo(BaseModel):
 
     @field_validator("data_path", "video_path")
     @classmethod
-    def _within(cls, template: str | None) -> str | None:
-        """A path below the dataset, whatever is put in."""
+    def _within(cls, template: str | None, field: ValidationInfo) -> str | None:
+        """A path below the dataset, another one for each file."""
+        places = ("chunk_index", "file_index", *(("video_key",) if field.field_name == "video_path" else ()))
         if template is not None:
             try:
-                path = PurePosixPath(template.format(video_key="key", chunk_index=0, file_index=0))
+                path = template.format(**FIRST)
+                others = {template.format(**{**FIRST, name: SECOND[name]}) for name in places}
             except (LookupError, ValueError, AttributeError) as error:
-                raise ValueError(f"{template!r} is no path with places for chunk_index, file_index and video_key") from error
-            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{template!r} is no path with places for {', '.join(places)}") from error
+            if len(others - {path}) < len(places):
+                raise ValueError(f"{template!r} is no path with places for {', '.join(places)}")
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 raise ValueError(f"{template!r} leads out of the dataset")
         return template
 

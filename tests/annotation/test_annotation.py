@@ -289,3 +289,56 @@ def test_processes_end_with_the_one_that_started_them(bridge, tmp_path):
         process.kill()
         assert process.stderr.read() == "", "they drew on, and nobody heard them"
     assert len(traced(annotate_traces(bridge, tmp_path / "new"))) == 3
+
+
+def change_data(root, change):
+    path = root / "data/chunk-000/file-000.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def other_frames(table):
+    place = table.column_names.index("frame_index")
+    return table.set_column(place, "frame_index", pa.array([step + 100 for step in table["frame_index"].to_pylist()]))
+
+
+@pytest.mark.parametrize("change", [
+    lambda root: (root / "meta/stats.json").write_text("[]"),
+    lambda root: (root / "meta/stats.json").write_text("null"),
+    lambda root: (root / "meta/stats.json").write_bytes(b"\xff"),
+    lambda root: (root / "meta/simpler_eval.json").write_text("{"),
+    lambda root: change_data(root, other_frames),
+    lambda root: change_data(root, lambda table: table.drop_columns(["frame_index"])),
+    lambda root: change_data(root, lambda table: table.replace_schema_metadata({b"huggingface": b"{"})),
+], ids=["list", "null", "binary", "origin", "frames", "column", "metadata"])  # fmt: skip
+def test_what_would_be_in_the_way_at_the_end_is_said_before_anything_is_drawn(bridge, tmp_path, monkeypatch, change):
+    change(bridge)
+    monkeypatch.setattr(Drawings, "keep", lambda *given: pytest.fail("it was drawn for nothing"))
+    with pytest.raises(UserError, match=r"cannot be read|is damaged") as error:
+        annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)
+    assert "\n" not in str(error.value)
+
+
+def test_what_else_is_in_the_card_stays_as_it_is(bridge, tmp_path):
+    (bridge / "README.md").write_bytes(b"of old: \xe9\n")
+    card = (annotate_traces(bridge, tmp_path / "new", PAPER, workers=1) / "README.md").read_bytes()
+    assert card.startswith(b"of old: \xe9\n\n`observation.images.image_0_trace` holds")
+
+
+def test_episodes_of_one_name_get_traces_of_their_own(bridge, tmp_path, monkeypatch):
+    from policies.tracevla_phi3.annotation import TraceAnnotator
+
+    path = bridge / "meta/episodes/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    for name, value in (("simpler_eval/id", "same"), ("simpler_eval/repeat", 0)):
+        table = table.append_column(name, pa.array([value] * len(table)))
+    pq.write_table(table, path)
+    whole = traced(annotate_traces(bridge, tmp_path / "apart", PAPER, workers=1))
+    kept = TraceAnnotator.__init__
+
+    def together(self, *given):
+        kept(self, *given)
+        self.together = 3
+
+    monkeypatch.setattr(TraceAnnotator, "__init__", together)
+    for ours, theirs in zip(traced(annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)), whole, strict=True):
+        assert all((a == b).all() and x == y for (a, x), (b, y) in zip(ours, theirs, strict=True))

@@ -155,7 +155,9 @@ def test_a_moment_outside_of_its_episode_is_refused_and_not_shown_as_an_image_of
 
 @pytest.mark.parametrize("fields", [
     {"fps": 0}, {"fps": -3}, {"video_path": None}, {"video_path": "videos/{camera}.mp4"}, {"video_path": "videos/{"},
-    {"data_path": "data/{0}.parquet"}, {"data_path": "../{chunk_index}/{file_index}"}, {"video_path": "/{video_key}.mp4"},
+    {"data_path": "data/{0}.parquet"}, {"data_path": "../{chunk_index}/{file_index}"},
+    {"video_path": "/{video_key}/{chunk_index}/{file_index}"}, {"video_path": "videos/{video_key}.mp4"},
+    {"data_path": "data/0.parquet"},
     {"features": {"../../camera": {"dtype": "image", "shape": [8, 8, 3]}}},
 ], ids=str)  # fmt: skip
 def test_what_a_dataset_says_of_itself_must_make_sense(dataset, fields):
