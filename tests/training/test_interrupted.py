@@ -179,3 +179,9 @@ def test_a_log_whose_end_is_torn_is_gone_on_with(tmp_path: Path, tail: bytes) ->
     (tmp_path / "log.jsonl").write_bytes(lines + tail)
     TrainingMonitor(TrainOptions(), tmp_path, print).begun(3)
     assert (tmp_path / "log.jsonl").read_bytes() == lines
+
+
+def test_whoever_may_read_one_file_of_a_checkpoint_may_read_all(half: Path) -> None:
+    files = [path for name in ("checkpoint-2", "resume-2") for path in (half / name).iterdir()]
+    assert {path.stat().st_mode for path in files} == {(half / "checkpoint-2/config.json").stat().st_mode}
+    assert "model.safetensors" in {path.name for path in files}

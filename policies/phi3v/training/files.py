@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,8 +50,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
         try:
             part.mkdir(parents=True)
+            usual = part / ".mode"
+            usual.touch()
+            mode = usual.stat().st_mode
+            usual.unlink()
             yield part
             for file in part.iterdir():
+                file.chmod(stat.S_IMODE(mode))  # some libraries write for the user alone
                 _to_disk(file)
             if path.exists():
                 old = path.with_name(f".{path.name}.old")
