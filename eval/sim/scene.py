@@ -20,10 +20,12 @@ from eval.sim.objects import body_of, build_object, make_matte, mass_properties
 from eval.sim.physics import CONTROL, drive_scale, kept_renderer, new_scene, new_system
 from eval.sim.robots.articulation import Robot, link_materials, load_robot
 from eval.sim.robots.base import Controller
+from eval.sim.robots.finger_contact import SIDE_OF
 from eval.sim.robots.geometry import joint_inertia, robot_geometry
 from eval.sim.robots.google_robot import GoogleRobotController
 from eval.sim.robots.kinematics import kinematic_model
 from eval.sim.robots.squeeze import FingerDrive
+from eval.sim.robots.torsional_friction import TorsionalFriction
 from eval.sim.robots.widowx import WidowXController
 from eval.sim.settling import LOCK_ALL, Settled
 from eval.sim.shaders import Shaders, cover
@@ -102,6 +104,8 @@ class EpisodeScene:
     config: RobotConfig
     robot: Robot
     controller: Controller
+    torsional_friction: TorsionalFriction | None
+    """Of the fingers on the cabinet."""
     stage: sapien.Entity
     objects: dict[str, sapien.Entity]
     """By name, in the episode's order."""
@@ -132,9 +136,18 @@ class EpisodeScene:
     def control_step(self, action: NDArray[np.float64]) -> None:
         """One action: plan, then the substeps with gravity compensation in each (docs/simpler.md 10.2)."""
         self.controller.set_action(action)
-        articulation, system, controller = self.robot.articulation, self.system, self.controller
+        articulation, system, controller, torsion = (
+            self.robot.articulation,
+            self.system,
+            self.controller,
+            self.torsional_friction,
+        )
+        if torsion is not None:
+            torsion.begin_step()
         for k in range(self.substeps):
-            articulation.set_qf(articulation.compute_passive_force())
+            force = articulation.compute_passive_force()
+            friction = None if torsion is None else torsion.joint_torques()
+            articulation.set_qf(force if friction is None else (force + friction).astype(np.float32))
             controller.before_substep(k)
             system.step()
 
@@ -179,6 +192,10 @@ def build_scene(
     if config.family == "widowx":
         _separate_widowx_fingers(robot)
     bodies = build_bodies(engine, contents_of(spec), assets, render, spec.matte_objects)
+    torsional_friction = None
+    if bodies.cabinet is not None:
+        panels = bodies.cabinet.links.values()
+        torsional_friction = TorsionalFriction(robot, list(SIDE_OF), panels, system.get_contacts, timestep)
     kinematics = kinematic_model(config.family)
     substeps = spec.sim_freq // spec.control_freq
     controller: Controller
@@ -191,8 +208,9 @@ def build_scene(
         controller = WidowXController(robot, kinematics)
     objects = dict(zip(object_names(spec.objects), bodies.objects, strict=True))
     scene = EpisodeScene(
-        engine, system, config, robot, controller, bodies.stage, objects, bodies.cabinet, spec.hidden, substeps
-    )
+        engine, system, config, robot, controller, torsional_friction, bodies.stage, objects, bodies.cabinet, spec.hidden,
+        substeps,
+    )  # fmt: skip
     if shaders is not None:
         _add_camera(scene, spec, assets, rendering, device, shaders)
     return scene
