@@ -24,7 +24,8 @@ ONE = ["--task", "widowx_carrot_on_plate", "--limit", "1"]
 TINY = ["--checkpoint", "tiny-random"]
 TRACEVLA = ["run", *ONE, "--policy", "tracevla_phi3", *TINY]
 CHECKPOINTS = ("checkpoints", "checkpoints", *ONE, "--policy", "openvla_phi3")
-INFO = {"codebase_version": "v3.0", "fps": 5, "features": {}, "total_episodes": 1, "total_frames": 1, "data_path": "data"}
+DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+INFO = {"codebase_version": "v3.0", "fps": 5, "features": {}, "total_episodes": 1, "total_frames": 1, "data_path": DATA}
 NEEDED = {
     ("run", *ONE, "--policy", "openvla_phi3", *TINY): ("Policy openvla_phi3", "torch", VLA),
     tuple(TRACEVLA): ("Policy tracevla_phi3", "torch", VLA),
