@@ -25,8 +25,8 @@ IN_HAND = 0.022
 OVER, OVER_CONE = 0.010, 0.08
 """m, as ASIDE and CONE, from the source to the goal."""
 CARRY = 0.05
-"""m above where it is to be let go, at which the source is carried. 9 cm clear no more, and take eggplant and hand out of the
-picture, where whoever learns from images no longer sees how far the basket is."""
+"""m above where it is to be let go, at which the source is carried. At 9 cm, eggplant and hand leave the picture, and whoever
+learns from images no longer sees how far the basket is."""
 LIFTED = 0.008
 """m above where it lay: the source is in the hand."""
 LOW, LOW_STUCK = 0.006, 0.03

@@ -186,11 +186,10 @@ def test_processes_draw_the_same_and_say_what_fails(bridge, tmp_path):
     assert not (tmp_path / "broken").exists()
 
 
-def test_episodes_in_step_get_the_traces_that_each_gets_alone(bridge, tmp_path, monkeypatch):
-    """As CoTracker is asked, about several at a time."""
+def draw_together(monkeypatch):
+    """Three episodes at a time, as CoTracker is asked."""
     from policies.tracevla_phi3.annotation import TraceAnnotator
 
-    alone = traced(annotate_traces(bridge, tmp_path / "alone", PAPER, workers=1))
     made = TraceAnnotator.__init__
 
     def together(self, *given):
@@ -198,6 +197,12 @@ def test_episodes_in_step_get_the_traces_that_each_gets_alone(bridge, tmp_path, 
         self.together = 3
 
     monkeypatch.setattr(TraceAnnotator, "__init__", together)
+
+
+def test_episodes_in_step_get_the_traces_that_each_gets_alone(bridge, tmp_path, monkeypatch):
+    """As CoTracker is asked, about several at a time."""
+    alone = traced(annotate_traces(bridge, tmp_path / "alone", PAPER, workers=1))
+    draw_together(monkeypatch)
     for ours, theirs in zip(traced(annotate_traces(bridge, tmp_path / "together", PAPER)), alone, strict=True):
         assert all((a == b).all() and x == y for (a, x), (b, y) in zip(ours, theirs, strict=True))
 
@@ -325,20 +330,12 @@ def test_what_else_is_in_the_card_stays_as_it_is(bridge, tmp_path):
 
 
 def test_episodes_of_one_name_get_traces_of_their_own(bridge, tmp_path, monkeypatch):
-    from policies.tracevla_phi3.annotation import TraceAnnotator
-
     path = bridge / "meta/episodes/chunk-000/file-000.parquet"
     table = pq.read_table(path)
     for name, value in (("simpler_eval/id", "same"), ("simpler_eval/repeat", 0)):
         table = table.append_column(name, pa.array([value] * len(table)))
     pq.write_table(table, path)
     whole = traced(annotate_traces(bridge, tmp_path / "apart", PAPER, workers=1))
-    kept = TraceAnnotator.__init__
-
-    def together(self, *given):
-        kept(self, *given)
-        self.together = 3
-
-    monkeypatch.setattr(TraceAnnotator, "__init__", together)
+    draw_together(monkeypatch)
     for ours, theirs in zip(traced(annotate_traces(bridge, tmp_path / "new", PAPER, workers=1)), whole, strict=True):
         assert all((a == b).all() and x == y for (a, x), (b, y) in zip(ours, theirs, strict=True))
