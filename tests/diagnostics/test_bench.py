@@ -270,6 +270,35 @@ def test_a_policy_has_one_colour_in_a_plot_and_its_runs_stand_in_order(tmp_path,
     ]
 
 
+def test_runs_of_other_conditions_are_no_parts_of_one_run(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **kw: (drawn.append(figure), save(figure, *args, **kw)))
+    reports = []
+    whole = "simpler-eval bench end2end a --suite google_robot_variant_aggregation --sample 0.1 --rt fast --out here --json"
+    for command, pace in ((whole, 35.0), (whole, 36.0), ("simpler-eval bench end2end a --episodes=160 --json", 56.0)):
+        stages = SimpleNamespace(simulators={"draw": 1.0}, policy={"decode": 20 / pace}, steps=20)
+        speed = SimpleNamespace(
+            policy="a", workers=16, batch=32, steps=20, steady_steps_per_second=pace, repeats=[pace], stages=stages
+        )
+        measured = provenance().model_copy(update={"command": command})
+        reports.append(EndToEndReport.model_construct(device="a card", drivers=[], measured=measured, speed=speed))
+    plot(reports, tmp_path / "bench.png")
+    over_workers, _, _, policy = drawn[0].axes
+    assert [label.replace("\N{NO-BREAK SPACE}", " ") for label in over_workers.get_legend_handles_labels()[1]] == [
+        "a --sample 0.1 --rt fast, end to end",
+        "a --episodes 160, end to end",
+    ]
+    labels = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for text in policy.get_yticklabels()]
+    assert labels == [
+        "a --episodes 160, 16 workers, batch 32",
+        "a --sample 0.1 --rt fast, 16 workers, batch 32",
+    ]
+    ms = [bar.get_width() for bar in policy.patches]
+    assert ms == pytest.approx([1e3 / 56, (1e3 / 35 + 1e3 / 36) / 2]), "the calls of the first command together"
+
+
 def test_the_steady_part_leaves_out_the_ends():
     """Ten steps a second, but slow ends: half a second a step in the first tenth and in the last."""
     batches, now = [], 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from eval.diagnostics.bench.end2end import EndToEndReport
 from eval.diagnostics.bench.policy import PolicyReport
 from eval.diagnostics.bench.report import Report
 from eval.diagnostics.bench.rt import RtReport
+from eval.diagnostics.bench.run_names import run_names
 from eval.diagnostics.bench.sim import SimReport
 from eval.diagnostics.bench.tracker import TrackerReport
 from eval.errors import UserError
@@ -104,6 +106,9 @@ def plot(reports: Sequence[Report], file: Path) -> None:
 
 def _over_workers(reports: Sequence[Report]) -> dict[str, list[Point]]:
     series: dict[str, list[Point]] = {}
+    runs = [report for report in reports if isinstance(report, EndToEndReport)]
+    for name, run in zip(run_names(runs), (report.speed for report in runs), strict=True):
+        _add(series, f"{name}, end to end", run.workers, run.steady_steps_per_second, run.repeats)
     for report in reports:
         if isinstance(report, SimReport):
             for row in report.rows:
@@ -114,17 +119,14 @@ def _over_workers(reports: Sequence[Report]) -> dict[str, list[Point]]:
         elif isinstance(report, PolicyReport) and report.speed.workers:
             speed = report.speed
             _add(series, f"{speed.policy} (bench policy)", speed.workers, speed.steps_per_second, speed.repeats)
-        elif isinstance(report, EndToEndReport):
-            run = report.speed
-            _add(series, f"{run.policy}, end to end", run.workers, run.steady_steps_per_second, run.repeats)
     return series
 
 
 def _over_batch(runs: Sequence[EndToEndReport]) -> dict[str, list[Point]]:
     series: dict[str, list[Point]] = {}
-    for run in (run.speed for run in runs):
+    for name, run in zip(run_names(runs), (report.speed for report in runs), strict=True):
         if run.batch is not None:
-            _add(series, f"{run.policy}, end to end", run.batch, run.steady_steps_per_second, run.repeats)
+            _add(series, f"{name}, end to end", run.batch, run.steady_steps_per_second, run.repeats)
     return series
 
 
@@ -152,16 +154,17 @@ def _draw_speeds(axes: Axes, label: str, series: Mapping[str, list[Point]], colo
 
 
 def _per_step(runs: Sequence[EndToEndReport], process: str) -> dict[str, dict[str, float]]:
-    """Run -> stage -> ms a control step; calls that went on with a run (same policy, workers and batch) are added up."""
+    """Run -> stage -> ms a control step; calls that went on with a run (same command, workers and batch) are added up."""
     seconds: dict[str, dict[str, float]] = {}
     steps: dict[str, int] = {}
-    for run in sorted((run.speed for run in runs), key=lambda run: (run.policy, run.workers, run.batch or 0)):
+    named = zip(run_names(runs), (report.speed for report in runs), strict=True)
+    for called, run in sorted(named, key=lambda pair: (pair[1].policy, pair[0], pair[1].workers, pair[1].batch or 0)):
         stages = run.stages.simulators if process == "simulators" else run.stages.policy
         count = run.stages.steps if process == "simulators" else run.steps
         if not count or not stages:
             continue
         batch = "" if run.batch is None else f",\nbatch {run.batch}"
-        name = f"{run.policy},\n{counted(run.workers, 'worker')}{batch}"
+        name = f"{fill(called, 26, break_on_hyphens=False)},\n{counted(run.workers, 'worker')}{batch}"
         steps[name] = steps.get(name, 0) + count
         whole = seconds.setdefault(name, {})
         for stage, value in stages.items():
