@@ -3,7 +3,7 @@
 # judged on the same held-out placements; then the effect with its interval, paired by placement and clustered by training seed.
 #
 #   question.sh record   demonstrations, with traces drawn (leaves with code 75 until they are done)
-#   question.sh next     the next training or judgement that is not done, CARDS at a time on as many GPUs; 75: there is more
+#   question.sh next     the next training, and beside it the judgement of one that is done; CARDS of each on as many GPUs; 75: more
 #   question.sh effect   the answer so far
 #
 # Every call goes on from what lies in $FOLDER. Where imitation alone has no success, give the rounds of DAgger of a loop as well:
@@ -28,16 +28,18 @@ loop() { # loop WAY SEED STEP
     FOLDER="$FOLDER/$1-$2" TRACE=$trace SEED=$2 bash "$HERE/loop.sh" "$3"
 }
 
-undone() { # WAY SEED STEP of whatever is not done, in order
-    local seed way folder
+kindly() { # a command that leaves the cores to others: simulators take all that there are, and the GPU is not to wait
+    renice -n 10 "$BASHPID" > /dev/null
+    "$@"
+}
+
+undone() { # undone STEP: WAY SEED STEP of what can be done now, in order
+    local seed way folder now
     for seed in "${NUMBERS[@]}"; do
         for way in trace plain; do
-            folder="$FOLDER/$way-$seed"
-            if [ ! -f "$folder/train-0/complete" ]; then
-                echo "$way $seed train"
-            elif ! grep -qs '"step": "judged-train-0"' "$folder/results.jsonl"; then
-                echo "$way $seed judge"
-            fi
+            folder="$FOLDER/$way-$seed" now=train
+            if [ -f "$folder/train-0/complete" ]; then now=judge; fi
+            if [ "$now" = "$1" ] && ! grep -qs '"step": "judged-train-0"' "$folder/results.jsonl"; then echo "$way $seed $now"; fi
         done
     done
 }
@@ -46,17 +48,16 @@ case "${1:-}" in
     record) FOLDER="$FOLDER" TRACE=1 bash "$HERE/loop.sh" record ;;
     next)
         [ -f "$DEMOS/traces.txt" ] || refused "begin with: question.sh record"
-        mapfile -t todo < <(undone | head -n "$CARDS")
-        waiting=() card=0
+        mapfile -t todo < <(for step in train judge; do undone "$step" | awk -v n="$CARDS" 'NR <= n { print $0, NR - 1 }'; done)
+        set -m # without job control, what runs in the background would not hear SIGINT
+        waiting=()
+        trap 'for process in "${waiting[@]}"; do kill -INT -- -"$process" 2> /dev/null || true; done' INT TERM
         for entry in "${todo[@]}"; do
-            read -r way seed step <<< "$entry"
+            read -r way seed step card <<< "$entry"
             echo "question.sh: $step $way, seed $seed"
-            if [ "$CARDS" -gt 1 ]; then
-                CUDA_VISIBLE_DEVICES=$card loop "$way" "$seed" "$step" &
-            else
-                loop "$way" "$seed" "$step" &
-            fi
-            waiting+=($!) card=$((card + 1))
+            if [ "$CARDS" -gt 1 ]; then export CUDA_VISIBLE_DEVICES=$card; fi
+            if [ "$step" = train ]; then loop "$way" "$seed" "$step" & else kindly loop "$way" "$seed" "$step" & fi
+            waiting+=($!)
         done
         failed=0
         for process in "${waiting[@]}"; do # of all, before one that failed ends this
@@ -65,7 +66,7 @@ case "${1:-}" in
             case $code in 0|75) ;; *) failed=$code ;; esac
         done
         [ "$failed" = 0 ] || exit "$failed"
-        if [ -n "$(undone)" ]; then exit 75; fi ;;
+        if [ -n "$(undone train)$(undone judge)" ]; then exit 75; fi ;;
     effect)
         ways=()
         for seed in "${NUMBERS[@]}"; do

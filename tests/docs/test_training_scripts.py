@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -146,14 +148,68 @@ def test_a_recording_whose_step_was_killed_at_its_end_is_told_of_once(stub: Call
 
 
 def test_a_training_that_fails_leaves_the_others_their_time(stub: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "demos").mkdir()
-    for name in ("dataset.txt", "traces.txt"):
-        (tmp_path / "demos" / name).write_text("data\n")
+    question(tmp_path)
     done = call("question.sh", "next", FOLDER=tmp_path, RUN=stub("widowx"), SEEDS="77 5", CARDS=4)
     assert done.returncode not in (0, 75)
     assert [(tmp_path / f"{way}-5/train-0/complete").is_file() for way in ("trace", "plain")] == [True, True]
     for settings in ({"CARDS": "two"}, {"CARDS": "0"}, {"SEEDS": "0 x"}):
         assert call("question.sh", "next", FOLDER=tmp_path, RUN=stub("widowx"), **settings).returncode == 2
+
+
+def question(folder: Path) -> None:
+    """As if its demonstrations were recorded."""
+    (folder / "demos").mkdir()
+    for name in ("dataset.txt", "traces.txt"):
+        (folder / "demos" / name).write_text("data\n")
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+def test_a_model_is_judged_while_the_next_is_trained(stub: Callable[..., str], tmp_path: Path, cards: int) -> None:
+    question(tmp_path)
+    said, code = [], 75
+    while code == 75:
+        done = call("question.sh", "next", FOLDER=tmp_path, RUN=stub("widowx"), SEEDS="0 1", CARDS=cards)
+        code = done.returncode
+        said.append([each.removeprefix("question.sh: ") for each in done.stdout.splitlines() if each.startswith("question.sh")])
+    order = ["trace, seed 0", "plain, seed 0", "trace, seed 1", "plain, seed 1"]
+    trained = [[f"train {each}" for each in order[at : at + cards]] for at in range(0, 4, cards)]
+    judged = [[f"judge {each}" for each in order[at : at + cards]] for at in range(0, 4, cards)]
+    assert code == 0, done.stderr
+    assert said == [train + judge for train, judge in zip([*trained, []], [[], *judged], strict=True)]
+
+
+def test_ctrl_c_ends_the_training_and_the_judgement_beside_it(tmp_path: Path) -> None:
+    question(tmp_path)
+    (tmp_path / "trace-0/train-0").mkdir(parents=True)
+    (tmp_path / "trace-0/train-0/complete").write_text("a model\n")
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import os, pathlib, signal, sys, time\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "def end(*_):\n    (folder / f'ended-{sys.argv[1]}').touch()\n    os._exit(130)\n"
+        "signal.signal(signal.SIGINT, end)\n"
+        "(folder / f'begun-{sys.argv[1]}').touch()\n"
+        "time.sleep(60)\n"
+    )
+    environment = {**os.environ, **TINY, "FOLDER": str(tmp_path), "RUN": f"{sys.executable} {slow}", "SEEDS": "0"}
+    command = ["bash", str(REPO / "docs/training/question.sh"), "next"]
+    running = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wanted = {"train", "run"}
+
+    def marked(word: str) -> set[str]:
+        return {path.name.removeprefix(f"{word}-") for path in tmp_path.glob(f"{word}-*")}
+
+    wait_until(lambda: marked("begun") == wanted)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the script, not to the jobs that have groups of their own
+    running.communicate(timeout=30)
+    assert (marked("ended"), running.returncode != 0) == (wanted, True)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end, "30 s"
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -209,7 +265,7 @@ def test_the_effect_of_the_trace(shell: Shell) -> None:
     shell.environment["SEEDS"] = "0 1"
     record, following, effect = line("docs/training.md", "question.sh record").split("; ")
     shell.run(record)
-    for left in reversed(range(8)):
+    for left in reversed(range(5)):  # of four trainings, each but the first beside the judgement of the one before
         shell.run(following, code=75 if left else 0)
     said = json.loads(shell.run(effect))
     assert (len(said["trace"]), len(said["plain"]), said["placements"]) == (2, 2, 1)
