@@ -88,5 +88,5 @@ def test_the_table_of_robots_is_right() -> None:
     for robot in robots().values():
         column = ("google_robot", "widowx").index(robot.family)
         assert f"({robot.camera.height}, {robot.camera.width}, 3)" in rows["`image`"][column]
-        assert int(rows["control steps a second (`control_freq`)"][column]) == robot.control_freq
+        assert int(rows["control frequency in Hz (`control_freq`)"][column]) == robot.control_freq
         assert f"({len(robot.joints)},)" in rows["`proprio.qpos`"][column]
