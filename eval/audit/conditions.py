@@ -36,16 +36,17 @@ CONDITIONS: Mapping[ConditionName, Condition] = {
     for condition in (
         Condition("published", "as it is", ""),
         Condition(
-            "blank_picture", "grey picture", "Does it look at the picture?", "GREY PICTURES instead of the camera's: no result"
+            "blank_picture", "grey image", "Does it use the image?", "GREY IMAGES instead of the camera's: no result"
         ),
         Condition(
-            "other_picture", "picture of another episode", "Does it act on what the picture shows?",
-            "THE FIRST PICTURE OF ANOTHER EPISODE instead of the camera's: no result",
+            "other_picture", "image of another episode", "Does it act on what the image shows?",
+            "THE FIRST IMAGE OF ANOTHER EPISODE instead of the camera's: no result",
         ),
         Condition(
-            "other_instruction", "instruction of another task", "Does it listen?", "INSTRUCTIONS OF OTHER TASKS: no result"
+            "other_instruction", "instruction of another task", "Does it use the instruction?",
+            "INSTRUCTIONS OF OTHER TASKS: no result",
         ),
-        Condition("heldout", "held-out placements", "Does it know the grid by heart?"),
+        Condition("heldout", "held-out placements", "Has it memorised the grid?"),
         Condition("again", "first step once more", "", "FIRST STEPS ALONE: no result"),
     )
 }  # fmt: skip

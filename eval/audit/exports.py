@@ -70,7 +70,7 @@ def notes(audit: Audit) -> list[str]:
     }[audit.repeats_itself]
     return [
         "Fall: success of the policy as it is minus success under the condition, in percentage points.",
-        "Grey picture, other picture and other instruction are played on the same episodes as the policy as it is: Tango's "
+        "Grey image, other image and other instruction are played on the same episodes as the policy as it is: Tango's "
         "paired interval, McNemar's exact test, Holm over the conditions. Held-out placements are other episodes: Newcombe's "
         "interval.",
         f"A condition makes no difference if the whole interval of the fall lies below {100 * audit.margin:.3g} points.",

@@ -32,14 +32,14 @@ Z_TWO_SIDED, Z_POWER = 1.959964, 0.841621
 Verdict = Literal["passed", "failed", "unsure", "not applicable"]
 
 NOT: Mapping[ConditionName, tuple[str, str, str]] = {
-    "blank_picture": ("It looks at the picture", "It does not look at the picture", "with a grey picture"),
+    "blank_picture": ("It uses the image", "It does not use the image", "with a grey image"),
     "other_picture": (
-        "It acts on what the picture shows",
-        "It does not act on what the picture shows",
-        "with the picture of another episode",
+        "It acts on what the image shows",
+        "It does not act on what the image shows",
+        "with the image of another episode",
     ),
-    "other_instruction": ("It listens", "It does not listen", "with the instruction of another task"),
-    "heldout": ("It does not know the grid by heart", "It knows the grid by heart", "on held-out placements"),
+    "other_instruction": ("It uses the instruction", "It does not use the instruction", "with the instruction of another task"),
+    "heldout": ("It has not memorised the grid", "It has memorised the grid", "on held-out placements"),
 }
 """What is said where a condition is passed, where it is not, and what was changed."""
 

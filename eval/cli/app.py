@@ -43,7 +43,8 @@ VERBS = {
     ),
     "gate": Verb("gate", "Pass or stop a change of a policy: one line, and an exit code for a CI job."),
     "audit": Verb(
-        "audit", "Ask what a policy's success rests on: does it look, does it listen, does it know the grid by heart?"
+        "audit",
+        "Check what a policy's success rests on: does it use the image and the instruction, or has it memorised the grid?",
     ),
     "export": Verb(
         "export",

@@ -38,21 +38,22 @@ def audit_verb(
     plan: Annotated[PlanOptions, Only(("suites", "tasks", "setting", "variants", "max_steps"))],
     options: Annotated[RunOptions, Only(PLAYED)],
     model: ModelOptions,
-    count: Annotated[
-        int, typer.Option(min=2, help="Episodes of a task under each condition.", show_default=True)
-    ] = DEFAULT_COUNT,
+    count: Annotated[int, typer.Option(min=2, help="Episodes per task and condition.", show_default=True)] = DEFAULT_COUNT,
     margin: Annotated[
-        float, typer.Option(min=0.1, max=100, help="Fall of success, in points, below which a condition makes no difference.")
+        float,
+        typer.Option(
+            min=0.1, max=100, help="Drop of the success rate, in points, below which a condition makes no difference."
+        ),
     ] = 10.0,
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: a new results/<date>-audit-<policy>. The same one continues.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask what a policy's success rests on: does it look, does it listen, does it know the grid by heart?
+    """Check what a policy's success rests on: does it use the image and the instruction, or has it memorised the grid?
 
-    The policy plays the same episodes as it is, with grey pictures, with the picture of another episode and with the
-    instruction of another task; and as it is on held-out placements. Without --task or --suite: the coke can and the carrot.
+    Runs the same episodes unchanged, with grey images, with the image of another episode and with the instruction of another
+    task; and unchanged on held-out placements. Without --task or --suite: the coke can and the carrot.
 
     \b
     Examples:

@@ -84,7 +84,7 @@ def audit(
     tell: Callable[[str], None] | None = None,
     **options: Unpack[AuditKeywords],
 ) -> Audited:
-    """Ask what a policy's success rests on: does it look, does it listen, does it know the grid by heart?
+    """Check what a policy's success rests on: does it use the image and the instruction, or has it memorised the grid?
 
     Args:
         policy: a name, or an object (which the caller closes), as of ``simpler_eval.run``.

@@ -50,8 +50,9 @@ def test_who_looks_and_listens_passes(audits: dict[str, Audit]) -> None:
     found = by_name(audits["Attentive"])
     assert [found[name].verdict for name in (*LOOKS, "other_instruction")] == ["passed"] * 3
     assert (found["blank_picture"].successes, found["blank_picture"].changed) == (24, 0)
-    assert "It listens: with the instruction of another task it solves fewer (24 of 24 solved as it is, 0 of 24 under" in (
-        found["other_instruction"].sentence
+    assert (
+        "It uses the instruction: with the instruction of another task it solves fewer (24 of 24 solved as it is, 0 of 24 under"
+        in (found["other_instruction"].sentence)
     )
     assert found["heldout"].verdict in ("passed", "unsure")
     assert found["heldout"].fall == 0
@@ -86,7 +87,7 @@ def test_who_knows_the_grid_by_heart_is_found(audits: dict[str, Audit]) -> None:
     found = by_name(audits["ByHeart"])
     assert found["heldout"].verdict == "failed"
     assert (found["heldout"].successes, found["heldout"].changed) == (24, 0)
-    assert "It knows the grid by heart, at least in part" in found["heldout"].sentence
+    assert "It has memorised the grid, at least in part" in found["heldout"].sentence
 
 
 def test_success_of_nothing_says_nothing_but_reactions_do(audits: dict[str, Audit]) -> None:
@@ -149,13 +150,13 @@ def test_the_page_says_what_was_found(audits: dict[str, Audit], tmp_path: Path) 
     audit = audits["Deaf"]
     folder = audit.played.runs["published"].path.parent
     page = write_audit(folder, audit, published_pairs(audit.played.runs["published"].plan)).read_text()
-    assert "It does not listen" in page
+    assert "It does not use the instruction" in page
     assert page.count("<img ") >= 6
     assert 'src="http' not in page
     assert "put eggplant into yellow basket" in page
     content = json.loads((folder / "audit.json").read_text())
     assert {f["condition"]: f["verdict"] for f in content["findings"]}["other_instruction"] == "failed"
-    assert "| Does it listen? | failed | 24/24 | 24/24 | 0.0 |" in (folder / "audit.md").read_text()
+    assert "| Does it use the instruction? | failed | 24/24 | 24/24 | 0.0 |" in (folder / "audit.md").read_text()
 
 
 @pytest.mark.parametrize(

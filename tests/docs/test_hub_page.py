@@ -53,7 +53,7 @@ def test_a_checkpoint_of_the_hub_is_fetched_once_and_played(released: Hub, tmp_p
 def test_what_was_downloaded_before_a_job_needs_no_network_in_it(released: Hub, tmp_path: Path) -> None:
     page = (REPO / "docs/clusters.md").read_text(encoding="utf-8")
     download, offline = re.search(
-        r"`(hf download OWNER/NAME)` once where there is one, then\s+`(\w+=1)` in the job", page
+        r"`(hf download OWNER/NAME)` once where there is one, then set\s+`(\w+=1)` in the job", page
     ).groups()
     shell = Shell(tmp_path, HF_ENDPOINT=released.url, HF_HOME=tmp_path / "home", HF_HUB_DISABLE_XET="1", HF_TOKEN="")
     program(shell.bin, "hf", f'exec "{Path(sys.executable).parent / "hf"}" "$@"')

@@ -36,4 +36,4 @@ def test_the_page_is_a_program_without_a_guard(tmp_path: Path) -> None:
     for page in ("second/report/index.html", "compared/index.html", "audit/audit.html"):
         assert (tmp_path / "results" / page).is_file(), page
         assert any(line.endswith(page) for line in said) == (page != "audit/audit.html")
-    assert "Does it know the grid by heart?" in done.stdout
+    assert "Has it memorised the grid?" in done.stdout

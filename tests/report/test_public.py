@@ -68,7 +68,7 @@ def test_audit_takes_an_object_and_finds_that_it_does_not_listen(tmp_path):
             policy, tasks=TASK, max_steps=2, count=6, out=tmp_path / "out", tell=told.append, world="audited_world", workers=1
         )
     assert {f.condition.name: f.verdict for f in done.audit.findings}["other_instruction"] == "failed"
-    assert any("It does not listen" in sentence for sentence in done.sentences)
+    assert any("It does not use the instruction" in sentence for sentence in done.sentences)
     assert done.page == tmp_path / "out/audit.html"
     assert done.page.is_file()
     assert told[0] == "as it is: 6 episodes"
