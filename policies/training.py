@@ -88,56 +88,55 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     checkpoint: str | None = Field(
-        default=None, description="What is fine-tuned: a folder, or owner/name[@revision] on the Hugging Face hub."
+        default=None, description="Checkpoint to fine-tune: a folder, or owner/name[@revision] on the Hugging Face Hub."
     )
     init: Literal["small", "tiny"] | None = Field(
         default=None, description="Train from scratch: small (27 million parameters) or tiny (for tests)."
     )
-    tracevla: bool = Field(default=False, description="For tracevla_phi3: two images, the second one with a trace.")
+    tracevla: bool = Field(default=False, description="Train tracevla_phi3: two images, the second with a trace.")
     loss: Literal["action_token_only", "full"] = Field(
         default="action_token_only", description="action_token_only (over the 256 actions) or full (over the vocabulary)."
     )
-    batch_size: int = Field(default=16, ge=1, le=2**20, description="Samples a step of the optimizer.")
+    batch_size: int = Field(default=16, ge=1, le=2**20, description="Samples per optimizer step.")
     per_device_batch_size: int | None = Field(
-        default=None, ge=1, description="Samples at a time, whose gradients are added up; default: all of the batch."
+        default=None, ge=1, description="Samples per forward pass, with gradient accumulation; default: the whole batch."
     )
-    num_train_epochs: int = Field(default=1, ge=1, description="Times that every sample is seen.")
-    max_steps: int | None = Field(default=None, ge=1, description="Steps of the optimizer instead of epochs.")
-    stop_after: float | None = Field(
-        default=None, gt=0, description="Minutes after which it stops, to be continued with --resume."
-    )
-    learning_rate: float = Field(default=4e-5, gt=0, le=10, description="The highest one.")
-    wd: float = Field(default=0.01, ge=0, description="Weight decay, of all but biases and norms.")
+    num_train_epochs: int = Field(default=1, ge=1, description="Number of epochs.")
+    max_steps: int | None = Field(default=None, ge=1, description="Optimizer steps, instead of epochs.")
+    stop_after: float | None = Field(default=None, gt=0, description="Stop after this many minutes; continue with --resume.")
+    learning_rate: float = Field(default=4e-5, gt=0, le=10, description="Peak learning rate.")
+    wd: float = Field(default=0.01, ge=0, description="Weight decay, for all parameters except biases and norms.")
     schedule: Literal["constant", "cosine"] = Field(default="constant", description="constant or cosine (down to 0).")
-    warmup_steps: int = Field(default=0, ge=0, description="Steps in which the learning rate rises from 0.")
-    max_grad_norm: float = Field(default=1.0, gt=0, description="Longer gradients are shortened to it.")
-    image_aug: bool = Field(default=False, description="Crop, brightness, contrast, saturation and hue at random, as released.")
+    warmup_steps: int = Field(default=0, ge=0, description="Warm-up steps, during which the learning rate rises from 0.")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="Gradient norm for clipping.")
+    image_aug: bool = Field(default=False, description="Random crop, brightness, contrast, saturation and hue, as released.")
     image_shift: float = Field(
-        default=0.0, ge=0, le=0.5, description="Shift images at random by up to this share of their side; not in the release."
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Shift images at random by up to this fraction of their side; not in the release.",
     )
     trace_dropout: float = Field(
-        default=0.2, ge=0, le=1, description="Share of the samples whose trace is left out; with --tracevla."
+        default=0.2, ge=0, le=1, description="Fraction of the samples without a trace; with --tracevla."
     )
     lora_rank: int | None = Field(default=None, ge=1, description="Train adapters of this rank (LoRA), merged when saved.")
     lora_alpha_ratio: float = Field(default=2.0, gt=0, description="Alpha of LoRA in units of its rank.")
     lora_dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout of LoRA.")
-    freeze_vision_model: bool = Field(default=False, description="Leave the vision tower and its projection as they are.")
-    gradient_checkpointing: bool = Field(default=False, description="Compute activations twice, for less memory.")
+    freeze_vision_model: bool = Field(default=False, description="Freeze the vision tower and its projection.")
+    gradient_checkpointing: bool = Field(default=False, description="Recompute activations to save memory.")
     keep_statistics: bool = Field(
-        default=False, description="Scale actions with the ranges of --checkpoint instead of the datasets' own."
+        default=False, description="Scale actions with the ranges of --checkpoint instead of the datasets'."
     )
-    held_out: float = Field(default=0.05, ge=0, lt=1, description="Share of the episodes whose loss is only measured.")
+    held_out: float = Field(default=0.05, ge=0, lt=1, description="Fraction of the episodes held out for validation.")
     save_steps: int = Field(default=1000, ge=1, description="Steps between checkpoints.")
-    log_steps: int = Field(default=5, ge=1, description="Steps between lines.")
-    eval_every: int | None = Field(
-        default=None, ge=1, description="Steps between evaluations, each on a checkpoint of its own."
-    )
+    log_steps: int = Field(default=5, ge=1, description="Steps between log lines.")
+    eval_every: int | None = Field(default=None, ge=1, description="Steps between evaluations, each of its own checkpoint.")
     seed: int = Field(
-        default=0, ge=0, lt=2**32, description="Of weights from scratch, the order of samples, and all that is at random."
+        default=0, ge=0, lt=2**32, description="Seed of initial weights, sample order, and everything else that is random."
     )
     device: str = Field(default="auto", description="auto (default), cpu, cuda or cuda:N; bfloat16 on a GPU, else float32.")
     gpus: int = Field(
-        default=1, ge=1, description="GPUs that share weights and samples (FSDP), of one machine; with --device cpu: processes."
+        default=1, ge=1, description="Number of GPUs for FSDP, on one machine; with --device cpu: number of processes."
     )
 
 

@@ -21,23 +21,21 @@ def add_to(app: typer.Typer) -> None:
 
 @expand_options
 def annotate_traces_verb(
-    dataset: Annotated[Path, typer.Argument(help="Folder of a LeRobot dataset (layout v3.0), ours or another's.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder of any LeRobot dataset (layout v3.0).")],
     options: TraceOptions,
     out: Annotated[Path | None, typer.Option(help="Folder of the dataset with traces; default: <DATASET>-traces.")] = None,
     camera: Annotated[
-        str | None, typer.Option(help="Feature whose images get traces; default: the only one, or Bridge's or Fractal's.")
+        str | None, typer.Option(help="Image feature to annotate; default: the only one, or Bridge's or Fractal's.")
     ] = None,
-    robot: Annotated[
-        str | None, typer.Option(help="google_robot or widowx, where the dataset does not say whose it is.")
-    ] = None,
+    robot: Annotated[str | None, typer.Option(help="google_robot or widowx, if the dataset does not specify it.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default: one a core for optical flow, one for CoTracker.")
+        int | None, typer.Option(min=1, help="Processes; default: one per core for optical flow, one for CoTracker.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Add visual traces to a dataset: the images that tracevla_phi3 would draw on its images while it plays.
+    """Add visual traces to a dataset, as tracevla_phi3 would draw them at inference.
 
-    The same command goes on where it was stopped. Licence of CoTracker and its weights: CC-BY-NC 4.0.
+    If interrupted, the same command continues. Licence of CoTracker and its weights: CC-BY-NC 4.0.
 
     \b
     Examples:

@@ -22,58 +22,55 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "demo": Verb("demo", "See both robots at work: a scripted policy, then each neural one with random weights."),
-    "run": Verb("run", "Play episodes with a policy; leave a table and videos."),
-    "smoke": Verb(
-        "smoke", "Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."
-    ),
+    "demo": Verb("demo", "Show both robots: a scripted policy, then each neural policy with random weights."),
+    "run": Verb("run", "Run episodes with a policy; write a table, a report and videos."),
+    "smoke": Verb("smoke", "Run one short episode per robot and check images, table and videos; under 3 minutes on 2 cores."),
     "checkpoints": Verb(
         "checkpoints",
-        "Play every checkpoint of a training over the same episodes; leave a table and a plot of success against step.",
+        "Evaluate every checkpoint of a training on the same episodes; write a table and a plot of success "
+        "against training step.",
     ),
-    "train": Verb("train", "Train a policy on demonstrations; leave checkpoints that `run` plays."),
+    "train": Verb("train", "Train a policy on demonstrations; write checkpoints for `run`."),
     "reproduce": Verb(
-        "reproduce", "Play a cell of the published tables exactly as published, and print the number beside the published ones."
+        "reproduce", "Run a cell of the published tables exactly as published, and print our number beside the published ones."
     ),
-    "list": Verb("list", "Show the tasks with their settings, the suites and the policies that are installed."),
-    "plan": Verb("plan", "Show what `run` with the same options would play, without playing it: episodes, steps and disk."),
-    "report": Verb("report", "Make the tables and the page of a run anew; works while it is running."),
+    "list": Verb("list", "List tasks with their settings, suites, and installed policies."),
+    "plan": Verb("plan", "Show what `run` would do with the same options: episodes, steps and disk space."),
+    "report": Verb("report", "Rebuild the tables and the report of a run; also works during the run."),
     "compare": Verb(
         "compare", "Compare policies on the same initial states, episode by episode; the first run is the reference."
     ),
-    "gate": Verb("gate", "Pass or stop a change of a policy: one line, and an exit code for a CI job."),
+    "gate": Verb("gate", "Pass or fail a policy change in CI: one line and an exit code."),
     "audit": Verb(
         "audit",
         "Check what a policy's success rests on: does it use the image and the instruction, or has it memorised the grid?",
     ),
     "export": Verb(
         "export",
-        "Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.",
+        "Export results for other programs: tables, all episodes, or recorded frames as LeRobot datasets.",
     ),
     "record": Verb(
         "record",
-        "Record demonstrations as a LeRobot dataset: the scripted oracle, disturbed, or a policy that it corrects (DAgger).",
+        "Record demonstrations as a LeRobot dataset: by the scripted oracle, or by a policy that it corrects (DAgger).",
     ),
     "annotate-traces": Verb(
         "annotate_traces",
-        "Add visual traces to a dataset: the images that tracevla_phi3 would draw on its images while it plays.",
+        "Add visual traces to a dataset, as tracevla_phi3 would draw them at inference.",
     ),
-    "replay": Verb(
-        "replay", "Play one episode again from the actions that its run kept, and say whether the world did the same."
-    ),
-    "serve": Verb("serve", "Answer other harnesses, programs and robots with a policy's actions, over a WebSocket."),
+    "replay": Verb("replay", "Replay one episode from its stored actions, and check that the simulation is bit-identical."),
+    "serve": Verb("serve", "Serve a policy to other harnesses, programs and robots over a WebSocket."),
     "vla-eval-config": Verb(
-        "vla_eval_config", "Write the YAML with which vla-eval plays the same episodes in this world: one entry a cell."
+        "vla_eval_config", "Write the YAML for running the same episodes with vla-eval in this simulator: one entry per cell."
     ),
     "check-adapter": Verb(
         "check_adapter",
-        "Ask two ways of running the same model about the same observations, and name the convention in which they differ.",
+        "Compare two adapters of the same model on the same observations, and name the convention in which they differ.",
     ),
     "parity": Verb("parity", "Compare with recordings of the original."),
     "bench": Verb("bench", "Measure speed on this machine."),
     "doctor": Verb(
         "doctor",
-        "Look at Python, packages, Vulkan, video encoder, assets and GPU; one line for each lack that says how to fix it.",
+        "Check Python, packages, Vulkan, video encoder, assets and GPU; one line per problem with its fix.",
     ),
     "assets": Verb("assets", "The original asset files: check, locate, fetch."),
 }
@@ -120,8 +117,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Evaluate vision-language-action policies on SIMPLER scenes: one command, a table and rollout videos.\n\n"
-    "Start with `simpler-eval demo` (it needs nothing) or `simpler-eval doctor`.",
+    help="Evaluate vision-language-action policies on SIMPLER: success rates, a report and rollout videos by one command.\n\n"
+    "Start with `simpler-eval demo` (it needs no data) or `simpler-eval doctor`.",
 )
 
 

@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 @assets.command("check")
 def check_verb(
     assets: AssetsOption = None,
-    suite: Annotated[list[str] | None, typer.Option(help="Only what this suite needs; may be repeated.")] = None,
+    suite: Annotated[list[str] | None, typer.Option(help="Only files that this suite needs; may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
     """List every file that the suites need: original, stand-in, changed, broken or missing. Exit code 1 for the last three."""
@@ -51,7 +51,7 @@ def check_verb(
 
 @assets.command("path")
 def path_verb(to: To = None) -> None:
-    """Print the folder of the fetched data, ready for --assets "$(simpler-eval assets path)"."""
+    """Print the folder of the downloaded data, for --assets "$(simpler-eval assets path)"."""
     from eval.assets.fetch import fetched_folder
 
     typer.echo(fetched_folder(to))
@@ -60,11 +60,13 @@ def path_verb(to: To = None) -> None:
 @assets.command("fetch")
 def fetch_verb(
     to: To = None,
-    repository: Annotated[str | None, typer.Option(help="Another place of the same commit, such as a local clone.")] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="Another repository with the same commit, such as a local clone.")
+    ] = None,
 ) -> None:
-    """Get the original asset files by a sparse git clone at the pinned commit; every file's checksum is checked.
+    """Download the original asset files by a sparse git clone at the pinned commit; every checksum is verified.
 
-    After an interruption, the same command goes on. Data that is there already is checked and repaired.
+    If interrupted, the same command continues. Existing data is verified and repaired.
     """
     from eval.assets.fetch import fetch_assets
 

@@ -26,9 +26,9 @@ Measured = TypeVar("Measured", bound="Report")
 bench = Verbs(no_args_is_help=True, help="Measure speed on this machine.")
 
 PolicyName = Annotated[str, typer.Argument(help="As for run --policy.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print what a page of results needs: command, machine, a table.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown: command, machine and a table.")]
 Repeats = Annotated[int, typer.Option(help="Measure N times; median and spread are shown.", min=1, max=1000)]
-Episodes = Annotated[int, typer.Option(help="Episodes, half of each robot, where no suite or task is named.", min=2)]
+Episodes = Annotated[int, typer.Option(help="Episodes, half for each robot, if no suite or task is given.", min=2)]
 NOT_MEASURED = (
     *("policy", "policy_args", "partial", "success", "retry_errored", "policy_changed", "video", "record", "report_to"),
     *("gpus", "replicas", "cluster"),
@@ -52,16 +52,16 @@ def bench_sim_verb(
     workers: Annotated[
         int | None, typer.Option(help="Measure 1, 2, 4, ... up to N workers; default: the cores.", min=1, max=256)
     ] = None,
-    alone: Annotated[bool, typer.Option("--alone", help="Measure that number of workers alone.")] = False,
-    task: Annotated[list[str] | None, typer.Option(help="Task, may be repeated; default: one of each robot.")] = None,
-    steps: Annotated[int, typer.Option(help="Control steps a worker and repeat.", min=1, max=100_000)] = 60,
+    alone: Annotated[bool, typer.Option("--alone", help="Measure only this number of workers.")] = False,
+    task: Annotated[list[str] | None, typer.Option(help="Task; may be repeated; default: one per robot.")] = None,
+    steps: Annotated[int, typer.Option(help="Control steps per worker and repeat.", min=1, max=100_000)] = 60,
     repeats: Repeats = 3,
     assets: AssetsOption = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
     markdown: Markdown = False,
 ) -> None:
-    """Control steps a second with images and without a policy, and the share of time spent inside SAPIEN."""
+    """Control steps per second with images and without a policy, and the share of time spent inside SAPIEN."""
     from eval.diagnostics.bench.sim import TASKS, measure
 
     _show(lambda: measure(workers, steps, assets, render_device, task or TASKS, repeats, alone), as_json, markdown)
@@ -72,12 +72,12 @@ def bench_sim_verb(
 def bench_rt_verb(
     options: RtSettings,
     scene: Annotated[list[str] | None, typer.Option(help="visual-matching or closed-room; default: both.")] = None,
-    steps: Annotated[int, typer.Option(help="Control steps an episode.", min=2, max=100_000)] = 40,
-    episodes: Annotated[int | None, typer.Option(help="Episodes of each scene; default: one a worker.", min=1)] = None,
+    steps: Annotated[int, typer.Option(help="Control steps per episode.", min=2, max=100_000)] = 40,
+    episodes: Annotated[int | None, typer.Option(help="Episodes per scene; default: one per worker.", min=1)] = None,
     as_json: Json = False,
     markdown: Markdown = False,
 ) -> None:
-    """Control steps a second of ray-traced drawer episodes, with a policy that answers at once."""
+    """Control steps per second of ray-traced drawer episodes, with a policy of negligible cost."""
     from eval.diagnostics.bench.rt import SCENES, measure_rt
 
     for name in scene or ():
@@ -92,15 +92,15 @@ def bench_policy_verb(
     policy: PolicyName,
     model: ModelOptions,
     episodes: Episodes = 16,
-    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Step limit instead of the tasks' own.", min=1, max=100_000)] = None,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one per core.", min=1)] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Step limit; default: the tasks' own.", min=1, max=100_000)] = None,
     repeats: Repeats = 1,
     assets: AssetsOption = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
     markdown: Markdown = False,
 ) -> None:
-    """Time to load, milliseconds a batch and control steps a second of a policy with the simulator beside it."""
+    """Loading time, milliseconds per batch and control steps per second of a policy, with the simulator running."""
     from eval.diagnostics.bench.policy import measure_policy
 
     args = model.args()
@@ -111,7 +111,7 @@ def bench_policy_verb(
 @expand_options
 def bench_tracker_verb(
     model: Annotated[ModelOptions, Only(("tracker", "tracker_checkpoint", "device"))],
-    episodes: Annotated[int, typer.Option(help="Episodes in one call.", min=1, max=1000)] = 16,
+    episodes: Annotated[int, typer.Option(help="Episodes per call.", min=1, max=1000)] = 16,
     repeats: Repeats = 5,
     as_json: Json = False,
     markdown: Markdown = False,
@@ -132,14 +132,14 @@ def bench_end2end_verb(
     model: ModelOptions,
     episodes: Episodes = 16,
     with_baseline: Annotated[
-        bool, typer.Option("--with-baseline", help="Then play as the released loop does, and print the ratio.")
+        bool, typer.Option("--with-baseline", help="Also run the released loop, and print the ratio.")
     ] = False,
-    baseline_episodes: Annotated[int, typer.Option(help="Episodes of it.", min=1)] = 2,
-    out: Annotated[Path | None, typer.Option(help="Run folder that is kept; the same one continues a run.")] = None,
+    baseline_episodes: Annotated[int, typer.Option(help="Episodes for the baseline.", min=1)] = 2,
+    out: Annotated[Path | None, typer.Option(help="Run folder to keep; the same one continues a run.")] = None,
     as_json: Json = False,
     markdown: Markdown = False,
 ) -> None:
-    """An ordinary run, start and building included: episodes an hour, and where each millisecond goes."""
+    """An ordinary run including start-up: episodes per hour, and the time spent in each stage."""
     from eval.diagnostics.bench.end2end import measure_end_to_end
 
     chosen, given = _chosen(plan, episodes), _with_policy(options, policy, model)
@@ -161,7 +161,7 @@ def bench_baseline_verb(
     as_json: Json = False,
     markdown: Markdown = False,
 ) -> None:
-    """The loop released with the policies: one simulator, one episode after the other, a batch of one, no fast path."""
+    """The loop released with the policies: one simulator, sequential episodes, a batch of one, no fast path."""
     from eval.diagnostics.bench.baseline import measure_baseline
 
     chosen, given = _chosen(plan, episodes), _with_policy(options, policy, model)
@@ -171,10 +171,10 @@ def bench_baseline_verb(
 
 @bench.command("plot")
 def bench_plot_verb(
-    reports: Annotated[list[Path], typer.Argument(help="What the other verbs printed with --json, a file each.")],
-    out: Annotated[Path, typer.Option(help="The PNG that is written.")] = Path("bench.png"),
+    reports: Annotated[list[Path], typer.Argument(help="Outputs of the other bench commands with --json, one file each.")],
+    out: Annotated[Path, typer.Option(help="Output PNG.")] = Path("bench.png"),
 ) -> None:
-    """Draw steps a second over workers and batch, and where each millisecond of a control step goes."""
+    """Plot steps per second against workers and batch size, and the time spent in each stage of a control step."""
     from eval.diagnostics.bench.plot import check_plot_file, plot, read_report
 
     check_plot_file(out)

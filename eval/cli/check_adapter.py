@@ -19,18 +19,20 @@ DEFAULT_TASKS = ("google_robot_pick_coke_can", "widowx_carrot_on_plate")
 SHOWN = 4
 """Steps of a robot that are shown side by side."""
 
-PolicyName = Annotated[str, typer.Argument(help="The policy, as after `run --policy`: a name, a file, or a server.")]
-Against = Annotated[str, typer.Option(help="The same model asked in a way that is known to be right.")]
-PolicyArgs = Annotated[list[str] | None, typer.Option("--policy-arg", help="NAME=VALUE for the policy, may be repeated.")]
-AgainstArgs = Annotated[list[str] | None, typer.Option("--against-arg", help="NAME=VALUE for the other, may be repeated.")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", help="Where observations are gathered; default: one of each robot.")]
-DEFAULT_EPISODES, DEFAULT_STEPS = 2, 40
-Episodes = Annotated[int | None, typer.Option(help=f"Episodes a task; default: {DEFAULT_EPISODES}.", min=1)]
-Steps = Annotated[int | None, typer.Option(help=f"Observations an episode; default: {DEFAULT_STEPS}.", min=2, max=1000)]
-Observations = Annotated[
-    Path | None, typer.Option(help="Folder of observations; a new one is filled, and asked about again the next time.")
+PolicyName = Annotated[str, typer.Argument(help="The policy, as for `run --policy`: a name, a file, or a server.")]
+Against = Annotated[str, typer.Option(help="A reference adapter of the same model that is known to be right.")]
+PolicyArgs = Annotated[
+    list[str] | None, typer.Option("--policy-arg", help="NAME=VALUE argument of the policy; may be repeated.")
 ]
-Tolerance = Annotated[float, typer.Option(help="By which two numbers of an action may differ (m, rad, gripper -1..1).", min=0)]
+AgainstArgs = Annotated[
+    list[str] | None, typer.Option("--against-arg", help="NAME=VALUE argument of the reference; may be repeated.")
+]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Task for collecting observations; default: one per robot.")]
+DEFAULT_EPISODES, DEFAULT_STEPS = 2, 40
+Episodes = Annotated[int | None, typer.Option(help=f"Episodes per task; default: {DEFAULT_EPISODES}.", min=1)]
+Steps = Annotated[int | None, typer.Option(help=f"Observations per episode; default: {DEFAULT_STEPS}.", min=2, max=1000)]
+Observations = Annotated[Path | None, typer.Option(help="Folder of observations; filled if new, and reused afterwards.")]
+Tolerance = Annotated[float, typer.Option(help="Allowed difference between action components (m, rad, gripper -1..1).", min=0)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +54,7 @@ def check_adapter_verb(
     assets: AssetsOption = None,
     as_json: Json = False,
 ) -> None:
-    """Ask two ways of running the same model about the same observations, and name the convention in which they differ.
+    """Compare two adapters of the same model on the same observations, and name the convention in which they differ.
 
     Exit 0 if all actions agree, 1 if not.
 

@@ -25,20 +25,20 @@ POLL, PATIENCE = 10.0, 60.0
 Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="CHECKPOINT...", help="Checkpoints: folders, folders of them, or owner/name[@revision] on the hub.",
+        metavar="CHECKPOINT...", help="Checkpoints: folders, folders of checkpoints, or owner/name[@revision] on the Hub.",
         show_default=False,
     ),
 ]  # fmt: skip
 Watch = Annotated[
-    Path | None, typer.Option(help="Folder in which a training writes checkpoints: each is played when complete.")
+    Path | None, typer.Option(help="Folder to which a training writes checkpoints: each is evaluated once complete.")
 ]
-Poll = Annotated[float | None, typer.Option(help=f"Seconds between two looks into it; default {POLL:g}.", min=0.1, max=86_400)]
+Poll = Annotated[float | None, typer.Option(help=f"Polling interval in seconds; default {POLL:g}.", min=0.1, max=86_400)]
 Patience = Annotated[
-    float | None, typer.Option(help=f"Minutes without a new one after which it ends; default {PATIENCE:g}.", min=0.0)
+    float | None, typer.Option(help=f"Stop after this many minutes without a new checkpoint; default {PATIENCE:g}.", min=0.0)
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for the runs, the table and the plot; default: a new one in results/. The same one goes on."),
+    typer.Option(help="Folder for the runs, the table and the plot; default: a new one in results/. The same one continues."),
 ]
 RULES = (
     Needs("poll", ("watch",), "nothing else is looked at again"),
@@ -64,9 +64,9 @@ def checkpoints_verb(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Play every checkpoint of a training over the same episodes; leave a table and a plot of success against step.
+    """Evaluate every checkpoint of a training on the same episodes; write a table and a plot of success against training step.
 
-    One run each, as many at a time as there are GPUs. The same command goes on where it was stopped.
+    One run each, one per GPU at a time. If interrupted, the same command continues.
 
     \b
     Examples:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from eval.comparison.comparison import Comparison
     from eval.comparison.real_robot import RealRobot
 
-Common = Annotated[
-    bool, typer.Option("--common", help="Compare the episodes that the plans share, where they are not the same.")
-]
+Common = Annotated[bool, typer.Option("--common", help="If the plans differ, compare the episodes that they share.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,25 +29,26 @@ def compare_verb(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Two or more: folders of runs, the reference first. The parts of one are separated by commas, or lie in one "
-            "folder."
+            help="Two or more run folders, the reference first. Separate the parts of one run by commas, or give the "
+            "folder that contains them."
         ),
     ],
     common: Common = False,
     success: Success = None,
     real: Real = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for index.html with the videos of what changed, compare.md, .tex and .json.")
+        Path | None,
+        typer.Option(help="Folder for index.html with videos of the episodes that changed, compare.md, .tex and .json."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare policies on the same initial states, episode by episode; the first run is the reference.
 
-    McNemar's exact test over all episodes decides, at 5 %; that is fixed, so that nobody chooses a test after the results.
-    Cells come with paired intervals and Holm's p values. With --out a page shows both videos of every episode that changed.
+    The verdict is McNemar's exact test over all episodes, at 5 %; it is fixed, so that no test can be chosen after the fact.
+    Cells have paired intervals and Holm's p values. With --out, a page shows both videos of every episode that changed.
 
-    A policy that was played in parts (--shard 1/4 ... 4/4) is one side: its folders with commas between them, the folder that
-    holds them, or simply all of them; what `report` counts as one is compared as one.
+    A policy run in parts (--shard 1/4 ... 4/4) is one side: give its folders separated by commas, the folder that contains
+    them, or simply all of them; runs that `report` merges are compared as one.
 
     \b
     Examples:

@@ -37,9 +37,9 @@ def demo_verb(
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
-    """See both robots at work: a scripted policy, then each neural one with random weights.
+    """Show both robots: a scripted policy, then each neural policy with random weights.
 
-    Leaves one table and videos that show beside the camera image what each policy saw and meant.
+    Writes a table and videos with the camera image and each policy's input images and raw action.
     """
     stop_like_ctrl_c()
     bars = _Bars(out)

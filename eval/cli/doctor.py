@@ -17,9 +17,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor_verb(assets: AssetsOption = None, as_json: Json = False) -> None:
-    """Look at Python, packages, Vulkan, video encoder, assets and GPU; one line for each lack that says how to fix it.
+    """Check Python, packages, Vulkan, video encoder, assets and GPU; one line per problem with its fix.
 
-    Exit code 1 if something is lacking that every run needs.
+    Exit code 1 if something that every run needs is missing.
     """
     from eval.diagnostics.doctor import doctor_table, passed, run_doctor
 

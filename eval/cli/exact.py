@@ -23,7 +23,7 @@ def bench_exact_verb(
     policy: Annotated[str, typer.Argument(help="As for run --policy.")],
     model: ModelOptions,
     images: Annotated[Path, typer.Option(help="Folder of camera images (PNG, JPEG), the steps of one episode.")],
-    batch: Annotated[int, typer.Option(help="Observations at a time of the fast path.", min=1, max=256)] = 32,
+    batch: Annotated[int, typer.Option(help="Batch size of the fast path.", min=1, max=256)] = 32,
     limit: Annotated[int | None, typer.Option(help="Use the first N images.", min=1)] = None,
     as_json: Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ from eval.cli.options import Json, RunPaths
 from eval.cli.report import Partial, Success
 from eval.errors import UserError
 
-WHICH = "csv, md, latex (booktabs), parquet (a row an episode) or lerobot (the recorded frames); several with commas."
+WHICH = "csv, md, latex (booktabs), parquet (one row per episode) or lerobot (the recorded frames); separate several by commas."
 To = Annotated[list[str], typer.Option("--to", help=WHICH, metavar="FORMAT")]
 
 
@@ -27,10 +27,10 @@ def export_verb(
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
     partial: Partial = False,
     success: Success = None,
-    successes: Annotated[bool, typer.Option("--successes", help="Datasets without the episodes that failed.")] = False,
+    successes: Annotated[bool, typer.Option("--successes", help="Leave failed episodes out of datasets.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write results as files for other programs: tables, all episodes, or the recorded frames as LeRobot datasets.
+    """Export results for other programs: tables, all episodes, or recorded frames as LeRobot datasets.
 
     \b
     Examples:

@@ -20,19 +20,21 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gate_verb(
-    run: Annotated[Path, typer.Argument(help="Folder of the run that is judged; of several parts with commas between them.")],
-    baseline: Annotated[Path, typer.Option(help="Folder of the run that it is judged by, likewise: the same episodes.")],
-    margin: Annotated[float, typer.Option(help="Points of success rate that may be lost, such as 3.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run to check; several parts separated by commas.")],
+    baseline: Annotated[
+        Path, typer.Option(help="Folder of the baseline run with the same episodes; several parts separated by commas.")
+    ],
+    margin: Annotated[float, typer.Option(help="Acceptable loss of success rate in points, such as 3.")],
     common: Common = False,
     success: Success = None,
     as_json: Json = False,
 ) -> None:
-    """Pass or stop a change of a policy: one line, and an exit code for a CI job.
+    """Pass or fail a policy change in CI: one line and an exit code.
 
     0: shown not worse than the baseline by the margin. 1: shown worse than the baseline, and not shown to be within the
-    margin. 3: neither; the line says how many more initial states would tell, or that episodes lack a verdict (an error may be
-    a failure). (2 is bad input, as everywhere.) Both are judged
-    by the paired interval of which each end is wrong in 5 of 100 cases.
+    margin. 3: neither; the line says how many more initial states are needed, or that episodes lack a verdict (an error may
+    be a failure). 2: invalid input, as everywhere. The decision uses a paired interval, of which each end is wrong in 5 of
+    100 cases.
 
     \b
     Example:

@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_verb(as_json: Json = False) -> None:
-    """Show the tasks with their settings, the suites and the policies that are installed."""
+    """List tasks with their settings, suites, and installed policies."""
     from eval.plan.listing import describe_suites, describe_tasks
     from eval.tasks.loading import usable_tasks
     from policies.registry import policy_names

@@ -40,16 +40,16 @@ ENVIRONMENT = {"assets": "SIMPLER_EVAL_ASSETS"}
 """Environment variable of a field."""
 
 HEADINGS = {
-    "PlanOptions": "Which episodes",
+    "PlanOptions": "Episodes",
     "ModelOptions": "Policy",
     "Demonstration": "Who plays",
     "TraceOptions": "Traces",
     "policy": "Policy",
     **dict.fromkeys(("assets", "assets_fallback", "rt", "render_device", "world", "world_python"), "World"),
-    **dict.fromkeys(("video", "no_actions", "record", "keep", "report_to"), "What is kept"),
+    **dict.fromkeys(("video", "no_actions", "record", "keep", "report_to"), "Outputs"),
     **dict.fromkeys(("success", "partial"), "Tables"),
-    **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Where it is played"),
-    "RunOptions": "Course of the run",
+    **dict.fromkeys(("workers", "gpus", "replicas", "cluster"), "Parallelism"),
+    "RunOptions": "Execution",
     "ServingOptions": "How it is served",
     **dict.fromkeys(("eval_every", "eval_tasks", "eval_episodes"), "Evaluation in between"),
     "TrainOptions": "Training",
@@ -59,7 +59,7 @@ HEADINGS = {
 METAVARS = {str: "TEXT", int: "N", float: "X"}
 """What stands for a value in the help of a verb."""
 
-ASSETS = "Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in."
+ASSETS = "Asset pack folders, separated by commas, searched in order. Files missing from all of them are replaced by stand-ins."
 
 
 def _whole_list(text: str | None) -> str | None:
@@ -76,16 +76,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 AssetsOption = Annotated[str | None, typer.Option("--assets", envvar=ENVIRONMENT["assets"], help=ASSETS, callback=_whole_list)]
 RenderDevice = Annotated[
     str | None,
-    typer.Option("--render-device", help="GPU that renders, such as cuda:1; default: the first."),
+    typer.Option("--render-device", help="GPU used for rendering, such as cuda:1; default: the first."),
 ]
-Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)]
+Workers = Annotated[int | None, typer.Option(help="Simulator processes; default: one per core.", min=1)]
 Out = Annotated[
     Path | None,
     typer.Option(help="Run folder; default: a new results/<date>-<policy>. The same one continues a run."),
 ]
 RunPaths = Annotated[
     list[Path],
-    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several, or one that holds runs."),
+    typer.Argument(help="Folder of a run, such as results/2026-01-31_120000-oracle; or several, or a folder of runs."),
 ]
 
 Real = Annotated[
@@ -93,8 +93,8 @@ Real = Annotated[
     typer.Option(
         "--real",
         metavar="NAME=ROW",
-        help="A run is this row of the real-robot table, such as mine=RT-1-X; may be repeated. Policies that are called like a "
-        "row need none.",
+        help="Assign a run to a row of the real-robot table, such as mine=RT-1-X; may be repeated. Not needed for "
+        "policies named like a row.",
     ),
 ]
 
@@ -102,30 +102,30 @@ Real = Annotated[
 class ModelOptions(Options):
     """What goes to the policy's constructor; the named ones are those of a policy that is a neural network."""
 
-    policy_args: tuple[str, ...] = Field(default=(), description="NAME=VALUE for the policy, may be repeated.")
+    policy_args: tuple[str, ...] = Field(default=(), description="NAME=VALUE argument of the policy; may be repeated.")
     checkpoint: str | None = Field(
         default=None,
-        description="For a neural network: a folder, owner/name[@revision] on the Hugging Face hub, or tiny-random.",
+        description="Checkpoint: a folder, owner/name[@revision] on the Hugging Face Hub, or tiny-random.",
     )
     device: str | None = Field(default=None, description="auto (default), cpu, cuda or cuda:N.")
     dtype: str | None = Field(
         default=None, description="auto (default: bfloat16 on a GPU, else float32), float32, bfloat16 or float16."
     )
     generation: str | None = Field(
-        default=None, description="restricted (default: the likeliest action) or full (the likeliest token)."
+        default=None, description="restricted (default: most likely action token) or full (most likely token)."
     )
     inference: str | None = Field(
         default=None, description="auto (default: fast on a GPU, else eager), fast or eager (the reference)."
     )
     deterministic: bool = Field(
-        default=False, description="The same episode gives the same actions in whatever batch it is; somewhat slower."
+        default=False, description="Make an episode's actions independent of its batch; somewhat slower."
     )
     unnorm_keys: tuple[str, ...] = Field(
-        default=(), description="Key of the statistics that actions are scaled with: KEY, or widowx=KEY for one robot."
+        default=(), description="Key of the action statistics for un-normalisation: KEY, or widowx=KEY for one robot."
     )
-    chunk: int | None = Field(default=None, ge=1, description="For a policy server: actions that are played of each answer.")
+    chunk: int | None = Field(default=None, ge=1, description="For a policy server: number of actions to execute per chunk.")
     ensemble: str | None = Field(
-        default=None, description="For a policy server: how answers are averaged; cosine, exponential, mean or none."
+        default=None, description="For a policy server: action ensembling; cosine, exponential, mean or none."
     )
     trace_preset: str | None = Field(default=None, description="released (default) or paper.")
     tracker: str | None = Field(default=None, description="auto (default), cotracker or lucas_kanade (optical flow).")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eval.parity.recordings.actions import ActionReport, KindSummary
     from eval.parity.report import ParityReport
 
-HTML = "Also write a page: checks, notes and, for images, ours beside the originals."
+HTML = "Also write an HTML page: checks, notes and, for images, ours beside the originals."
 
 parity = Verbs(no_args_is_help=True, help="Compare with recordings of the original.")
 
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 class ReportOptions(StrictModel):
     """Which recordings are compared, and what is written besides."""
 
-    only: str = Field(default="", description="Comma list of key patterns, such as 'coke_*,carrot_*'.")
+    only: str = Field(default="", description="Comma-separated key patterns, such as 'coke_*,carrot_*'.")
     html: str | None = Field(default=None, description=HTML)
 
     @property
@@ -53,16 +53,16 @@ def _folder(content: str) -> object:
 
 
 def _like(example: str, kind: str = "key") -> Only:
-    return Only(("only", "html"), {"only": f"Comma list of {kind} patterns, such as '{example}'."})
+    return Only(("only", "html"), {"only": f"Comma-separated {kind} patterns, such as '{example}'."})
 
 
-Recordings = Annotated[Path, _folder("recordings (one folder a key)")]
+Recordings = Annotated[Path, _folder("recordings (one folder per key)")]
 RecordedImages = Annotated[Path, _folder("recorded images (with frames/)")]
 ModelRecordings = Annotated[Path, _folder("recordings of the model (model_*.json, processor.npz, ...)")]
 TraceRecordings = Annotated[Path, _folder("recorded trace runs (with runs/)")]
 WorldReport = Annotated[ReportOptions, _like("coke_*,carrot_*")]
 ImagesReport = Annotated[ReportOptions, _like("*coke*,*carrot*")]
-ActionsReport = Annotated[ReportOptions, Only(("only",), {"only": "Comma list of key patterns, such as '*coke*,*_rt'."})]
+ActionsReport = Annotated[ReportOptions, Only(("only",), {"only": "Comma-separated key patterns, such as '*coke*,*_rt'."})]
 OriginalReport = Annotated[ReportOptions, _like("coke_*,vm_*")]
 ModelReport = Annotated[ReportOptions, _like("A/*,rotary/*")]
 TraceReport = Annotated[ReportOptions, _like("stub_*,real_*", "run")]
@@ -83,7 +83,7 @@ def parity_images_verb(
     folder: RecordedImages,
     report: ImagesReport,
     assets: AssetsOption = None,
-    rt: Annotated[str, typer.Option(help="How ray-traced keys are rendered: trace, as recorded (default), or fast.")] = "trace",
+    rt: Annotated[str, typer.Option(help="Rendering of ray-traced keys: trace, as recorded (default), or fast.")] = "trace",
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
@@ -104,7 +104,7 @@ def parity_actions_verb(
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
-    """What a policy does with the original's images and with ours of the same states; exit 1 if it fails on one.
+    """Compare a policy's actions on the original's images and on ours of the same states; exit 1 if the policy fails.
 
     Ray-traced keys are drawn as in `parity images`: on a CPU only where a pattern of --only ends in _rt.
 
@@ -161,10 +161,10 @@ def parity_original_verb(
     report: OriginalReport,
     images: Annotated[Path | None, typer.Option(help="Folder of recorded images, as for `parity images`.")] = None,
     world_python: Annotated[
-        str | None, typer.Option(help="Interpreter of the original; default: of SIMPLER_ENV_PYTHON, else our own.")
+        str | None, typer.Option(help="Python interpreter for the original; default: SIMPLER_ENV_PYTHON, else the current one.")
     ] = None,
-    sequences: Annotated[int, typer.Option(help="N sequences a key.", min=1)] = 3,
-    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one a core.", min=1)] = None,
+    sequences: Annotated[int, typer.Option(help="Sequences per key.", min=1)] = 3,
+    workers: Annotated[int | None, typer.Option(help="Simulator processes; default: one per core.", min=1)] = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:

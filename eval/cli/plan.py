@@ -28,7 +28,7 @@ def plan_verb(
     options: Annotated[RunOptions, Only(("repeat", "video", "record", "no_actions"))],
     as_json: Json = False,
 ) -> None:
-    """Show what `run` with the same options would play, without playing it: episodes, steps and disk."""
+    """Show what `run` would do with the same options: episodes, steps and disk space."""
     from eval.records.disk import expected_bytes, readable
 
     episodes = plan.chosen()

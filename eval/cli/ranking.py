@@ -24,28 +24,30 @@ if TYPE_CHECKING:
     from eval.parity.ranking.comparison import PolicyParity
 
 FILES = "parity_policies"
-HELPS = {"policy": "oracle (default), or as for run; one that looks at images is shown rasterised ones in both worlds."}
+HELPS = {"policy": ("oracle (default), or as for run; policies that use images get rasterised ones in both simulators.")}
 
 Levels = Annotated[
     list[str] | None,
     typer.Option(
         "--level",
-        help="Comma list of options of the policy, NAME=VALUE, may be repeated: a level. Default of the oracle: "
-        f"{', '.join(LEVELS)}; of another policy: one level, without.",
+        help="One level: comma-separated options of the policy, NAME=VALUE; may be repeated. Default for the oracle: "
+        f"{', '.join(LEVELS)}; for other policies: one level without options.",
     ),
 ]
 Episodes = Annotated[
     int | None,
-    typer.Option(help=f"Of every cell, spread evenly; default {EPISODES}.", min=1, max=10_000),
+    typer.Option(help=f"Episodes per cell, spread evenly; default {EPISODES}.", min=1, max=10_000),
 ]
 ComparedWorld = Annotated[
     str | None,
-    typer.Option("--world", help="Play in this world alone, simpler-eval or simpler-env, as on a host that lacks the other."),
+    typer.Option(
+        "--world", help="Run only this simulator, simpler-eval or simpler-env, for example on a host that lacks the other."
+    ),
 ]
 ComparedOut = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of the comparison, default: a new results/<date>-parity-policies. The same one goes on; given alone, "
+        help="Output folder; default: a new results/<date>-parity-policies. The same one continues; given alone, "
         "with all runs complete, it is only compared."
     ),
 ]
@@ -69,10 +71,10 @@ def parity_policies_verb(
     out: ComparedOut = None,
     as_json: Json = False,
 ) -> None:
-    """Does our world rank policies as the original simulator does? Plays oracles of several strengths in both.
+    """Check that both simulators rank policies alike: runs oracles of several strengths in both.
 
-    Default: the 15 cells of visual matching. Leaves parity_policies.md, .json and .png; exit 1 if a limit is missed. Of a
-    policy with one level, success rates alone are compared.
+    Default: the 15 cells of visual matching. Writes parity_policies.md, .json and .png; exit 1 if a limit is missed.
+    For a policy with one level, only success rates are compared.
 
     Examples:
 

@@ -19,9 +19,9 @@ from eval.rollout.demonstrations import Demonstration
 if TYPE_CHECKING:
     from eval.records.folder import RunData
 
-PLACED = "Initial states: train (default, apart from all that policies are tested on), or others with --allow-test-placements."
+PLACED = "Initial states: train (default, separate from all used for evaluation), or others with --allow-test-placements."
 KEPT = "Episodes in the dataset: successes (default without --policy) or all (default with it)."
-HOW = "lerobot (default), or lerobot-lossless with images to the bit."
+HOW = "lerobot (default), or lerobot-lossless with bit-exact images."
 NOT_HERE = ("policy", "policy_args", "video", "report_to", "partial", "success", "policy_changed", "fail_on_error", "repeat")
 
 
@@ -39,9 +39,9 @@ def record_verb(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Record demonstrations as a LeRobot dataset: the scripted oracle, disturbed, or a policy that it corrects (DAgger).
+    """Record demonstrations as a LeRobot dataset: by the scripted oracle, or by a policy that it corrects (DAgger).
 
-    At every step `action` is what the expert would do there, and `executed_action` what was played.
+    At every step, `action` is the expert's action in that state, and `executed_action` the one executed.
 
     \b
     Examples:

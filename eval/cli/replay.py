@@ -24,18 +24,20 @@ def replay_verb(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     episode: Annotated[
         str,
-        typer.Argument(help="Id of the episode, the beginning of it, or its place in the plan from 0; <id>-r2 for repeat 2."),
+        typer.Argument(help="Id of the episode, a prefix of it, or its index in the plan from 0; <id>-r2 for repeat 2."),
     ],
-    video: Annotated[bool, typer.Option("--video", help="Leave a video in RUN/replays.")] = False,
-    assets: Annotated[str | None, typer.Option(help="Where the run's asset packs lie here; default: where they lay.")] = None,
+    video: Annotated[bool, typer.Option("--video", help="Write a video to RUN/replays.")] = False,
+    assets: Annotated[
+        str | None, typer.Option(help="Location of the run's asset packs on this machine; default: the recorded one.")
+    ] = None,
     render_device: Annotated[
-        str | None, typer.Option(help="GPU that renders the video, such as cuda:1; default: that of the run.")
+        str | None, typer.Option(help="GPU for rendering the video, such as cuda:1; default: the run's.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Play one episode again from the actions that its run kept, and say whether the world did the same.
+    """Replay one episode from its stored actions, and check that the simulation is bit-identical.
 
-    Exit code 0: the same, to the bit; 1: not the same, and the first step that differs is named.
+    Exit code 0: bit-identical; 1: not, and the first step that differs is printed.
     """
     from eval.cli.run import go_to_folder_of
     from eval.errors import UserError

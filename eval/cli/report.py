@@ -15,7 +15,7 @@ Partial = Annotated[bool, typer.Option("--partial", help=RunOptions.model_fields
 Success = Annotated[str | None, typer.Option(help=f"{RunOptions.model_fields['success'].description}")]
 Layout = Annotated[
     Literal["simpler", "tracevla"],
-    typer.Option(help="Whose columns the page has: SIMPLER's tables (default), or TraceVLA's Table 1 and model cards."),
+    typer.Option(help="Table layout: SIMPLER's tables (default), or TraceVLA's Table 1 and model cards."),
 ]
 
 
@@ -32,21 +32,21 @@ def report_verb(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the tables, and for a page with videos of its own, report/, that can be moved and served alone; "
-            "default of one run: its tables/ and report/."
+            help="Folder for the tables, and for a self-contained report with videos (report/) that can be moved or "
+            "served; default for one run: its tables/ and report/."
         ),
     ] = None,
     real: Real = None,
     as_json: Json = False,
 ) -> None:
-    """Make the tables and the page of a run anew; works while it is running.
+    """Rebuild the tables and the report of a run; also works during the run.
 
-    The page, report/index.html, opens from disk: the answer in a sentence, tables beside published ones, where the policy
-    fails, and every episode with its video.
+    The report, report/index.html, opens from disk: the result in one sentence, tables beside published ones, where the
+    policy fails, and every episode with its video.
 
-    Runs that belong together (shards of a plan, different tasks of one policy) are counted as one. Others, such as runs of
-    several policies, checkpoints or seeds, become the rows of one table. Tables of several runs are written where --out says;
-    their page, too, or else into report/ beside the runs if they lie in one folder.
+    Runs that belong together (shards of a plan, different tasks of one policy) are merged into one. Others, such as runs of
+    several policies, checkpoints or seeds, become the rows of one table. Tables and report of several runs are written to
+    --out; without it, the report goes to report/ beside the runs if they are in one folder.
     """
     from eval.report.reporting import report
 

@@ -38,16 +38,18 @@ CellPlan = Annotated[
     Only(
         ("sample", "max_steps", "shard", "placements"),
         {
-            "sample": "Only this share (0..1] of the cell, evenly; said so beside the number.",
-            "placements": "published, the only ones beside which published numbers stand.",
+            "sample": "Only this fraction (0..1] of the cell, spread evenly; stated beside the number.",
+            "placements": "Only published: other placements cannot be compared with published numbers.",
         },
     ),
 ]
 From = Annotated[
     list[Path] | None,
-    typer.Option("--from", help="Play nothing; take the number from this finished run, or several (shards)."),
+    typer.Option("--from", help="Run nothing; use this finished run, or several (shards)."),
 ]
-Everything = Annotated[bool, typer.Option("--second-hand", help="Also numbers that a machine extracted from papers.")]
+Everything = Annotated[
+    bool, typer.Option("--second-hand", help="Also show numbers that were extracted from papers automatically.")
+]
 
 _PLAYED = (
     *("sample", "max_steps", "shard", "out", *ModelOptions.model_fields),
@@ -76,13 +78,13 @@ def reproduce_verb(
     policy: PolicyArgument = None,
     task: CellArgument = None,
     setting: CellSetting = "visual_matching",
-    listed: Annotated[bool, typer.Option("--list", help="Show the published cells and stop.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the published cells and exit.")] = False,
     out: Out = None,
     from_runs: From = None,
     second_hand: Everything = False,
     as_json: Json = False,
 ) -> None:
-    """Play a cell of the published tables exactly as published, and print the number beside the published ones.
+    """Run a cell of the published tables exactly as published, and print our number beside the published ones.
 
     \b
     Examples:

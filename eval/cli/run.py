@@ -45,9 +45,9 @@ def run_verb(
     resume: Resume = None,
     as_json: Json = False,
 ) -> None:
-    """Play episodes with a policy; leave a table and videos.
+    """Run episodes with a policy; write a table, a report and videos.
 
-    Without options: the demonstration (scripted oracle, two robots, built-in assets, all videos).
+    Without options it runs the demo (scripted oracle, two robots, built-in assets, all videos).
 
     \b
     Examples:

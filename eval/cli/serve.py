@@ -25,9 +25,9 @@ def serve_verb(
     options: ServingOptions,
     model: ModelOptions,
 ) -> None:
-    """Answer other harnesses, programs and robots with a policy's actions, over a WebSocket.
+    """Serve a policy to other harnesses, programs and robots over a WebSocket.
 
-    Ctrl-C ends it.
+    Stop it with Ctrl-C.
 
     \b
     Examples:

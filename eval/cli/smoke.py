@@ -23,11 +23,11 @@ def add_to(app: typer.Typer) -> None:
 def smoke_verb(
     plan: Annotated[PlanOptions, Only(("placements",))],
     assets: AssetsOption = None,
-    out: Annotated[Path | None, typer.Option(help="Keep the run here; default: a folder that is removed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the run in this folder; default: a temporary folder.")] = None,
     render_device: RenderDevice = None,
     as_json: Json = False,
 ) -> None:
-    """Play one short episode of each robot and check images, table and videos; under 3 minutes on 2 cores."""
+    """Run one short episode per robot and check images, table and videos; under 3 minutes on 2 cores."""
     from eval.diagnostics.smoke import run_smoke
 
     stop_like_ctrl_c()

@@ -26,13 +26,11 @@ def add_to(app: typer.Typer) -> None:
 @expand_options(rules=RULES)
 def train_verb(
     options: TrainOptions,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the training; default: a new results/<date>-train-<policy>.")
-    ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the training in this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default: a new results/<date>-train-<policy>.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the training in this folder.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a policy on demonstrations; leave checkpoints that `run` plays.
+    """Train a policy on demonstrations; write checkpoints for `run`.
 
     \b
     Examples:

@@ -22,11 +22,11 @@ def add_to(app: typer.Typer) -> None:
 def vla_eval_config_verb(
     out: Annotated[Path, typer.Argument(help="The file to write, such as simpler.yaml.")],
     plan: Annotated[PlanOptions, Only(("suites", "tasks", "setting", "variants", "max_steps"))],
-    url: Annotated[str, typer.Option(help="Of the model server.")] = "ws://127.0.0.1:8000",
-    output_dir: Annotated[str, typer.Option(help="Where vla-eval keeps its results.")] = "results/vla-eval",
+    url: Annotated[str, typer.Option(help="URL of the model server.")] = "ws://127.0.0.1:8000",
+    output_dir: Annotated[str, typer.Option(help="Folder for vla-eval's results.")] = "results/vla-eval",
     assets: AssetsOption = None,
 ) -> None:
-    """Write the YAML with which vla-eval plays the same episodes in this world: one entry a cell.
+    """Write the YAML for running the same episodes with vla-eval in this simulator: one entry per cell.
 
     \b
     Examples:

@@ -26,42 +26,46 @@ class PlanOptions(Options):
         Needs("count", ("placements",), "a published grid has the size it has; give --placements heldout or train"),
     )
 
-    suites: tuple[str, ...] = Field(default=(), description="Suite by name, or the path of a suite file; may be repeated.")
+    suites: tuple[str, ...] = Field(default=(), description="Name of a suite, or path of a suite file; may be repeated.")
     tasks: tuple[str, ...] = Field(
         default=(),
-        description="Task by name, by an environment id of the original, or the path of a task file, instead of a suite; may "
-        "be repeated.",
+        description="Name of a task, environment id of the original, or path of a task file, instead of a suite; may be "
+        "repeated.",
     )
     setting: str | None = Field(
         default=None,
-        description="Which sweep of the tasks: visual_matching (default), prepackaged (seeded random scenes), ... see `list`.",
+        description="Sweep of the tasks: visual_matching (default), prepackaged (seeded random scenes), ... see `list`.",
     )
     variants: tuple[str, ...] = Field(
-        default=(), description="Only variants of the tasks that match, such as 'standing/*'; may be repeated."
+        default=(), description="Only variants that match this pattern, such as 'standing/*'; may be repeated."
     )
     placements: PlacementSet = Field(
         default="published",
-        description="Initial states: published (default), heldout (between the published ones) or train (apart from both); "
-        "every title says so.",
+        description="Initial states: published (default), heldout (between the published ones) or train (separate from "
+        "both); shown in every title.",
     )
     count: int | None = Field(
         default=None,
         ge=1,
         le=100_000,
-        description="N initial states a variant of heldout or train placements; default: as many as are published.",
+        description="N initial states per variant for heldout or train placements; default: the published number.",
     )
     seed: int | None = Field(
         default=None,
         ge=0,
         le=2**32 - 1,
-        description="Seed of the first prepackaged scene, number of the first heldout or train state, and seed of --sample.",
+        description="Seed of the first prepackaged scene, index of the first heldout or train state, and seed of --sample.",
     )
-    limit: int | None = Field(default=None, ge=1, description="At most N episodes a task, evenly over the grid.")
+    limit: int | None = Field(default=None, ge=1, description="At most N episodes per task, spread evenly over the grid.")
     sample: float | None = Field(
-        default=None, gt=0, le=1, allow_inf_nan=False, description="This share (0..1] of the grid, evenly, sampled by --seed."
+        default=None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="This fraction (0..1] of the grid, spread evenly, sampled with --seed.",
     )
-    max_steps: int | None = Field(default=None, ge=1, le=100_000, description="Step limit instead of the task's own.")
-    shard: str | None = Field(default=None, description="Only this part, such as 2/8; `report` puts the parts together.")
+    max_steps: int | None = Field(default=None, ge=1, le=100_000, description="Step limit; default: the task's own.")
+    shard: str | None = Field(default=None, description="Run only this part, such as 2/8; `report` merges the parts.")
 
     def chosen(self) -> list[PlannedEpisode]:
         """The episodes of the shard, or all, before they are built. Raises UserError as :func:`eval.plan.suites.make_plan`."""

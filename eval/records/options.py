@@ -42,113 +42,116 @@ class RunOptions(Options):
         description="oracle (default), random, replay, any installed policy, module:Class, path/to/file.py:Class, or a policy "
         "server: vla-eval://HOST:PORT, openpi://HOST:PORT, http://HOST:PORT/act.",
     )
-    policy_args: dict[str, PolicyArgument] = Field(default={}, description="NAME=VALUE for the policy, may be repeated.")
+    policy_args: dict[str, PolicyArgument] = Field(
+        default={}, description="NAME=VALUE argument of the policy; may be repeated."
+    )
     assets: str | None = Field(
         default=None,
-        description="Asset pack folders, separated by commas, searched in order. What none of them holds is a stand-in.",
+        description="Asset pack folders, separated by commas, searched in order. Files missing from all of them are "
+        "replaced by stand-ins.",
     )
     assets_fallback: bool = Field(
-        default=False, description="Where a pack's file is broken, take the next pack or the stand-in; the run records which."
+        default=False, description="If a file of a pack is broken, use the next pack or the stand-in; the run records which."
     )
     workers: int | None = Field(
-        default=None, ge=1, description="Simulator processes (of each replica of the policy); default: one a core."
+        default=None, ge=1, description="Simulator processes (per policy replica); default: one per core."
     )
     per_worker: int | None = Field(
         default=None,
         ge=1,
         le=64,
-        description="Episodes that a simulator process holds at once, so that it steps one while the policy looks at another; "
-        "default: 2 for a policy that needs images, else 1.",
+        description="Episodes per simulator process, so that it can step one while the policy processes another; default:"
+        " 2 for a policy that needs images, else 1.",
     )
     batch: int | None = Field(
         default=None,
         ge=1,
         le=65_536,
-        description="Observations that the policy is asked about at a time; default: what it prefers, or whatever is ready.",
+        description="Batch size of the policy; default: its preferred one, or whatever is ready.",
     )
     gpus: int | None = Field(
         default=None,
         ge=1,
         le=1024,
-        description="GPUs to use, each with a replica of the policy and simulator workers of its own; default: all that are "
-        "visible, if the policy uses one.",
+        description="Number of GPUs, each with its own policy replica and simulator workers; default: all visible ones, "
+        "if the policy uses a GPU.",
     )
     replicas: int | None = Field(
         default=None,
         ge=1,
         le=1024,
-        description="Copies of the policy, each with simulator workers of its own; default: one a GPU. Several may share one.",
+        description="Copies of the policy, each with its own simulator workers; default: one per GPU. Several may share a GPU.",
     )
     cluster: str | None = Field(
         default=None,
         min_length=1,
-        description="Play on the nodes of a Ray cluster: the address of its head, such as 10.0.0.1:6379, or local (a Ray of "
-        "this machine's own). Needs the extra ray.",
+        description="Run on a Ray cluster: the address of its head node, such as 10.0.0.1:6379, or local (Ray on this "
+        "machine only). Needs the extra ray.",
     )
     video: str = Field(
         default="none",
-        description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one of "
-        "them and a comma, also shows what the policy saw and meant.",
+        description="all, failures, first:N (of each task) or none (default; demo: all). policy-view, alone or after one "
+        "of these and a comma, also shows the model's input images and raw action.",
     )
     record: Literal["none", "lerobot", "lerobot-lossless"] = Field(
         default="none",
-        description="lerobot keeps what the policy saw and did as a LeRobot dataset (dataset/ of the run), lerobot-lossless "
-        "with images to the bit, or none (default). Needs the extra datasets.",
+        description="lerobot records observations and actions as a LeRobot dataset (dataset/ in the run folder), "
+        "lerobot-lossless with bit-exact images, or none (default). Needs the extra datasets.",
     )
-    keep: Keep = Field(
-        default="all", description="Of which episodes --record keeps the frames: all (default) or successes alone."
-    )
+    keep: Keep = Field(default="all", description="Episodes that --record keeps: all (default) or successes only.")
     report_to: Literal["none", "wandb", "trackio"] = Field(
         default="none",
-        description="Also log the run's rates, its table and some videos to wandb or trackio, or none (default). Needs the "
+        description="Also log success rates, the table and some videos to wandb or trackio, or none (default). Needs the "
         "extra of that name.",
     )
     rt: Literal["auto", "trace", "fast", "raster"] = Field(
         default="auto",
-        description="How drawer episodes are rendered, for which the original traces rays: trace, fast (fewer rays and a "
-        "denoiser, on a GPU), raster (the table says either), or auto (default): trace where a GPU renders. On a CPU a traced "
-        "image takes minutes.",
+        description="Rendering of drawer episodes, which the original ray traces: trace, fast (fewer rays and a denoiser,"
+        " on a GPU), raster (the table states either), or auto (default): trace on a GPU. On a CPU a "
+        "ray-traced image takes minutes.",
     )
     world: str = Field(
         default="simpler-eval",
         min_length=1,
-        description="simpler-eval (default) is our own; simpler-env is the original simulator, in an interpreter that has it.",
+        description="Simulator: simpler-eval (default) or simpler-env, the original, in an interpreter that has it installed.",
     )
     world_python: str | None = Field(
         default=None,
-        description="Interpreter of --world simpler-env, such as env/bin/python; default: that of SIMPLER_ENV_PYTHON, else our "
-        "own.",
+        description="Python interpreter for --world simpler-env, such as env/bin/python; default: SIMPLER_ENV_PYTHON, "
+        "else the current one.",
     )
     watchdog: float = Field(
         default=WATCHDOG_SECONDS,
         gt=0,
         allow_inf_nan=False,
-        description=f"Seconds a simulator process may be silent before it is replaced, and a call of the policy before it is "
-        f"interrupted (the first of each kind: ten times as long); default {WATCHDOG_SECONDS:g}.",
+        description=f"Timeout in seconds after which a simulator process is replaced and a policy call is interrupted (the "
+        f"first of each kind: ten times as long); default {WATCHDOG_SECONDS:g}.",
     )
     render_device: str | None = Field(
-        default=None, description="GPU that renders, such as cuda:1; default: the first. The policy's, too, unless --device."
+        default=None,
+        description="GPU used for rendering, such as cuda:1; default: the first. Also used by the policy, unless --device"
+        " is given.",
     )
     repeat: int = Field(
         default=1,
         ge=1,
         le=10_000,
-        description="Play the plan N times, for policies that sample; tables give mean and spread. Default 1.",
+        description="Run the plan N times, for stochastic policies; tables show mean and spread. Default 1.",
     )
-    no_actions: bool = Field(default=False, description="Do not keep the actions played (actions/<id>.npy, for replay).")
+    no_actions: bool = Field(default=False, description="Do not store the executed actions (actions/<id>.npy, for replay).")
     stop_after: int = Field(
-        default=8, ge=1, description="Stop after N episodes in a row were lost to the same fault of the policy; default 8."
+        default=8, ge=1, description="Stop after N episodes in a row are lost to the same policy error; default 8."
     )
     fail_on_error: bool = Field(default=False, description="Stop at the first episode without a verdict.")
     policy_changed: bool = Field(
-        default=False, description="Continue a run although the policy's own code has changed; every title says so."
+        default=False, description="Continue a run although the policy's code has changed; every title says so."
     )
     success: Literal["last", "any"] = Field(
         default="last",
-        description="What counts as success: the flag of the last step (last, the protocol's; default) or of any step.",
+        description="Success is the flag at the last step (last, as in the protocol; default) or at any step (any).",
     )
-    retry_errored: bool = Field(default=False, description="Run errored episodes of a continued run again.")
-    partial: bool = Field(default=False, description="Give totals a rate although episodes are missing or errored.")
+    retry_errored: bool = Field(default=False, description="Repeat errored episodes of a continued run.")
+    partial: bool = Field(default=False, description="Show success rates for totals even if episodes are missing or errored.")
 
     @property
     def packs(self) -> str | None:

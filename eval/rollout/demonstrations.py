@@ -22,26 +22,26 @@ class Demonstration(Options):
     rules: ClassVar[tuple[Rule, ...]] = (Needs("beta", ("learner",), "the expert plays every step"),)
 
     expert: str = Field(
-        default="oracle", min_length=1, description="Policy whose actions are to be learned, at every step; default oracle."
+        default="oracle", min_length=1, description="Policy whose actions are the labels at every step; default oracle."
     )
     learner: str | None = Field(
         default=None,
         min_length=1,
-        description="Policy that plays while the expert says what it should have done (DAgger); default: the expert plays.",
+        description="Policy that acts while the expert provides the labels (DAgger); default: the expert acts.",
     )
     beta: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Chance in every step that the expert's action is played, not the policy's; default 0.",
+        description="Probability at each step of executing the expert's action instead of the policy's; default 0.",
     )
     disturb: str = Field(
         default="0",
-        description="Noise on what is played, as a share of the hand's largest step: 0.15, or levels such as 0,0.08,0.15, of "
-        "which every episode gets one. What is to be learned stays the expert's action; default 0.",
+        description="Noise on executed actions, as a fraction of the hand's largest step: 0.15, or levels such as "
+        "0,0.08,0.15, one per episode. The label remains the expert's action; default 0.",
     )
     allow_test_placements: bool = Field(
-        default=False, description="Record placements that policies are tested on, too; the dataset says so ever after."
+        default=False, description="Allow recording placements used for evaluation; the dataset is marked accordingly."
     )
 
     def run_options(self, options: RunOptions, learner_args: dict[str, str]) -> RunOptions:

@@ -16,20 +16,21 @@ Protocol = Literal["vla-eval", "openpi"]
 class ServingOptions(Options):
     """The descriptions of the fields are the help texts of the command line."""
 
-    protocol: Protocol = Field(default="vla-eval", description="What clients speak: vla-eval (default) or openpi.")
+    protocol: Protocol = Field(default="vla-eval", description="Protocol: vla-eval (default) or openpi.")
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="Address to listen at; default: 127.0.0.1, for this machine alone. 0.0.0.0: for all that reach it.",
+        description="Address to listen on; default: 127.0.0.1, this machine only. 0.0.0.0: all interfaces.",
     )
-    port: int = Field(default=8000, ge=0, le=65_535, description="Default: 8000; 0: any that is free.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port; default: 8000; 0: any free port.")
     robot: RobotName | None = Field(
-        default=None, description="widowx or google_robot: of all clients. Default: each says it, or its task's name does."
+        default=None,
+        description="widowx or google_robot, for all clients. Default: taken from each request, or its task's name.",
     )
     message_mb: int = Field(
-        default=16, ge=1, le=64, description="Most MB of a message, default 16; an uncompressed camera image has 1."
+        default=16, ge=1, le=64, description="Maximum message size in MB, default 16; an uncompressed camera image has 1."
     )
-    clients: int = Field(default=128, ge=1, le=4096, description="Most connections at a time, default 128.")
+    clients: int = Field(default=128, ge=1, le=4096, description="Maximum number of connections, default 128.")
 
     def warnings(self) -> list[str]:
         """What whoever starts the server should know."""

@@ -29,24 +29,24 @@ class TrainOptions(Settings, Options):
 
     preset: str | None = Field(
         default=None,
-        description=f"Values of all settings that are not given: {', '.join(PRESETS)} (as released, or for --init).",
+        description=f"Defaults for all other settings: {', '.join(PRESETS)} (as released, or for --init).",
     )
     datasets: tuple[str, ...] = Field(
         default=(),
-        description="LeRobot dataset (v3.0): a folder, or KEY=FOLDER for ranges of its own; may be repeated.",
+        description="LeRobot dataset (v3.0): a folder, or KEY=FOLDER for its own action ranges; may be repeated.",
     )
     allow_test_placements: bool = Field(
-        default=False, description="Train on placements of the evaluation, too; every title says so."
+        default=False, description="Allow training on placements used for evaluation; every title says so."
     )
     frames: str | None = Field(
-        default=None, description="Folder for prepared images, which trainings may share; default: in --out."
+        default=None, description="Cache folder for preprocessed images, which trainings may share; default: in --out."
     )
     eval_tasks: tuple[str, ...] = Field(
-        default=(), description="Task that --eval-every plays, held-out placements; may be repeated."
+        default=(), description="Task for --eval-every, on held-out placements; may be repeated."
     )
-    eval_episodes: int = Field(default=8, ge=1, description="Episodes a task of an evaluation.")
+    eval_episodes: int = Field(default=8, ge=1, description="Episodes per task in an evaluation.")
     report_to: Literal["none", "wandb", "trackio"] = Field(
-        default="none", description="Tracker that is told of losses and evaluations: none (default), wandb or trackio."
+        default="none", description="Tracker for losses and evaluations: none (default), wandb or trackio."
     )
 
     def settled(self) -> TrainOptions:
