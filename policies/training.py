@@ -108,7 +108,7 @@ class Settings(BaseModel):
     wd: float = Field(default=0.01, ge=0, description="Weight decay, for all parameters except biases and norms.")
     schedule: Literal["constant", "cosine"] = Field(default="constant", description="constant or cosine (down to 0).")
     warmup_steps: int = Field(default=0, ge=0, description="Warm-up steps, during which the learning rate rises from 0.")
-    max_grad_norm: float = Field(default=1.0, gt=0, description="Gradient norm for clipping.")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="Maximum gradient norm (clipping).")
     image_aug: bool = Field(default=False, description="Random crop, brightness, contrast, saturation and hue, as released.")
     image_shift: float = Field(
         default=0.0,
