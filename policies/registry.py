@@ -47,6 +47,8 @@ METHODS = ("reset", "act", "describe", "close")
 VLA_PACKAGES = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "simplejpeg"}
 """Of the extra ``vla``."""
 OPTIONAL_METHODS = ("check_episodes", "end")
+AHEAD = "prepare_observation"
+"""Method that a policy may have; None says that this one has it not."""
 CHECK = "check_arguments"
 """Class method that a policy may have."""
 NEEDS = ("needs_image", "needs_privileged")
@@ -92,6 +94,8 @@ def require_policy(policy: object, name: str) -> Policy:
     for method in OPTIONAL_METHODS:
         if not callable(_attribute(policy, method, require_policy)):
             raise UnknownPolicyError(f"{name} is no policy: its {method} is no method (see policies/base.py).")
+    for method in (*METHODS, *OPTIONAL_METHODS, AHEAD, CHECK):
+        _require_that_a_call_runs(_attribute(policy, method, None), method, name)
     for need in NEEDS:
         value = _attribute(policy, need, False)
         if not isinstance(value, bool | np.bool_):
@@ -101,6 +105,18 @@ def require_policy(policy: object, name: str) -> Policy:
         if said not in NEEDS and (meant := difflib.get_close_matches(said, NEEDS, n=1, cutoff=0.85)):
             raise UnknownPolicyError(f'{name} says {said}, which nobody reads. Did you mean "{meant[0]}"?')
     return cast(Policy, policy)
+
+
+def _require_that_a_call_runs(function: object, method: str, name: str) -> None:
+    """Raises for a method that only begins to do something when it is awaited or gone through, which nobody does."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise UnknownPolicyError(
+            f"{name} is no policy: its {method} is async, so a call would do nothing; write it without async."
+        )
+    if method != "act" and inspect.isgeneratorfunction(function):  # its actions are gone through
+        raise UnknownPolicyError(
+            f"{name} is no policy: its {method} yields, so a call would do nothing; write it without yield."
+        )
 
 
 def with_device(text: str, options: Mapping[str, object], device: str | None) -> dict[str, object]:

@@ -67,6 +67,8 @@ class Evaluation:
         self._refuse_another_plan()
         found = placements(self.options, by_name=True, episodes=1024)
         self._idle = list(found or [Placement("", None)])
+        self.unseen: str | None = None
+        """Why the folder that is watched cannot be read; None: it can."""
         self._given: list[Checkpoint] = []
         self._ended: list[Evaluated] = []
         self._waiting: list[Checkpoint] = []
@@ -123,6 +125,8 @@ class Evaluation:
     def watch(self, watched: Watched, poll: float, patience: float) -> None:
         """Play what a training writes, until no checkpoint came for ``patience`` seconds and all are played.
 
+        A folder that cannot be read for a while, as when a network drops, costs a line and no run.
+
         Args:
             watched: where they are written.
             poll: seconds between two looks.
@@ -130,7 +134,7 @@ class Evaluation:
         """
         last, looks = time.monotonic(), 0
         while True:
-            self.add(watched.look())
+            self.add(self._look(watched))
             looks += 1
             if self.busy:
                 last = time.monotonic()
@@ -139,13 +143,27 @@ class Evaluation:
             ):  # what lies there shows with the second look that it is still
                 break
             self.work(poll)
+        if self.unseen is not None:
+            self.say(f"simpler-eval: {self.unseen} What came into it since then is not played.")
         for checkpoint in watched.left():
-            missing = None if checkpoint.folder is None else what_is_missing(checkpoint.folder)
+            missing = "its folder is gone" if checkpoint.folder is None else what_is_missing(checkpoint.folder)
             self._end(
                 Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing or 'its files still change'}")
             )
         if not self._ended:
             self.say(f"simpler-eval: no checkpoint came into {watched.folder}.")
+
+    def _look(self, watched: Watched) -> list[Checkpoint]:
+        """What is complete now; nothing while the folder cannot be read, which is said once."""
+        try:
+            found = watched.look()
+        except UserError as error:
+            if self.unseen is None:
+                self.say(f"simpler-eval: {error} It is looked for again until the patience ends.")
+            self.unseen = str(error)
+            return []
+        self.unseen = None
+        return found
 
     def stop(self) -> None:
         """Let the runs that are under way keep what they have."""

@@ -135,12 +135,19 @@ def find_checkpoints(texts: Sequence[str]) -> list[Checkpoint]:
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints whose folders lie in this one; half-written ones that are renamed later begin with a dot or ``tmp``."""
+    """The checkpoints whose folders lie in this one; half-written ones that are renamed later begin with a dot or ``tmp``.
+
+    A link such as ``latest`` to a checkpoint beside it is no further one.
+    """
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "tmp")) and path.is_dir())
     except OSError as error:
         raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
-    return [path for path in inside if is_checkpoint(path)]
+    found: dict[Path, Path] = {}
+    for path in sorted(inside, key=Path.is_symlink):  # one that is no link first: its name tells the step
+        if is_checkpoint(path):
+            found.setdefault(path.resolve(), path)
+    return sorted(found.values())
 
 
 def named(texts: Sequence[str]) -> list[Checkpoint]:
@@ -196,7 +203,7 @@ class Watched:
         self._given: set[Path] = set()
 
     def look(self) -> list[Checkpoint]:
-        """Those that are complete now and were not given out before."""
+        """Those that are complete now and were not given out before. Raises UserError where the folder cannot be read."""
         now = {path: content_of(path) for path in checkpoints_in(self._folder) if path not in self._given}
         ready = [path for path, content in now.items() if self._before.get(path) == content and not what_is_missing(path)]
         self._before = now

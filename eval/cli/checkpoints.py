@@ -114,7 +114,8 @@ def checkpoints_verb(
     if code:
         words = [*(checkpoint or []), *(["--watch", str(watch)] if watch is not None else [])]
         _say(f"Stopped. The same command with --out {shlex.quote(str(folder))} goes on with {shlex.join(words)}.")
-    raise typer.Exit(code or (2 if unwritten else int(any(entry.problem for entry in evaluation.evaluated))))
+    lacking = evaluation.unseen is not None or any(entry.problem for entry in evaluation.evaluated)
+    raise typer.Exit(code or (2 if unwritten else int(lacking)))
 
 
 def _refuse_unsaid(plan: PlanOptions, options: RunOptions) -> None:

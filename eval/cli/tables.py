@@ -66,7 +66,7 @@ def show_table(tables: RunTables, as_json: bool, folder: Path | None, page: Path
     _print_run(tables, errors)
     if folder is not None:
         typer.echo(f"{folder}/summary.md")
-    if any(record.video for record in data.records.values()):
+    if any(record.video and (data.path / record.video).exists() for record in data.records.values()):
         typer.echo(f"{data.path}/videos")
     if any((data.path / "dataset").glob("*/meta/info.json")):
         typer.echo(f"{data.path}/dataset")

@@ -34,7 +34,7 @@ def usage_line(error: Any, given: Sequence[str]) -> str:  # noqa: ANN401  click'
     option = next((name for name in getattr(parameter, "opts", ()) if name.startswith("--")), None)
     value = _value_of(option, given) if option else None
     if more := re.search(r"unexpected extra arguments?(?:\(s\))? \((.*)\)", text):
-        return f"{more[1]} is more than is asked for; `simpler-eval {getattr(context, 'info_name', '')} --help` shows what is."
+        return f"{more[1]} is more than is asked for; `{' '.join(_verbs(context))} --help` shows what is."
     if value is not None:
         if choices := re.search(r"is not one of (.+?)\.?$", text):
             *most, last = re.findall(r"'([^']*)'", choices[1])
@@ -43,6 +43,15 @@ def usage_line(error: Any, given: Sequence[str]) -> str:  # noqa: ANN401  click'
             if match := re.search(pattern, text):
                 return f'{option} is "{value}"; {said.format(*filter(None, match.groups()))}.'
     return text
+
+
+def _verbs(context: Any) -> list[str]:  # noqa: ANN401  click's
+    """The command and its verbs, as they are typed: simpler-eval bench sim."""
+    names: list[str] = []
+    while (inner := getattr(context, "parent", None)) is not None:
+        names.insert(0, context.info_name or "")
+        context = inner
+    return ["simpler-eval", *names]
 
 
 def _is_of_run(option: str) -> bool:

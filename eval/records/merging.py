@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from eval.episode import EpisodeSpec
 from eval.errors import UserError
@@ -89,11 +90,18 @@ def judged(run: RunData, success: str | None) -> RunData:
     return replace(run, header=run.header.model_copy(update={"options": options}))
 
 
-def merge_runs(runs: Sequence[RunData], partial: bool = False, option: str = "--partial") -> Merged:
+def merge_groups(runs: Sequence[RunData], partial: bool = False) -> list[tuple[list[RunData], Merged]]:
+    """Each group of :func:`group_runs` and what it is as one. Raises UserError as :func:`merge_runs`."""
+    return [(group, merge_runs(group, partial, among=runs)) for group in group_runs(runs)]
+
+
+def merge_runs(
+    runs: Sequence[RunData], partial: bool = False, option: str = "--partial", among: Sequence[RunData] = ()
+) -> Merged:
     """The union of runs of one policy; ``path`` is that of the first.
 
     What a run has that others have, too, is counted once; one that has nothing else is left out. ``option`` is how the
-    caller's user writes ``partial``.
+    caller's user writes ``partial``; ``among`` is all that the user named, where an absent shard may be that fits not.
 
     Raises UserError if policies, worlds or plans contradict each other, if two runs have different verdicts for an
     episode, or, unless ``partial``, if a shard of a plan is not among them.
@@ -115,7 +123,7 @@ def merge_runs(runs: Sequence[RunData], partial: bool = False, option: str = "--
         return Merged(runs[0], tuple(notes))
     missing = _missing_shards(runs)
     if missing and not partial:
-        raise UserError(f"{missing[0]} is not among the runs; add its folder, or take what there is with {option}.")
+        raise UserError(_why_absent(missing[0], runs, among, option))
     plan = _union_of_plans(runs)
     twice = sum(len(run.plan) for run in runs) - len(plan)
     if twice:
@@ -220,7 +228,33 @@ def _union_of_records(runs: Iterable[RunData]) -> dict[RecordKey, EpisodeRecord]
     return {key: record for key, (record, _) in union.items()}
 
 
-def _missing_shards(runs: Sequence[RunData]) -> list[str]:
+class _Absent(NamedTuple):
+    """A shard that no run is."""
+
+    whole: str
+    """Hash of the plan."""
+    number: int
+    of: int
+    episodes: int
+
+    def __str__(self) -> str:
+        return f"Shard {self.number}/{self.of} of the plan of {counted(self.episodes, 'episode')}"
+
+
+def _why_absent(shard: _Absent, runs: Sequence[RunData], among: Sequence[RunData], option: str) -> str:
+    """Whether the user forgot it, or it cannot be counted with the others, and why."""
+    for run in among:
+        its = run.header.shard
+        if its and its.plan_hash == shard.whole and parse_shard(its.shard) == (shard.number, shard.of):
+            try:
+                require_one_row(runs[0], run)
+            except UserError as error:
+                reason = str(error).removesuffix("; report them apart.")
+                return f"{shard} is absent: {run.path} is that shard, but {reason}; add one that fits, or give {option}."
+    return f"{shard} is not among the runs; add its folder, or take what there is with {option}."
+
+
+def _missing_shards(runs: Sequence[RunData]) -> list[_Absent]:
     """Shards that no run is, of every plan of which one is here; none where other runs have their episodes."""
     seen: dict[tuple[str, int], set[int]] = {}
     sizes: dict[str, int] = {}
@@ -233,14 +267,14 @@ def _missing_shards(runs: Sequence[RunData]) -> list[str]:
             seen.setdefault((whole, of), set()).add(number)
             sizes[whole] = shard.episodes
     return [
-        f"Shard {number}/{of} of the plan of {counted(sizes[whole], 'episode')}"
+        _Absent(whole, number, of, sizes[whole])
         for (whole, of), numbers in seen.items()
         for number in range(1, of + 1)
         if number not in numbers and len(episodes[whole]) < sizes[whole]
     ]
 
 
-def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Sequence[str]) -> RunHeader:
+def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Sequence[_Absent]) -> RunHeader:
     """``run.json`` of the union; ``merged`` is what its title must say.
 
     Its identity is that of a run of all episodes, as far as the parts tell: files of the whole plan, all user tasks, the
@@ -248,7 +282,7 @@ def _header(runs: Sequence[RunData], plan: Sequence[EpisodeSpec], missing: Seque
     """
     sessions = tuple(session for run in runs for session in run.header.sessions)
     commits = {session.git.commit[:7] for session in sessions if session.git}
-    merged = [f"{len(runs)} runs together", *missing]
+    merged = [f"{len(runs)} runs together", *map(str, missing)]
     if len(commits) > 1:
         merged.append(f"of different versions {', '.join(sorted(commits))}")
     identities = [run.header.identity for run in runs]

@@ -11,7 +11,7 @@ from eval.episode import EpisodeSpec
 from eval.errors import UserError
 from eval.records.folder import RunData
 from eval.records.labels import labels
-from eval.records.merging import group_runs, judged, merge_runs
+from eval.records.merging import judged, merge_groups
 from eval.records.results import EpisodeRecord, RecordKey
 from eval.records.tables import RunTables, tables_of
 from eval.records.tallies import JUDGES
@@ -92,11 +92,10 @@ class Entry:
 
 def entries_of(runs: Sequence[RunData], partial: bool = False, success: str | None = None) -> tuple[Entry, ...]:
     """Runs as the rows of one table, those that belong together as one. Raises UserError as :func:`merge_runs`."""
-    groups = group_runs([judged(run, success) for run in runs])
-    merged = [merge_runs(group, partial) for group in groups]
-    if not any(row.data.plan for row in merged):
+    rows = merge_groups([judged(run, success) for run in runs], partial)
+    if not any(row.data.plan for _, row in rows):
         raise UserError("The run has no episodes; there is nothing to report.")
-    names = labels([row.data for row in merged])
+    names = labels([row.data for _, row in rows])
     return tuple(
-        Entry(name, row.data, tuple(group), row.notes, partial) for name, row, group in zip(names, merged, groups, strict=True)
+        Entry(name, row.data, tuple(group), row.notes, partial) for name, (group, row) in zip(names, rows, strict=True)
     )

@@ -12,7 +12,7 @@ from eval.errors import UserError, did_you_mean
 from eval.records.episodes_table import FILE, SCHEMA_FILE, episodes_table, write_parquet
 from eval.records.escaping import csv_of
 from eval.records.folder import RunData
-from eval.records.merging import group_runs, merge_runs
+from eval.records.merging import merge_groups
 from eval.records.side_by_side import side_by_side
 from eval.records.tables import tables_of, write_files
 
@@ -58,7 +58,7 @@ def export(
         raise UserError(
             "--to lerobot makes the datasets of one run; name one run, and merge datasets with lerobot's own tools."
         )
-    merged = [merge_runs(group, partial).data for group in group_runs(runs)]
+    merged = [row.data for _, row in merge_groups(runs, partial)]
     if "parquet" in formats:
         need_pyarrow("episodes.parquet")
     written: list[Path] = []

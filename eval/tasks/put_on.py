@@ -39,7 +39,7 @@ class Squares(StrictModel):
     """Placements on two different corners of a square, for several squares of one centre."""
 
     center: Vec2
-    half_sizes: Annotated[tuple[Annotated[float, Field(gt=0, le=100)], ...], Field(min_length=1)]
+    half_sizes: Annotated[tuple[Annotated[float, Field(gt=0, le=2)], ...], Field(min_length=1)]
 
     def pairs(self) -> tuple[tuple[Vec2, Vec2], ...]:
         """World positions [m] of source and goal: 12 ordered pairs of corners per square."""
@@ -85,7 +85,7 @@ class PutOnTask(TaskBase):
     fixtures: tuple[Fixture, ...] = ()
     completely_on_goal: bool
     """Success needs the source to touch nothing but the goal and the robot."""
-    height_margin: Metres
+    height_margin: Annotated[float, Field(ge=0, le=1)]
     """m, how far above touching the source may be."""
 
     own_fields: ClassVar[frozenset[str]] = frozenset({"object_set"})

@@ -16,7 +16,19 @@ from task_configs.schema.parsing import StrictModel
 
 Vec4 = tuple[float, float, float, float]
 Count = Annotated[int, Field(ge=1)]
-Metres = Annotated[float, Field(ge=-1000, le=1000)]
+FARTHEST = 10.0
+"""m from the middle of the world; what stands farther away was meant in cm or mm, and no camera sees it."""
+
+
+def _in_metres(value: float) -> float:
+    if abs(value) <= FARTHEST:
+        return value
+    raise ValueError(f"{value:g} m is out of every scene (at most {FARTHEST:g}); lengths are in m, so 15 cm are 0.15")
+
+
+Metres = Annotated[float, AfterValidator(_in_metres)]
+Anywhere = Annotated[float, Field(ge=-1000, le=1000)]
+"""m; where an episode of the original puts its robot out of the way."""
 Density = Annotated[float, Field(gt=0, le=100_000)]
 """kg/m3."""
 Vec2 = tuple[Metres, Metres]
@@ -87,11 +99,11 @@ class Overrides(StrictModel):
     shader: Literal["default", "rt"] = "default"
     disable_bad_material: bool = False
     """Leave the robot's own materials instead of the original's shiny ones."""
-    robot_xy: Vec2 | None = None
+    robot_xy: tuple[Anywhere, Anywhere] | None = None
     """World position, m; None: sampled by the seed from the robot's range."""
     robot_quat: Quat | None = None
     """w x y z; None: the robot's own."""
-    robot_height: Metres | None = None
+    robot_height: Anywhere | None = None
     """World height of the base, m; None: the robot's own."""
     place_choices: tuple[str, ...] = ()
     """If given, position, rotation and photo are sampled from these ``robot_places.yaml`` by the seed."""
@@ -129,6 +141,8 @@ class Setup(Overrides):
 
     robot: str
     scene: str
+    robot_xy: Vec2 | None = None
+    robot_height: Metres | None = None
 
 
 class Choice(Overrides):

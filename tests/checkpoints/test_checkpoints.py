@@ -14,7 +14,7 @@ import pytest
 
 from eval.checkpoints.curve import curve_of
 from eval.checkpoints.evaluation import Evaluated
-from eval.checkpoints.finding import Checkpoint
+from eval.checkpoints.finding import Checkpoint, Watched
 from eval.checkpoints.plot import plot
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
@@ -120,6 +120,33 @@ def test_what_a_watch_did_not_play_is_named(cli, tmp_path):
     code, text, err = cli("checkpoints", training, *WHAT, *TASK[:2], "--limit", 5, "--out", out)
     assert (code, text, err.count("\n")) == (2, "", 1)  # never two plans in one table
     assert "step-1 holds a run of another plan (6 episodes, this one has 5)" in err
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_watched_folder_that_is_away_for_a_while_ends_no_run(cli, tmp_path, monkeypatch, comes_back):
+    """As when a network drops, or the training renames its folder at the end."""
+    training, away, out, looks = tmp_path / "training", tmp_path / "away", tmp_path / "out", []
+    written(training / "step-1", 1)
+    look = Watched.look
+
+    def looked(watched):
+        if looks or (out / "step-1/run.json").exists():  # its weights are read
+            looks.append(1)
+        if len(looks) == 1:
+            training.rename(away)
+        if len(looks) == 4 and comes_back:
+            away.rename(training)
+            written(training / "step-2", 2)
+        return look(watched)
+
+    monkeypatch.setattr(Watched, "look", looked)
+    watch = ("--watch", training, "--poll", 0.2, "--patience", 0.03)
+    code, text, err = cli("checkpoints", *watch, *WHAT, *TASK, "--out", out, "--json")
+    assert code == (0 if comes_back else 1)
+    expected = ["step-1", "step-2"] if comes_back else ["step-1"]
+    assert [point["checkpoint"] for point in json.loads(text)["points"]] == expected
+    assert err.count("training cannot be read: No such file or directory. It is looked for again") == 1
+    assert ("What came into it since then is not played" in err) == (not comes_back)
 
 
 @pytest.mark.parametrize(

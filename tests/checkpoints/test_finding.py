@@ -48,6 +48,26 @@ def test_a_folder_stands_for_the_checkpoints_in_it_by_step(tmp_path):
                                        "name_step_7"], "trainings as they were given: one may go on from another"  # fmt: skip
 
 
+def test_a_link_to_a_checkpoint_beside_it_is_no_further_one(tmp_path):
+    """Trainings leave a ``latest`` or ``best`` that leads to one of them."""
+    training = tmp_path / "training"
+    for step in (1, 2):
+        written(training / f"step-{step}")
+    (training / "best").symlink_to("step-1")
+    (training / "latest").symlink_to(training / "step-2")
+    (training / "start").symlink_to(written(tmp_path / "elsewhere" / "pretrained"))
+    names = ["pretrained", "step-1", "step-2"]
+    assert sorted(c.name for c in find_checkpoints([str(training)])) == names
+    assert [c.step for c in find_checkpoints([str(training / "latest")])] == [2]
+    watched = Watched(training)
+    watched.look()
+    assert sorted(c.name for c in watched.look()) == ["start", "step-1", "step-2"]
+    (training / "latest").unlink()
+    (training / "latest").symlink_to(written(training / "step-3"))
+    watched.look()
+    assert [c.name for c in watched.look()] == ["step-3"]
+
+
 def test_what_cannot_be_found_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     written(tmp_path / "one")

@@ -239,3 +239,15 @@ def test_runs_that_count_success_in_two_ways_are_counted_in_one_and_say_so(cli, 
     assert (code, err) == (0, "")
     assert "100.0 [" in out
     assert cli("report", last, "--success", "maybe")[2] == 'simpler-eval: --success cannot be "maybe"; use last or any.\n'
+
+
+def test_videos_that_were_removed_are_not_named(cli, play, carrot):
+    """To save room on disk: the line would lead nowhere."""
+    folder = play("r", carrot, "sfff")
+    change(folder, video="videos/one.mp4")
+    (folder / "videos").mkdir()
+    (folder / "videos/one.mp4").write_bytes(b"film")
+    assert f"{folder}/videos" in cli("report", folder)[1].splitlines()
+    shutil.rmtree(folder / "videos")
+    code, out, _ = cli("report", folder)
+    assert (code, f"{folder}/videos" in out) == (0, False)

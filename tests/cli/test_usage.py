@@ -12,6 +12,7 @@ import pytest
         ("plan --sample=10%", '--sample is "10%"; give a number, such as 0.5.'),
         ("plan --sample 1.0000001", "--sample is 1.0000001; it must be at most 1."),
         ("demo --workers 0", '--workers is "0"; it must be at least 1.'),
+        ("bench sim x.json", "x.json is more than is asked for; `simpler-eval bench sim --help` shows what is."),
         ("report", "RUNS is missing. Folder of a run, such as"),
         ("assets chek", 'There is no verb "chek" here. Did you mean "check"?'),
         ("plan --policy random", "--policy changes nothing of a plan; leave it out here, and give it to `run`."),

@@ -119,9 +119,22 @@ def test_a_parser_in_a_policy_gets_nothing_of_our_command_line(
     assert sys.argv[1] == "run"
 
 
+async def _awaited(self, *_):
+    return None
+
+
+def _gone_through(self, *_):
+    yield
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"reset": _awaited}, "no policy: its reset is async, so a call would do nothing; write it without async"),
+        ({"act": _awaited}, "its act is async"),
+        ({"end": _awaited}, "its end is async"),
+        ({"prepare_observation": _awaited}, "its prepare_observation is async"),
+        ({"check_episodes": _gone_through}, "its check_episodes yields, so a call would do nothing"),
         ({"needs_image": "no"}, "its needs_image is 'no'; it must be True or False"),
         ({"needs_privileged": np.zeros(2)}, "its needs_privileged is a ndarray"),
         ({"needs_image": property(lambda self: 1 / 0)}, "needs_image of Odd failed: ZeroDivisionError"),

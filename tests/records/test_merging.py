@@ -20,6 +20,7 @@ from eval.records.identity import require_comparable, require_poolable
 from eval.records.merging import load_runs
 from eval.records.results import RecordKey
 from eval.records.tables import summary, title
+from eval.report.entries import entries_of
 from eval.rollout.run import run
 from policies.base import PolicyDescription
 
@@ -98,6 +99,16 @@ def test_shards_of_another_policy_are_refused(plan, play, first, second, words):
         load_runs([a, b])
     assert "\n" not in str(caught.value)
     require_comparable(load_run(a), load_run(b))  # as two policies they may be set side by side
+
+
+def test_a_shard_that_is_there_and_does_not_fit_is_not_called_forgotten(plan, play):
+    """Such as one that somebody went on with by --repeat 2, or that another checkpoint played."""
+    runs = [load_run(play(f"r{k}", plan, shard=f"{k}/3", repeat=2 if k == 2 else 1)) for k in (1, 2, 3)]
+    with pytest.raises(UserError, match=r"Shard 2/3 of .* is absent: \S*r2 is that shard, but .* once, \S*r2 2 times; add one"):
+        entries_of(runs)
+    assert len(entries_of(runs, partial=True)) == 2
+    with pytest.raises(UserError, match="Shard 2/3 of the plan of 20 episodes is not among the runs"):
+        entries_of([runs[0], runs[2]])
 
 
 def test_where_weights_lie_and_how_they_were_played_decides_nothing(plan, play):
