@@ -265,6 +265,10 @@ def _find(text: str) -> tuple[Callable[..., object], str | None]:
         place, _, name = text.rpartition(":")
         if not place or not name:
             raise UnknownPolicyError(f'Policy "{text}" is neither module:Class nor path/to/file.py:Class.')
+        if name.partition("/")[0].isdecimal() and not place.endswith(".py"):
+            from policies.remote.address import addresses_of
+
+            raise UnknownPolicyError(f'Policy "{text}" does not say what its server speaks; write {addresses_of(text)}.')
         module = load_from_file(Path(place)) if place.endswith(".py") else load_from_module(place)
         return policy_in(module, place, name), code_hash_of_module(module)
     points = {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}

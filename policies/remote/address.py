@@ -54,7 +54,16 @@ def parse_address(text: str) -> Address:
         )
     if not host or not rest:
         raise UserError(f'Policy "{text:.200}" has no host; write {EXAMPLE}.')
+    if port == 0:
+        raise UserError(f'Policy "{text:.200}" has port 0, at which nobody can be reached; give that of the server.')
     return Address(cast(Scheme, scheme), host, port or cast(int, SCHEMES[scheme]), _path(scheme, parts))
+
+
+def addresses_of(text: str) -> str:
+    """HOST:PORT, with a scheme but no ``//`` or without any, as it is written for each kind of server."""
+    scheme, _, rest = text.partition(":")
+    place = (rest if scheme in SCHEMES else text).partition("/")[0]
+    return f"vla-eval://{place}, openpi://{place} or http://{place}/act"
 
 
 def _path(scheme: str, parts: SplitResult) -> str:

@@ -16,6 +16,9 @@ from policies.remote.client import Answer, ServerInfo, ServerProblem, printable
 from policies.remote.patience import Patience
 from policies.remote.sockets import OPEN_SECONDS, nonsense
 
+BEHIND = (502, 503, 504)
+"""What a proxy says while the server behind it is not there."""
+
 
 class HttpClient:
     """See :class:`policies.remote.client.Client`."""
@@ -35,6 +38,12 @@ class HttpClient:
             trust_env=False,
         )
         status, _ = await self._exchange("GET", None, OPEN_SECONDS)
+        if 300 <= status < 400:
+            raise ServerProblem(
+                f"{self._address} answered HTTP {status}, that it is elsewhere; give the address where it is now"
+            )
+        if status in BEHIND:
+            raise ServerProblem(f"{self._address} answered HTTP {status}: no server is behind it, or none that is ready")
         if status in (401, 403, 404):
             raise ServerProblem(f"{self._address} answered HTTP {status}; is the path right, and does it want a password?")
         return ServerInfo()
@@ -79,6 +88,11 @@ class HttpClient:
         except TimeoutError as error:
             raise ServerProblem(f"{self._address} did not answer within {seconds:g} s", silent=True) from error
         except httpx.ConnectError as error:
-            raise ServerProblem(f"nobody answers at {self._address} ({printable(error)})") from error
+            said = printable(error) or "it closes every connection"
+            if "WRONG_VERSION_NUMBER" in said:
+                raise ServerProblem(
+                    f"who answers at {self._address} speaks no TLS (http:// in the place of https://)"
+                ) from error
+            raise ServerProblem(f"nobody answers at {self._address} ({said})") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerProblem(f"the connection to {self._address} was lost ({type(error).__name__})") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from eval.wire.errors import WireError
@@ -24,23 +25,39 @@ Socket = Any
 
 async def connect(address: Address) -> Socket:
     """A new connection. Raises ServerProblem if nobody is there, or nobody who speaks WebSocket."""
-    from websockets.asyncio.client import connect as websocket
     from websockets.exceptions import InvalidHandshake, InvalidStatus
 
     try:
-        return await websocket(
+        return await _connecting()(
             address.url, compression=None, max_size=LARGEST, ping_interval=None, open_timeout=OPEN_SECONDS,
             close_timeout=CLOSE_SECONDS, additional_headers=authorization(), proxy=None,
         )  # fmt: skip
     except InvalidStatus as error:
         status = error.response.status_code
-        raise ServerProblem(f"{address} answered HTTP {status} instead of opening a WebSocket") from error
+        elsewhere = moved(status, error.response.headers.get("Location"))
+        raise ServerProblem(f"{address} answered HTTP {status} instead of opening a WebSocket{elsewhere}") from error
     except (InvalidHandshake, EOFError, ConnectionResetError) as error:
         raise ServerProblem(f"who answers at {address} speaks no WebSocket ({type(error).__name__})") from error
     except TimeoutError as error:
         raise ServerProblem(f"{address} opened no connection within {OPEN_SECONDS:g} s", silent=True) from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name of a host that no resolver takes is the latter
         raise ServerProblem(f"nobody answers at {address} ({reason(error)})") from error
+
+
+def _connecting() -> Callable[..., Socket]:
+    """What connects, and goes nowhere else than it was told: neither the model nor what proves who asks is another server's."""
+    from websockets.asyncio.client import connect as websocket
+
+    class Direct(websocket):  # type: ignore[misc]
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc
+
+    return Direct
+
+
+def moved(status: int, location: str | None) -> str:
+    """Where a server says that it is now, for the end of a sentence."""
+    return f": it is at {printable(location)} now" if 300 <= status < 400 and location else ""
 
 
 async def receive(connection: Socket, seconds: float, address: Address) -> bytes | str:
@@ -93,8 +110,10 @@ def nonsense(address: Address, error: WireError | str) -> ServerProblem:
     return ServerProblem(f"{address} answered nonsense: {error}")
 
 
-def reason(error: OSError) -> str:
+def reason(error: OSError | UnicodeError) -> str:
     """Why a connection failed, without the address twice."""
+    if isinstance(error, UnicodeError):
+        return "there is no such name of a host"
     if isinstance(error, socket.gaierror):
         return printable(error.strerror)
     return os.strerror(error.errno).lower() if error.errno else printable(error)

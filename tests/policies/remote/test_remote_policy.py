@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -270,6 +271,47 @@ def test_an_http_error_is_said(policy, status):
         assert f"HTTP {status}" in str(remote.act([seen()])[0])
 
 
+@pytest.mark.parametrize("status", [302, 502, 503])
+def test_a_proxy_without_a_server_behind_it_begins_no_run(status):
+    with ThreadingHTTPServer(("127.0.0.1", 0), _answering(status, {"Location": "http://127.0.0.1:9/act"})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(UserError, match=f"answered HTTP {status}.* (elsewhere|behind it)"):
+            load_policy(f"http://127.0.0.1:{server.server_port}/act")
+        server.shutdown()
+
+
+@pytest.mark.parametrize("protocol", ["vla-eval", "openpi"])
+def test_nobody_is_followed_to_another_server(monkeypatch, protocol):
+    """What proves who asks is for the one that was named, and so are the images."""
+    monkeypatch.setenv("SIMPLER_EVAL_AUTHORIZATION", "Bearer secret")
+    with SERVERS[protocol]() as other:
+        moved = _answering(302, {"Location": f"ws://127.0.0.1:{other.port}"})
+        with ThreadingHTTPServer(("127.0.0.1", 0), moved) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with pytest.raises(UserError, match=f"answered HTTP 302 .*: it is at ws://127.0.0.1:{other.port} now"):
+                load_policy(f"{protocol}://127.0.0.1:{server.server_port}")
+            server.shutdown()
+        assert other.connections == 0
+
+
+def _answering(status, headers):
+    """A handler that answers all requests in the same way."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": "0"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+    return Handler
+
+
 def test_openvlas_own_word_for_an_error_is_known(policy):
     with HttpServer(lambda request, number: text_answer("error")) as server:
         remote = policy(server.url)
@@ -301,6 +343,10 @@ def test_a_server_that_comes_later_is_waited_for(policy):
         ("vlaeval://h:1", {}, 'Did you mean "vla-eval"'),
         ("vla-eval://", {}, "no host"),
         ("vla-eval://h:99999", {}, "no readable host and port"),
+        ("vla-eval://h:0", {}, "port 0, at which nobody"),
+        ("localhost:8000", {}, "write vla-eval://localhost:8000, openpi://localhost:8000 or http://localhost:8000/act"),
+        ("http:[::1]:8000/act", {}, r"write vla-eval://\[::1\]:8000, "),
+        (f"openpi://{'a' * 80}:1", {}, "nobody answers at .* no such name of a host"),
         ("http://me:secret@h/act", {}, "SIMPLER_EVAL_AUTHORIZATION"),
         ("http://h/act?token=secret", {}, "SIMPLER_EVAL_AUTHORIZATION"),
         ("openpi://h:1", {"family": "cogactt"}, 'Did you mean "cogact"'),
