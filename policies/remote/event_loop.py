@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+CLOSE_SECONDS = 5.0
 
 
 class EventLoop:
@@ -36,7 +38,17 @@ class EventLoop:
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Stop. May be called twice."""
+        """Stop; what still waits is told, so that it hangs up. May be called twice."""
         if self.runs:
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(timeout=CLOSE_SECONDS)
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=CLOSE_SECONDS)
+
+
+async def _end_all() -> None:
+    """Cancel all tasks but this one, and wait for them."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -142,7 +142,13 @@ class OpenpiClient:
         return socket
 
     async def _hear(self, socket: sockets.Socket) -> None:
-        frame = await sockets.receive(socket, METADATA_SECONDS, self._address)
+        try:
+            frame = await sockets.receive(socket, METADATA_SECONDS, self._address)
+        except ServerProblem as problem:
+            if not problem.silent:
+                raise
+            waits = f"{self._address} opens a connection and then waits to be spoken to, as vla-eval's servers do (vla-eval://)"
+            raise ServerProblem(waits, silent=True) from problem
         try:
             said = unpack_map(frame)
             served = read_served(said[KEY]) if KEY in said else None

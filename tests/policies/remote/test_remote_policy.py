@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -325,6 +327,31 @@ def test_openvlas_own_word_for_an_error_is_known(policy):
 def test_a_server_that_is_not_there_is_one_line_that_says_how_to_start_one(url):
     with pytest.raises(UserError, match=r"nobody answers at .*127\.0\.0\.1:9.*starts one.*wait=SECONDS"):
         load_policy(url)
+
+
+def test_a_server_of_vla_eval_that_is_taken_for_openpis_is_known_by_its_silence(monkeypatch):
+    monkeypatch.setattr("policies.remote.openpi.METADATA_SECONDS", 0.2)
+    with (
+        VlaEvalServer() as server,
+        pytest.raises(UserError, match=r"waits to be spoken to, as vla-eval's servers do \(vla-eval:"),
+    ):
+        load_policy(server.url.replace("vla-eval", "openpi"))
+
+
+def test_who_stops_waiting_for_a_server_hears_nothing_of_tasks(tmp_path):
+    """Ctrl-C while it loads."""
+    with VlaEvalServer() as server:
+        code = f"""
+import os, signal, threading
+from policies.registry import load_policy
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    load_policy("openpi://127.0.0.1:{server.port}")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
 
 
 def test_a_server_that_comes_later_is_waited_for(policy):
