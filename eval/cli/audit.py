@@ -71,7 +71,9 @@ def audit_verb(
             again = f"the same command with --out {shlex.quote(str(folder))} --retry-errored (changed code: a new --out)"
             done = audit_by(plan, options, count, margin, folder, tell=lambda line: typer.echo(line, err=True), go_on=again)
     except KeyboardInterrupt as stop:
-        typer.echo(f"Stopped. What was played is kept; the same command with --out {folder} goes on.", err=True)
+        typer.echo(
+            f"Stopped. What was played is kept; the same command with --out {shlex.quote(str(folder))} goes on.", err=True
+        )
         raise typer.Exit(exit_code_of(stop)) from None
     if as_json:
         from eval.audit.exports import to_json

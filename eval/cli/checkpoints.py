@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from pathlib import Path
@@ -102,7 +103,8 @@ def checkpoints_verb(
         else:
             evaluation.watch(watched, poll or POLL, 60 * (PATIENCE if patience is None else patience))
     except KeyboardInterrupt as stop:
-        evaluation.stop()
+        with contextlib.suppress(KeyboardInterrupt):  # whoever is impatient, or sends two, still gets the table
+            evaluation.stop()
         code = exit_code_of(stop)
     finally:
         evaluation.close()

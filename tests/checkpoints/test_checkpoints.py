@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from eval.checkpoints.curve import curve_of
-from eval.checkpoints.evaluation import Evaluated
+from eval.checkpoints.evaluation import Evaluated, Evaluation
 from eval.checkpoints.finding import Checkpoint, Watched
 from eval.checkpoints.plot import plot
 from eval.plan.suites import make_plan
@@ -120,6 +120,25 @@ def test_what_a_watch_did_not_play_is_named(cli, tmp_path):
     code, text, err = cli("checkpoints", training, *WHAT, *TASK[:2], "--limit", 5, "--out", out)
     assert (code, text, err.count("\n")) == (2, "", 1)  # never two plans in one table
     assert "step-1 holds a run of another plan (6 episodes, this one has 5)" in err
+
+
+def test_a_second_ctrl_c_still_leaves_the_table_and_how_to_go_on(cli, tmp_path, monkeypatch):
+    """Some systems send two; the first lets the runs keep what they have, the second ends that wait."""
+    written(tmp_path / "training/step-1", 1)
+    command = ("checkpoints", tmp_path / "training", *WHAT, *TASK, "--out", tmp_path / "out", "--json")
+    assert cli(*command)[0] == 0
+    written(tmp_path / "training/step-2", 2)
+    sent = []
+
+    def interrupted(*_):
+        sent.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluation, "_hear", interrupted)
+    code, text, err = cli(*command)
+    assert (code, len(sent)) == (130, 2)
+    assert [point["checkpoint"] for point in json.loads(text)["points"]] == ["step-1"]
+    assert "Stopped. The same command with --out " in err
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
