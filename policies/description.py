@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from pydantic import JsonValue, ValidationError
 
 from eval.errors import UserError
-from policies.base import Policy, PolicyDescription
+from policies.base import Policy, PolicyDescription, PolicyIdentity
 from policies.loading import one_line, place_of
 
 OLDER_NAMES = {
@@ -22,6 +23,10 @@ PLACES_AND_COUNTERS = (
     "gpu_peak_gib",
 )  # fmt: skip
 """Keys of a mapping that decide nothing."""
+PLACES_OF_WEIGHTS = ("checkpoint", "file", "path")
+"""Of those, what decides something after all where a policy does not say which weights it has."""
+OURS = ("policies", "eval")
+"""Packages whose policies say all that decides their numbers."""
 LONGEST = 1_000_000
 """Characters of a description as JSON; run.json is written anew again and again."""
 LARGEST = 2**63
@@ -38,8 +43,9 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, object]) -> Polic
     Args:
         policy: whoever plays.
         name: what the user calls it; the name of a policy that gives itself none.
-        args: the options it was made with. A policy that answers with a mapping is not expected to name them all, so
-            they count among its settings, paths and devices excepted.
+        args: the options it was made with. A policy is not expected to name them all, so those that it says nothing of
+            count among its settings, devices excepted, and places of weights where it says which weights it has. Else a run
+            of one checkpoint would be taken for that of another.
 
     Raises:
         PolicyDescriptionError: ``describe()`` raises, or gives something that cannot be recorded.
@@ -65,6 +71,8 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, object]) -> Polic
             description = PolicyDescription.model_validate(vars(answer) | plain)
         else:
             description = description_of(given | dict(answer), name)
+        if type(policy).__module__.partition(".")[0] not in OURS:
+            description = _with_unsaid(description, args)
         text = description.model_dump_json()
     except KeyboardInterrupt:
         raise
@@ -75,6 +83,25 @@ def describe_raw(policy: Policy, name: str, args: Mapping[str, object]) -> Polic
             f"describe() of {kind} gives {len(text) / 1e6:.1f} MB, too much for a run record; give a hash of it instead."
         )
     return description
+
+
+def _with_unsaid(description: PolicyDescription, args: Mapping[str, object]) -> PolicyDescription:
+    """The description with the options that it says nothing of. Raises ValueError for what is no JSON.
+
+    ``details`` decide nothing, so they say nothing of weights, and paths stand for weights where those have no hash.
+    """
+    fields = {name for name in PolicyIdentity.model_fields if getattr(description, name) not in (None, {})}
+    said, idle = {*description.settings, *fields}, {*description.details, *PLACES_AND_COUNTERS}
+    unsaid = {
+        name: _json(value, name)
+        for name, value in args.items()
+        if name not in said and (name not in idle or (description.weights is None and _is_a_place(name, value)))
+    }
+    return description.model_copy(update={"settings": {**description.settings, **unsaid}})
+
+
+def _is_a_place(name: str, value: object) -> bool:
+    return name in PLACES_OF_WEIGHTS or (isinstance(value, str | Path) and os.path.exists(value))
 
 
 def _problem(error: BaseException) -> str:

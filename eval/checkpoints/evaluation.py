@@ -95,6 +95,8 @@ class Evaluation:
             missing = what_is_missing(folder) if folder is not None else None
             if missing is not None:
                 self._end(Evaluated(checkpoint, self._known(checkpoint), f"it is not complete: {missing}"))
+            elif (changed := self._changed(checkpoint)) is not None:
+                self._end(Evaluated(checkpoint, None, changed))
             elif (run := self._whole(checkpoint)) is not None:
                 self.say(f"{checkpoint.name}: played before")
                 self._ended.append(Evaluated(checkpoint, run))
@@ -284,6 +286,19 @@ class Evaluation:
         if folder is not None and self._seen().get(checkpoint.name) != _plain(content_of(folder)):
             return None
         return run
+
+    def _changed(self, checkpoint: Checkpoint) -> str | None:
+        """Why its run cannot be gone on with, where other files lie there now and the policy does not tell weights apart."""
+        run, before = self._known(checkpoint), self._seen().get(checkpoint.name)
+        folder = checkpoint.folder
+        if run is None or before is None or folder is None or run.header.identity.policy.weights is not None:
+            return None
+        if before == _plain(content_of(folder)) or run.header.options.policy_args.get("checkpoint") != checkpoint.text:
+            return None
+        return (
+            f"its files have changed since {self.out / checkpoint.name} was played, and the policy does not say which weights "
+            "it has (`weights` of its describe()); choose another --out"
+        )
 
     def _seen(self) -> dict[str, object]:
         file = self.out / SEEN_FILE

@@ -72,6 +72,22 @@ def test_checkpoints_are_played_once_and_make_a_table_and_a_plot(cli, tmp_path):
         assert not any(line.startswith("checkpoint-20 ") for line in text.splitlines())
 
 
+def test_a_policy_that_does_not_say_its_weights_gives_no_checkpoint_the_results_of_another(cli, tmp_path):
+    """As the smallest policy of the README has it: a name alone."""
+    a, b = written(tmp_path / "a/step-5", 1), written(tmp_path / "b/step-5", 2)
+    what = ("--policy", "checkpoint_policies:Unsaid", *WHAT[2:], *TASK, "--out", tmp_path / "out")
+    assert cli("checkpoints", a, *what)[0] == 0
+    code, text, err = cli("checkpoints", b, *what)  # the same name alone
+    assert (code, "step-5" in text) == (1, False)
+    assert f"policy.settings.checkpoint '{a}', this one has '{b}'" in err
+    code, _, err = cli("checkpoints", a, *what)
+    assert (code, "step-5: played before" in err) == (0, True)
+    (a / "model.safetensors").write_text("3")  # trained anew in the same place
+    code, text, err = cli("checkpoints", a, *what)
+    assert (code, "step-5" in text) == (1, False)
+    assert "step-5: its files have changed since" in err
+
+
 def test_trainings_that_go_on_from_each_other_stay_in_the_order_in_which_they_are_named(cli, tmp_path):
     chain, out = [tmp_path / "train-0/checkpoint-28", tmp_path / "train-1/checkpoint-13"], tmp_path / "out"
     for skill, folder in enumerate(chain, 1):

@@ -189,6 +189,29 @@ def test_a_description_is_taken_as_it_is() -> None:
     assert said(description) == description
 
 
+@pytest.mark.parametrize(
+    ("description", "args", "settings"),
+    [
+        (PolicyDescription(name="x"), {"checkpoint": "a/step-5", "gain": "2"}, {"checkpoint": "a/step-5", "gain": "2"}),
+        (PolicyDescription(name="x", weights="abc"), {"checkpoint": "a/step-5", "device": "cpu"}, {}),
+        (PolicyDescription(name="x", settings={"gain": 2}, seed=0), {"gain": "2", "seed": "0"}, {"gain": 2}),
+        (PolicyDescription(name="x", details={"verbose": "1"}), {"verbose": "1", "device": "cuda"}, {}),
+        (PolicyDescription(name="x", details={"checkpoint": "a"}), {"checkpoint": "a"}, {"checkpoint": "a"}),
+        (PolicyDescription(name="x", details={"ckpt": "/"}), {"ckpt": "/"}, {"ckpt": "/"}),
+        (PolicyDescription(name="x", weights="abc", details={"ckpt": "/"}), {"ckpt": "/"}, {}),
+        ({"name": "x", "checkpoint": "a"}, {"checkpoint": "a"}, {"checkpoint": "a"}),
+        ({"name": "x", "weights": "abc"}, {"checkpoint": "a"}, {}),
+    ],
+)
+def test_what_a_policy_was_made_with_counts_unless_it_is_said(description, args, settings) -> None:
+    """Else a run of one checkpoint would go on with, or be pooled with, that of another."""
+    assert describe(Described(description), "x", args).settings == settings
+
+
+def test_our_own_policies_say_what_decides_their_numbers() -> None:
+    assert describe(RandomPolicy(seed=3), "random", {"seed": "3", "scale": "1"}) == describe(RandomPolicy(seed=3), "random")
+
+
 class SaysWhatNobodyCanRead(Exception):
     def __str__(self) -> str:
         raise ValueError

@@ -79,7 +79,7 @@ def test_nothing_depends_on_where_the_working_folder_is_later(lab, tmp_path, mon
     assert len(data.records) == len(plan)
     assert data.header.options.policy == "policy.py:Wanders"
     assert data.header.options.policy_args == {"weights": "w.txt", "gain": 2.0, "flag": True}
-    assert data.header.identity.policy.settings == {"gain": 2.0, "flag": True}
+    assert data.header.identity.policy.settings == {"gain": 2.0, "flag": True, "weights": "w.txt"}  # it tells no hash of them
     assert str(tmp_path) not in data.header.identity.model_dump_json()
     os.chdir("/")
     simpler_eval.write_tables(data)

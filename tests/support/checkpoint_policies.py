@@ -33,3 +33,10 @@ class Trained(Still):
 
     def describe(self):
         return PolicyDescription(name="trained", weights=self.hash, details={"checkpoint": self.checkpoint})
+
+
+class Unsaid(Trained):
+    """Does not say which weights it has."""
+
+    def describe(self):
+        return PolicyDescription(name="unsaid")
