@@ -119,6 +119,15 @@ def _require_that_a_call_runs(function: object, method: str, name: str) -> None:
         )
 
 
+def code_of(text: str) -> str | None:
+    """Hash of the code of the policy that ``text`` names, as it is now; None: it is no user's own.
+
+    Raises ``UserError`` if there is no such policy.
+    """
+    with without_our_arguments(text):
+        return _find(text)[1]
+
+
 def with_device(text: str, options: Mapping[str, object], device: str | None) -> dict[str, object]:
     """``options`` with this ``device``, unless they name one, there is none, or the policy that ``text`` names takes none."""
     given = dict(options)

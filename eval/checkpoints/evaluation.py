@@ -21,8 +21,11 @@ from eval.records.folder import RUN_FILE, RunData, disk_errors, load_run, plan_h
 from eval.records.options import RunOptions
 from eval.records.refusals import disk_refusal, remedy
 from eval.records.turns import turns_of
+from eval.rollout.header import identity_of
 from eval.rollout.processes import Process, start_own
 from eval.rollout.replicas.placement import Placement, placements
+from eval.rollout.run import find_backend_of
+from policies.registry import code_of
 
 SEEN_FILE = ".checkpoints.json"
 """In the folder of all: what the files of each checkpoint were when it was played."""
@@ -65,6 +68,7 @@ class Evaluation:
         if (self.out / RUN_FILE).exists():
             raise UserError(f"--out {self.out} is the folder of a run; checkpoints need a folder of their own.")
         self._refuse_another_plan()
+        self._world = find_backend_of(self.options, self.plan).identity
         found = placements(self.options, by_name=True, episodes=1024)
         self._idle = list(found or [Placement("", None)])
         self.unseen: str | None = None
@@ -270,13 +274,15 @@ class Evaluation:
             return None
 
     def _whole(self, checkpoint: Checkpoint) -> RunData | None:
-        """Its run, if that is complete and of these very files; else it is played (on), which finds out."""
+        """Its run, if that is complete, of these very files and played as it would be now; else it is played on."""
         run = self._known(checkpoint)
         if run is None or run.header.plan_hash != plan_hash(self.plan) or run.header.repeats < self.options.repeat:
             return None
         wanted = self._options(checkpoint)
         kept = run.header.options
         if (kept.policy, kept.policy_args, kept.world) != (wanted.policy, wanted.policy_args, wanted.world) or _missing(run):
+            return None
+        if not self._played_as_now(run):
             return None
         if any(record.unwritten is not None for record in run.records.values()):
             return None
@@ -286,6 +292,14 @@ class Evaluation:
         if folder is not None and self._seen().get(checkpoint.name) != _plain(content_of(folder)):
             return None
         return run
+
+    def _played_as_now(self, run: RunData) -> bool:
+        """Whether world, files and the policy's code are what they were; else it is played on, which says what is not."""
+        before = run.header.identity
+        if (before.policy.code or "").split("+")[-1] != (code_of(self.options.policy) or ""):
+            return False
+        looks = before.world.rendering is not None
+        return before == identity_of(self.plan, self.options, self._world, before.policy, looks)
 
     def _changed(self, checkpoint: Checkpoint) -> str | None:
         """Why its run cannot be gone on with, where other files lie there now and the policy does not tell weights apart."""

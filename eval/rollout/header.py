@@ -16,7 +16,7 @@ from eval.records.provenance import new_session
 from eval.records.videos import VideoRule
 from eval.rollout.policy_calls import PolicyNeeds
 from eval.tasks.loading import task_digest, user_task_text
-from policies.base import PolicyDescription
+from policies.base import PolicyDescription, PolicyIdentity
 
 
 def new_header(
@@ -42,17 +42,9 @@ def new_header(
     Raises:
         UserError: the files of the plan cannot be read.
     """
-    if not needs.image:
-        world = world.model_copy(update={"rendering": None})  # what nobody looks at decides nothing
     record = CodeRecord(policy=code, worker=worker_code() if options.world == ORIGINAL else None)
     return RunHeader(
-        identity=RunIdentity(
-            world=world,
-            assets=_assets_identity(plan, options),
-            tasks={name: task_digest(text) for name, text in user_tasks_of(plan).items()},
-            placements=placements_of(plan),
-            policy=description.identity,
-        ),
+        identity=identity_of(plan, options, world, description.identity, needs.image),
         policy=description,
         options=options,
         sessions=(new_session(options, folder).model_copy(update={"policy_code": description.code, "code": record}),),
@@ -61,6 +53,22 @@ def new_header(
         episodes=len(plan),
         repeats=options.repeat,
         seeds=tuple(sorted({spec.seed for spec in plan})),
+    )
+
+
+def identity_of(
+    plan: Sequence[EpisodeSpec], options: RunOptions, world: WorldIdentity, policy: PolicyIdentity, looks: bool
+) -> RunIdentity:
+    """What decides the numbers of a run; ``looks``: whether the policy needs images, for what nobody looks at decides nothing.
+
+    Raises UserError where the files of the plan cannot be read.
+    """
+    return RunIdentity(
+        world=world if looks else world.model_copy(update={"rendering": None}),
+        assets=_assets_identity(plan, options),
+        tasks={name: task_digest(text) for name, text in user_tasks_of(plan).items()},
+        placements=placements_of(plan),
+        policy=policy,
     )
 
 

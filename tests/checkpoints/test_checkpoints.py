@@ -88,6 +88,25 @@ def test_a_policy_that_does_not_say_its_weights_gives_no_checkpoint_the_results_
     assert "step-5: its files have changed since" in err
 
 
+def test_what_was_played_by_other_code_or_with_other_files_is_no_point_of_the_same_curve(cli, tmp_path, monkeypatch):
+    training, policy = written(tmp_path / "training/step-1", 1).parent, tmp_path / "mine.py"
+    policy.write_text("from checkpoint_policies import Trained\nclass Mine(Trained): pass\n")
+    what = ("checkpoints", training, "--policy", f"{policy}:Mine", *WHAT[2:], *TASK, "--out", tmp_path / "out")
+    assert cli(*what)[0] == 0
+    assert "step-1: played before" in cli(*what)[2]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eval.rollout.header._assets_identity", lambda *_: "other files")
+        assert "step-1: begins" in cli(*what)[2]  # whoever plays it compares
+
+    written(training / "step-2", 2)
+    policy.write_text(policy.read_text() + "# mended\n")
+    code, text, err = cli(*what)
+    assert code == 1
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("step-")] == ["step-2"]
+    assert "step-1 has no whole result: The policy's own code has changed since" in err
+
+
 def test_trainings_that_go_on_from_each_other_stay_in_the_order_in_which_they_are_named(cli, tmp_path):
     chain, out = [tmp_path / "train-0/checkpoint-28", tmp_path / "train-1/checkpoint-13"], tmp_path / "out"
     for skill, folder in enumerate(chain, 1):
