@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +98,8 @@ def policy_in(module: ModuleType, place: str, name: str) -> Callable[..., object
     try:
         factory: object = functools.reduce(getattr, name.split("."), module)
     except AttributeError:
+        if getattr(module, "__file__", None) is None:  # a folder without a file of its own is a package without content
+            raise UnknownPolicyError(f'"{place}" is a folder; {file_hint(place.replace(".", os.sep))}.') from None
         text = f'{place} ({module.__file__}) has no "{name}".{did_you_mean(name, policy_classes(module))}'
         raise UnknownPolicyError(text) from None
     if not callable(factory):

@@ -62,6 +62,7 @@ def test_a_file_and_a_module_of_the_user(folder: Path) -> None:
         ("lab/net.py:made", r'"made" in lab/net\.py is an instance of Half; name its class: lab/net\.py:Half'),
         ("lab", r"no file with a class; write lab/net\.py:ClassName"),
         ("./lab:Mine", r'"\./lab" is no module; write lab/net\.py:ClassName'),
+        ("lab:Mine", r'"lab" is a folder; write lab/net\.py:ClassName'),
         ("lab/nothing", r"write path/to/file\.py:ClassName"),
         ("~/none.py:Mine", "/none.py does not exist"),
         (":Mine", "neither module:Class nor"),
