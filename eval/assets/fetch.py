@@ -68,6 +68,10 @@ def fetch_assets(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} exists and was not made by `assets fetch`; choose another --to.")
     part = target.with_name(f".{target.name}.part")
+    try:
+        part.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target} cannot be made: {error.strerror}; choose another --to.") from error
     clone = _Clone(part)
     clone.open(place, manifest)
     _refuse_other_content(clone, manifest)
@@ -122,7 +126,6 @@ class _Clone:
 
     def open(self, repository: str, manifest: Manifest) -> None:
         """Create the clone or continue it, and get the commit with its lists, without file contents."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / ".git" / "index.lock").unlink(missing_ok=True)  # left by a git that was killed
         self._git("init", "-q")
         self.come_from(repository)

@@ -141,6 +141,13 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path, manifest: Manifest) -> N
         fetch_assets(tmp_path, manifest=manifest)
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, manifest: Manifest) -> None:
+    """As in a home that is not writable, where the cache lies."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="file/below cannot be made: Not a directory; choose another --to"):
+        fetch_assets(tmp_path / "file/below", manifest=manifest)
+
+
 def test_without_git_one_line_says_so(tmp_path: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="needs git"):
