@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from eval.plan.suites import make_plan
 from eval.records.folder import RunData, refuse_folder_of_run
 from eval.records.video_frames import picture_size
 from eval.records.videos import scene_path
-from eval.rollout.run import run
+from eval.rollout.arguments import options_of
+from eval.rollout.run import Session, play
 
 MAX_STEPS = 20
 SHOWN = 4.0
@@ -60,16 +62,10 @@ def run_smoke(
                 continue
             plan = make_plan(limit=1, max_steps=MAX_STEPS, placements=placements)
             path = Path(temporary if out is None else out) / row.policy
-            data = run(
-                plan,
-                row.policy,
-                policy_args=row.policy_args,
-                out=path,
-                assets=assets,
-                video="all",
-                world=world,
-                render_device=render_device,
-            )
+            wishes = {"policy_args": row.policy_args, "assets": assets, "video": "all", "world": world}
+            options, _ = options_of(row.policy, {**wishes, "render_device": render_device})
+            again = "simpler-eval smoke" if out is None else shlex.join(["simpler-eval", "smoke", "--out", str(out)])
+            data = play(plan, options, session=Session(path.absolute(), go_on=again))  # its folder may be gone by then
             checks += [replace(check, name=f"{row.policy}: {check.name}") for check in check_run(data)]
     return checks
 

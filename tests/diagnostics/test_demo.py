@@ -10,6 +10,7 @@ from scripted_runs import scripted_run
 import eval.diagnostics.demo as module
 from eval.cli import main
 from eval.diagnostics.demo import COLUMNS, DemoRow, demo_rows, run_demo
+from eval.diagnostics.smoke import run_smoke
 from eval.records.folder import load_run
 
 
@@ -77,3 +78,17 @@ def test_the_verb_shows_table_and_folders(scripted, tmp_path, monkeypatch, capsy
         else:
             assert "gone was left out: no_such not installed" in out
             assert f"{tmp_path}/demo/summary.md" in out
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_smoke_test_that_fails_says_a_command_that_there_is(tmp_path, capsys, monkeypatch, kept):
+    """Not how to go on in a folder that is removed."""
+    (tmp_path / "own.py").write_text(
+        "from fake_policies import Still\nclass Raises(Still):\n def act(self, observations): raise KeyError('no')\n"
+    )
+    row = DemoRow(policy=f"{tmp_path}/own.py:Raises")
+    monkeypatch.setattr("eval.diagnostics.smoke.demo_rows", lambda: (row,))
+    checks = run_smoke(out=tmp_path / "kept" if kept else None, world="fake_world")
+    assert not checks[0].passed
+    err = capsys.readouterr().err.splitlines()
+    assert err[-1] == ("  simpler-eval smoke --out " + str(tmp_path / "kept") if kept else "  simpler-eval smoke")
