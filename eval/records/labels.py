@@ -16,6 +16,8 @@ from policies.base import PolicyDescription
 
 HASH_DIGITS = 8
 """That are shown of a hash."""
+PLACES = 2
+"""Names that are shown of a path: in tables for papers nobody's folders stand."""
 MOST_VALUES = 3
 """That are named of a field of the plan."""
 UNTOLD = ("name", "weights")
@@ -124,7 +126,9 @@ def _of_policy(run: RunData, weights: str) -> Iterator[tuple[str, _Aspect]]:
 
 
 def _short(value: object) -> str:
-    """The text of a value, hashes cut."""
+    """The text of a value, hashes cut; of a path what a reader elsewhere may make something of."""
+    if isinstance(value, str) and len(parts := Path(value).parts) > PLACES and Path(value).is_absolute():
+        return "/".join(parts[-PLACES:])
     return re.sub(r"\b[0-9a-f]{16,}\b", lambda found: found[0][:HASH_DIGITS], str(value))
 
 

@@ -13,6 +13,7 @@ from scripted_runs import scripted_run
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
 from eval.records.header import AssetsRecord, WorldRecord
+from policies.base import PolicyDescription
 
 CARROT, CAN = "widowx_carrot_on_plate", "google_robot_pick_coke_can"
 
@@ -251,3 +252,20 @@ def test_videos_that_were_removed_are_not_named(cli, play, carrot):
     shutil.rmtree(folder / "videos")
     code, out, _ = cli("report", folder)
     assert (code, f"{folder}/videos" in out) == (0, False)
+
+
+def test_a_checkpoint_that_a_policy_says_nothing_of_tells_runs_apart_without_anybodys_folders(cli, play, carrot, tmp_path):
+    """As policy.settings have it where no weights are known."""
+
+    class Silent(Still):
+        def __init__(self, place):
+            self.place = place
+
+        def describe(self):
+            return PolicyDescription(name="silent", settings={"checkpoint": self.place})
+
+    runs = [play(name, carrot, "sfff", policy=Silent(f"/home/me/{name}/step-5")) for name in "ab"]
+    out = cli("report", *runs)[1]
+    assert "checkpoint=a/step-5" in out
+    assert "checkpoint=b/step-5" in out
+    assert "/home/me" not in out
