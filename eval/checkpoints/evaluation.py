@@ -149,6 +149,10 @@ class Evaluation:
             ):  # what lies there shows with the second look that it is still
                 break
             self.work(poll)
+        for checkpoint in watched.rewritten():
+            self.say(
+                f"simpler-eval: {checkpoint.name} was written anew since it was played; what it is now is not in the table."
+            )
         if self.unseen is not None:
             self.say(f"simpler-eval: {self.unseen} What came into it since then is not played.")
         for checkpoint in watched.left():

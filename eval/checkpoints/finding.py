@@ -200,16 +200,21 @@ class Watched:
         self.folder = folder
         self._folder = folder.resolve()
         self._before: dict[Path, Content] = {}
-        self._given: set[Path] = set()
+        self._given: dict[Path, Content] = {}
 
     def look(self) -> list[Checkpoint]:
         """Those that are complete now and were not given out before. Raises UserError where the folder cannot be read."""
         now = {path: content_of(path) for path in checkpoints_in(self._folder) if path not in self._given}
         ready = [path for path, content in now.items() if self._before.get(path) == content and not what_is_missing(path)]
         self._before = now
-        self._given.update(ready)
+        self._given.update({path: now[path] for path in ready})
         return named([str(path) for path in ready])
 
     def left(self) -> list[Checkpoint]:
         """Those of the last look that were not given out: not complete, or not yet still."""
         return named([str(path) for path in self._before if path not in self._given])
+
+    def rewritten(self) -> list[Checkpoint]:
+        """Those whose files are others than when they were given out; one whose weights were removed since is none of them."""
+        changed = [path for path, content in self._given.items() if is_checkpoint(path) and content_of(path) != content]
+        return named([str(path) for path in changed])

@@ -176,6 +176,22 @@ def test_a_second_ctrl_c_still_leaves_the_table_and_how_to_go_on(cli, tmp_path, 
     assert "Stopped. The same command with --out " in err
 
 
+def test_a_watched_checkpoint_that_is_written_over_is_named(cli, tmp_path, monkeypatch):
+    """As ``last`` is in many trainings: its number is that of what was there first."""
+    last, look = written(tmp_path / "training/last", 1), Watched.look
+
+    def looked(watched):
+        if (tmp_path / "out/last/run.json").exists():
+            (last / "model.safetensors").write_text("2 ")
+        return look(watched)
+
+    monkeypatch.setattr(Watched, "look", looked)
+    watch = ("--watch", tmp_path / "training", "--poll", 0.2, "--patience", 0)
+    code, text, err = cli("checkpoints", *watch, *WHAT, *TASK, "--out", tmp_path / "out")
+    assert (code, "last" in text) == (0, True)
+    assert err.count("last was written anew since it was played; what it is now is not in the table") == 1
+
+
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_watched_folder_that_is_away_for_a_while_ends_no_run(cli, tmp_path, monkeypatch, comes_back):
     """As when a network drops, or the training renames its folder at the end."""

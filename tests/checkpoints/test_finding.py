@@ -117,6 +117,9 @@ def test_a_watched_checkpoint_counts_once_it_no_longer_grows(tmp_path):
     assert watched.look() == []  # it has grown
     assert [c.name for c in watched.look()] == ["step-1"]
     assert watched.look() == []  # given once
+    assert watched.rewritten() == []
+    (folder / "model.safetensors").write_text("as a training does with its newest")
+    assert (watched.look(), [c.name for c in watched.rewritten()]) == ([], ["step-1"])
     folder = written(tmp_path / "step-2", shards=2)
     (folder / "model.safetensors.index.json").unlink()
     assert [watched.look() for _ in range(3)] == [[], [], []]  # stable, but not complete
