@@ -19,7 +19,7 @@ from eval.episode import EpisodeSpec, RuleSpec
 from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Choice, FamilyName, Label, Setting, Setup, Steps, Variant, Vec4
+from task_configs.schema.tasks import Choice, FamilyName, Label, Setting, Setup, SetupOfTask, Steps, Variant, Vec4
 
 Offset = Annotated[float, Field(gt=0, le=1)]
 """m."""
@@ -42,7 +42,7 @@ class TaskBase(StrictModel):
     """Objects that the photo shows and the render must not cover (docs/simpler.md 8.2)."""
     lights: str
     """Family of ``lights.yaml``."""
-    setup: Setup
+    setup: SetupOfTask
     envs: dict[str, Choice] = Field(default_factory=dict)
     """Env ids of the original that are this task, and what each changes."""
     settings: Annotated[dict[Label, Setting], Field(min_length=1)]

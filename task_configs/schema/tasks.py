@@ -141,8 +141,21 @@ class Setup(Overrides):
 
     robot: str
     scene: str
-    robot_xy: Vec2 | None = None
-    robot_height: Metres | None = None
+
+
+def _robot_in_the_scene(setup: Setup) -> Setup:
+    height = () if setup.robot_height is None else (setup.robot_height,)
+    for name, values in (("robot_xy", setup.robot_xy or ()), ("robot_height", height)):
+        for value in values:
+            try:
+                _in_metres(value)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+    return setup
+
+
+SetupOfTask = Annotated[Setup, AfterValidator(_robot_in_the_scene)]
+"""As a task's file has it; single environments of the original put their robot out of the way."""
 
 
 class Choice(Overrides):

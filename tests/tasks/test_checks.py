@@ -43,7 +43,7 @@ GRID = "{x: [-0.35, -0.12, 5], y: [-0.02, 0.42, 5]}"
         (CARROT, "half_sizes: [0.075]", "half_sizes: [0]", "half_sizes.0: input should be greater than 0"),
         (CARROT, "half_sizes: [0.075]", "half_sizes: [0.1, 0.1]", "is there twice"),
         (CARROT, "lights: tabletop", "lights: tabeltop", 'lights: no family "tabeltop" of lights. Did you mean "tabletop"?'),
-        (CARROT, "[0.147, 0.028]", "[1e300, 0]", "robot_xy.0: 1e+300 m is out of every scene (at most 10)"),
+        (CARROT, "[0.147, 0.028]", "[1e300, 0]", "robot_xy.0: input should be less than or equal to 1000"),
         (CARROT, "[0.147, 0.028]", "[14.7, 2.8]", "14.7 m is out of every scene (at most 10); lengths are in m, so"),
         (CARROT, "half_sizes: [0.075]", "half_sizes: [7.5]", "half_sizes.0: input should be less than or equal to 2, got 7.5"),
         (CARROT, "height_margin: 0.02", "height_margin: -0.02", "height_margin: input should be greater than or equal to 0"),
