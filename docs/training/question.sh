@@ -28,7 +28,7 @@ loop() { # loop WAY SEED STEP
     FOLDER="$FOLDER/$1-$2" TRACE=$trace SEED=$2 bash "$HERE/loop.sh" "$3"
 }
 
-kindly() { # a command that leaves the cores to others: simulators take all that there are, and the GPU is not to wait
+with_low_priority() { # simulators take every core that there is, and the training must not wait for one
     renice -n 10 "$BASHPID" > /dev/null
     "$@"
 }
@@ -56,7 +56,7 @@ case "${1:-}" in
             read -r way seed step card <<< "$entry"
             echo "question.sh: $step $way, seed $seed"
             if [ "$CARDS" -gt 1 ]; then export CUDA_VISIBLE_DEVICES=$card; fi
-            if [ "$step" = train ]; then loop "$way" "$seed" "$step" & else kindly loop "$way" "$seed" "$step" & fi
+            if [ "$step" = train ]; then loop "$way" "$seed" "$step" & else with_low_priority loop "$way" "$seed" "$step" & fi
             waiting+=($!)
         done
         failed=0
