@@ -1,1 +1,1 @@
-"""What a success rate rests on: the same policy with a grey picture, another picture, another instruction, other placements."""
+"""What a success rate rests on: the same policy with a grey image, another image, another instruction, other placements."""

@@ -34,7 +34,7 @@ class Condition:
 CONDITIONS: Mapping[ConditionName, Condition] = {
     condition.name: condition
     for condition in (
-        Condition("published", "as it is", ""),
+        Condition("published", "unmodified", ""),
         Condition(
             "blank_picture", "grey image", "Does it use the image?", "GREY IMAGES instead of the camera's: no result"
         ),

@@ -14,7 +14,7 @@ from eval.records.titles import remarks_on
 COLUMNS = [
     "question",
     "answer",
-    "solved as it is",
+    "solved unmodified",
     "solved under the condition",
     "fall, points",
     "95 % interval",
@@ -69,14 +69,14 @@ def notes(audit: Audit) -> list[str]:
         None: "Whether it repeats itself is not known.",
     }[audit.repeats_itself]
     return [
-        "Fall: success of the policy as it is minus success under the condition, in percentage points.",
-        "Grey image, other image and other instruction are played on the same episodes as the policy as it is: Tango's "
+        "Fall: success rate of the unmodified policy minus success under the condition, in percentage points.",
+        "Grey image, other image and other instruction are played on the same episodes as the unmodified policy: Tango's "
         "paired interval, McNemar's exact test, Holm over the conditions. Held-out placements are other episodes: Newcombe's "
         "interval.",
         f"A condition makes no difference if the whole interval of the fall lies below {100 * audit.margin:.3g} points.",
-        "The other picture is the first one of another episode of the task, shown throughout.",
+        "The other image is the first one of another episode of the task, shown throughout.",
         repeats,
-        "Success rates under a condition are no benchmark numbers. Those of the policy as it is were measured with: "
+        "Success rates under a condition are no benchmark numbers. Those of the unmodified policy were measured with: "
         f"{'; '.join(remarks_on(base.header, base.plan))}.",
     ]
 

@@ -64,9 +64,9 @@ class Finding:
     verdict: Verdict
     sentence: str
     n: int = 0
-    """Episodes of the policy as it is."""
+    """Episodes of the unmodified policy."""
     successes: int = 0
-    """Of them, as it is."""
+    """Successes among them."""
     changed_n: int = 0
     changed: int = 0
     """Episodes, and successes, under the condition; of the same episodes but for held-out placements."""
@@ -185,7 +185,7 @@ def _told(k: int, n: int, j: int, m: int, interval: Interval) -> str:
     if not n or not m:
         return ""
     fall = f"a fall of {_points(k / n - j / m)}, 95 % interval {span(interval)}"
-    return f"{k} of {n} solved as it is, {j} of {m} under the condition: {fall}"
+    return f"{k} of {n} solved unmodified, {j} of {m} under the condition: {fall}"
 
 
 def _points(share: float) -> str:
@@ -224,7 +224,7 @@ class _Paired:
     successes: int
     """As it is."""
     lost: int
-    """Solved as it is alone."""
+    """Solved unmodified alone."""
     won: int
     """Solved under the condition alone."""
     sums: tuple[int, ...]

@@ -136,7 +136,7 @@ def _apart(spec: EpisodeSpec, other: EpisodeSpec) -> float:
 
 
 class _Pictures:
-    """The first picture of each episode, kept while it is played as it is, and shown in another one later."""
+    """The first image of each episode, kept while it is played unmodified, and shown in another one later."""
 
     def __init__(self, folder: Path, specs: Sequence[EpisodeSpec]) -> None:
         self._folder, self._known = folder, {spec.id for spec in specs}

@@ -71,7 +71,7 @@ def test_audit_takes_an_object_and_finds_that_it_does_not_listen(tmp_path):
     assert any("It does not use the instruction" in sentence for sentence in done.sentences)
     assert done.page == tmp_path / "out/audit.html"
     assert done.page.is_file()
-    assert told[0] == "as it is: 6 episodes"
+    assert told[0] == "unmodified: 6 episodes"
     assert done.errored == 0
     for wrong in ({"count": 1}, {"margin": 0}, {"workerz": 1}, {"variants": "x", "suite": "demo"}, {"video": "all"}):
         with pytest.raises(UserError):
