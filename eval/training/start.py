@@ -71,7 +71,11 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
             if (out / OPTIONS).exists():  # by a process that began at the same time
                 raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
             write_atomically(out / OPTIONS, options.model_dump_json(indent=1) + "\n")
-        return _train(options, datasets, out, monitor, resume=False)
+        try:
+            return _train(options, datasets, out, monitor, resume=False)
+        except UserError:
+            _undo_beginning(out)
+            raise
 
 
 def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[Trained | None, int | None]:
@@ -97,6 +101,13 @@ def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[T
         with _writing(out):
             stack.enter_context(alone_in(out))
         return _train(options, datasets, out, monitor, resume=True)
+
+
+def _undo_beginning(out: Path) -> None:
+    """Let the folder of a training that was refused before it made anything be used again, with options that can be."""
+    with contextlib.suppress(OSError):
+        if all(path.name in (*LEFT, OPTIONS) for path in out.iterdir()):
+            (out / OPTIONS).unlink()
 
 
 @contextlib.contextmanager

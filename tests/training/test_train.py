@@ -84,6 +84,14 @@ def test_what_cannot_be_used_is_one_line(cli, data: Path, tmp_path: Path, argume
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_of_a_training_that_was_refused_may_be_used_again(cli, data: Path, tmp_path: Path) -> None:
+    begin = ("train", *BRIEF, "--dataset", data, "--out", tmp_path / "out")
+    code, _, err = cli(*("cuda:99" if each == "cpu" else each for each in begin))
+    assert (code, "cuda:99" in err, len(err.splitlines())) == (2, True, 1), err
+    code, _, err = cli(*begin)
+    assert code == 0, err
+
+
 def test_an_image_that_cannot_be_decoded_is_named(cli, tmp_path: Path) -> None:
     code, _, err = cli("train", *BRIEF, "--dataset", write_dataset(tmp_path / "data", broken=True), "--out", tmp_path / "out")
     assert code == 2
