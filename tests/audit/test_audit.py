@@ -51,7 +51,7 @@ def test_who_looks_and_listens_passes(audits: dict[str, Audit]) -> None:
     assert [found[name].verdict for name in (*LOOKS, "other_instruction")] == ["passed"] * 3
     assert (found["blank_picture"].successes, found["blank_picture"].changed) == (24, 0)
     assert (
-        "It uses the instruction: with the instruction of another task it solves fewer (24 of 24 solved unmodified, 0 of 24 under"
+        "It uses the instruction: with the instruction of another task it solves fewer (24 of 24 solved unmodified, 0 of 24"
         in (found["other_instruction"].sentence)
     )
     assert found["heldout"].verdict in ("passed", "unsure")
