@@ -24,8 +24,8 @@ from policies.training import Job, StoppedEarly, Trained, check_packages, check_
 OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
 FRAMES = "frames"
-LEFT = (LOCK_FILE, f".{OPTIONS}.part")
-"""All that a folder may hold in which a training was killed before it began."""
+LEFT = (LOCK_FILE, f".{OPTIONS}.part", FRAMES)
+"""All that a folder may hold in which a training was killed or refused before it began; images that are prepared stay of use."""
 CHANGEABLE = (
     "datasets", "stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes",
     "report_to", "frames",

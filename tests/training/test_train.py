@@ -92,6 +92,18 @@ def test_a_folder_of_a_training_that_was_refused_may_be_used_again(cli, data: Pa
     assert code == 0, err
 
 
+def test_statistics_that_the_checkpoint_lacks_are_said_before_images_are_prepared(cli, data: Path, tmp_path: Path) -> None:
+    brief = [each for each in BRIEF if each not in ("--init", "tiny")]
+    begin = ("train", *brief, "--checkpoint", "tiny-random", "--out", tmp_path / "out", "--keep-statistics", "--dataset")
+    code, _, err = cli(*begin, f"mine={data}")
+    assert (code, len(err.splitlines())) == (2, 1), err
+    assert "simpler-eval: --keep-statistics: " in err
+    assert 'has no "mine"' in err
+    assert not (tmp_path / "out/frames").exists()
+    code, _, err = cli(*begin, f"bridge_orig={data}")
+    assert code == 0, err
+
+
 def test_an_image_that_cannot_be_decoded_is_named(cli, tmp_path: Path) -> None:
     code, _, err = cli("train", *BRIEF, "--dataset", write_dataset(tmp_path / "data", broken=True), "--out", tmp_path / "out")
     assert code == 2

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from eval.errors import UserError
+from policies.base import RobotName
 from policies.phi3v.image_processor import ImageSettings
 from policies.phi3v.statistics import Range, read_ranges
 from policies.phi3v.tokenizer import PromptTokenizer
@@ -64,9 +65,11 @@ def prepare_data(
         StoppedEarly: it is to stop.
     """
     settings = job.settings
+    robots = _robots(job.demonstrations)
+    ranges = _kept_ranges(robots, base) if settings.keep_statistics else {}
     kept = KeptImages(Decoder(device), memory_to_spare)
     frames = [prepare_frames(each, job.frames, stopping, say) for each in job.demonstrations]
-    spans = _spans(job.demonstrations, frames, base if settings.keep_statistics else None)
+    spans = {key: _span_of(key, job.demonstrations, frames, ranges.get(key)) for key in robots}
     ids = []
     for demonstrations, each in zip(job.demonstrations, frames, strict=True):
         span = spans[demonstrations.key]
@@ -91,26 +94,36 @@ class _Span:
     entry: dict[str, JsonValue]
 
 
-def _spans(demonstrations: Sequence[Demonstrations], frames: Sequence[Frames], base: Path | None) -> dict[str, _Span]:
-    """By key: the range of its actions, from the data or from the checkpoint ``base``."""
-    spans = {}
-    for key in dict.fromkeys(each.key for each in demonstrations):
-        of_key = [place for place, each in enumerate(demonstrations) if each.key == key]
-        robots = {demonstrations[place].robot for place in of_key}
-        if len(robots) > 1:
-            raise UserError(
-                f'Datasets of {" and ".join(sorted(robots))} have the same key "{key}"; give each its own, KEY=FOLDER.'
-            )
-        if base is not None:
-            robot = robots.pop()
-            span = read_ranges(base, f"{robot}={key}").ranges[robot]
-            action: dict[str, JsonValue] = {"q01": span.q01.tolist(), "q99": span.q99.tolist(), "mask": span.mask.tolist()}
-            spans[key] = _Span(span, span.q01 == span.q99, {"action": action})
-            continue
-        values = pooled([frames[place].values for place in of_key])
-        entry = action_statistics(values, sum(len(demonstrations[place].lengths) for place in of_key))
-        check_spread(key, entry)
-        q01, q99 = np.quantile(values, 0.01, axis=0), np.quantile(values, 0.99, axis=0)
-        mask = np.array([True] * 6 + [False])
-        spans[key] = _Span(Range(q01, q99, mask), values.min(0) == values.max(0), entry)
-    return spans
+def _robots(demonstrations: Sequence[Demonstrations]) -> dict[str, RobotName]:
+    """By key: whose actions are scaled with it. Raises UserError for several robots."""
+    robots: dict[str, RobotName] = {}
+    for each in demonstrations:
+        if (first := robots.setdefault(each.key, each.robot)) != each.robot:
+            names = " and ".join(sorted((first, each.robot)))
+            raise UserError(f'Datasets of {names} have the same key "{each.key}"; give each its own, KEY=FOLDER.')
+    return robots
+
+
+def _kept_ranges(robots: Mapping[str, RobotName], base: Path) -> dict[str, Range]:
+    """By key: the range that the checkpoint has. Raises UserError where it has none."""
+    ranges = {}
+    for key, robot in robots.items():
+        try:
+            ranges[key] = read_ranges(base, f"{robot}={key}").ranges[robot]
+        except UserError as error:
+            said = str(error).removeprefix("--unnorm-key: ")
+            raise UserError(f"--keep-statistics: {said} Give --dataset KEY=FOLDER, or omit --keep-statistics.") from error
+    return ranges
+
+
+def _span_of(key: str, demonstrations: Sequence[Demonstrations], frames: Sequence[Frames], kept: Range | None) -> _Span:
+    """The range of the actions with this key: what is kept, else from the data."""
+    if kept is not None:
+        action: dict[str, JsonValue] = {"q01": kept.q01.tolist(), "q99": kept.q99.tolist(), "mask": kept.mask.tolist()}
+        return _Span(kept, kept.q01 == kept.q99, {"action": action})
+    of_key = [place for place, each in enumerate(demonstrations) if each.key == key]
+    values = pooled([frames[place].values for place in of_key])
+    entry = action_statistics(values, sum(len(demonstrations[place].lengths) for place in of_key))
+    check_spread(key, entry)
+    q01, q99 = np.quantile(values, 0.01, axis=0), np.quantile(values, 0.99, axis=0)
+    return _Span(Range(q01, q99, np.array([True] * 6 + [False])), values.min(0) == values.max(0), entry)
