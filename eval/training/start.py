@@ -25,7 +25,7 @@ OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
 FRAMES = "frames"
 LEFT = (LOCK_FILE, f".{OPTIONS}.part", FRAMES)
-"""All that a folder may hold in which a training was killed or refused before it began; images that are prepared stay of use."""
+"""All that a folder may hold in which a training was killed or refused before it began; prepared images stay useful."""
 CHANGEABLE = (
     "datasets", "stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes",
     "report_to", "frames",
