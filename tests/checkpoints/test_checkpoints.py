@@ -18,6 +18,7 @@ from eval.checkpoints.finding import Checkpoint, Watched
 from eval.checkpoints.plot import plot
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
+from eval.records.locking import alone_in
 from eval.records.tables import tables_of
 from eval.statistics.intervals import wilson
 
@@ -70,6 +71,17 @@ def test_checkpoints_are_played_once_and_make_a_table_and_a_plot(cli, tmp_path):
         assert code == 1
         assert "holds a run with policy.weights" in err
         assert not any(line.startswith("checkpoint-20 ") for line in text.splitlines())
+
+
+def test_one_process_at_a_time_fills_a_folder(cli, tmp_path):
+    written(tmp_path / "training/checkpoint-20", 1)
+    command = ("checkpoints", tmp_path / "training", *WHAT, *TASK, "--out", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    with alone_in(tmp_path / "out"):
+        code, text, err = cli(*command)
+    assert (code, text, len(err.splitlines())) == (2, "", 1)
+    assert f"Another process is writing {tmp_path / 'out'}" in err
+    assert cli(*command)[0] == 0
 
 
 def test_a_policy_that_does_not_say_its_weights_gives_no_checkpoint_the_results_of_another(cli, tmp_path):
