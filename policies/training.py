@@ -21,6 +21,8 @@ from policies.base import RobotName
 from policies.device_names import check_device
 
 GROUP = "simpler_eval.training"
+BASE = "base"
+"""In the folder of a training from scratch: what a checkpoint holds beside its weights, made anew at every start."""
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 """Without which nothing is trained."""
 

@@ -23,14 +23,10 @@ done
 [ $# = 0 ] || mkdir -p "$FOLDER"
 
 loop() { # loop WAY SEED STEP
-    local trace=0
+    local trace=0 first=()
     if [ "$1" = trace ]; then trace=1; fi
-    FOLDER="$FOLDER/$1-$2" TRACE=$trace SEED=$2 bash "$HERE/loop.sh" "$3"
-}
-
-with_low_priority() { # simulators take every core that there is, and the training must not wait for one
-    renice -n 10 "$BASHPID" > /dev/null
-    "$@"
+    if [ "$3" = judge ]; then first=(nice); fi # simulators take every core that there is, and the training must not wait for one
+    FOLDER="$FOLDER/$1-$2" TRACE=$trace SEED=$2 "${first[@]}" bash "$HERE/loop.sh" "$3"
 }
 
 undone() { # undone STEP: WAY SEED STEP of what can be done now, in order
@@ -56,7 +52,7 @@ case "${1:-}" in
             read -r way seed step card <<< "$entry"
             echo "question.sh: $step $way, seed $seed"
             if [ "$CARDS" -gt 1 ]; then export CUDA_VISIBLE_DEVICES=$card; fi
-            if [ "$step" = train ]; then loop "$way" "$seed" "$step" & else with_low_priority loop "$way" "$seed" "$step" & fi
+            loop "$way" "$seed" "$step" &
             waiting+=($!)
         done
         failed=0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,13 @@ from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from eval.training.processes import train_together
 from policies.registry import check_policy
-from policies.training import Job, StoppedEarly, Trained, check_packages, check_settings, find_trainer
+from policies.training import BASE, Job, StoppedEarly, Trained, check_packages, check_settings, find_trainer
 
 OPTIONS = "options.json"
 """In the folder of a training: what it was begun with. Its presence makes the folder one."""
 FRAMES = "frames"
-LEFT = (LOCK_FILE, f".{OPTIONS}.part", FRAMES)
-"""All that a folder may hold in which a training was killed or refused before it began; prepared images stay useful."""
+LEFT = {LOCK_FILE, f".{OPTIONS}.part", FRAMES, BASE}
+"""What a folder may hold in which a training was killed or refused before it began; prepared images stay useful."""
 CHANGEABLE = (
     "datasets", "stop_after", "device", "gpus", "save_steps", "log_steps", "eval_every", "eval_tasks", "eval_episodes",
     "report_to", "frames",
@@ -48,7 +48,7 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
         UserError: an option or a dataset cannot be used, the folder is another training's, or the disk refuses.
     """
     options = options.settled()
-    if out.exists() and not (out.is_dir() and all(path.name in LEFT for path in out.iterdir())):
+    if out.exists() and not (out.is_dir() and _may_begin(path.name for path in out.iterdir())):
         if (out / OPTIONS).is_file():
             raise UserError(f"{out} is a training; go on with it (--resume {out}), or choose another --out.")
         raise UserError(f"{out} exists and is no training; choose another --out.")
@@ -106,8 +106,14 @@ def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[T
 def _undo_beginning(out: Path) -> None:
     """Let the folder of a training that was refused before it made anything be used again, with options that can be."""
     with contextlib.suppress(OSError):
-        if all(path.name in (*LEFT, OPTIONS) for path in out.iterdir()):
+        if _may_begin(path.name for path in out.iterdir() if path.name != OPTIONS):
             (out / OPTIONS).unlink()
+
+
+def _may_begin(names: Iterable[str]) -> bool:
+    """Whether a folder that holds these is empty or ours: without the lock, a folder called base is somebody else's."""
+    held = set(names)
+    return not held or (LOCK_FILE in held and held <= LEFT)
 
 
 @contextlib.contextmanager

@@ -105,9 +105,22 @@ def test_statistics_that_the_checkpoint_lacks_are_said_before_images_are_prepare
 
 
 def test_an_image_that_cannot_be_decoded_is_named(cli, tmp_path: Path) -> None:
-    code, _, err = cli("train", *BRIEF, "--dataset", write_dataset(tmp_path / "data", broken=True), "--out", tmp_path / "out")
+    begin = ("train", *BRIEF, "--out", tmp_path / "out", "--dataset")
+    code, _, err = cli(*begin, write_dataset(tmp_path / "data", broken=True))
     assert code == 2
     assert "image of frame 7 cannot be decoded" in err.splitlines()[-1]
+    code, _, err = cli(*begin, write_dataset(tmp_path / "whole"))
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("name", ["base", "frames"])
+def test_a_folder_of_somebody_else_stays_as_it_is(cli, data: Path, tmp_path: Path, name: str) -> None:
+    own = tmp_path / "models" / name / "config.json"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    code, _, err = cli("train", *BRIEF, "--dataset", data, "--out", tmp_path / "models")
+    assert (code, "exists and is no training" in err) == (2, True), err
+    assert [own.read_text(), [path.name for path in (tmp_path / "models").iterdir()]] == ["mine", [name]]
 
 
 def _changed(path: Path, actions: list | None) -> None:

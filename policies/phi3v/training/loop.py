@@ -36,7 +36,7 @@ from policies.phi3v.training.scratch import write_surroundings
 from policies.phi3v.training.state import Progress, differing, load_state, read_progress, save_state, state_tensors
 from policies.phi3v.training.window import Window
 from policies.phi3v.weights import weight_files
-from policies.training import Job, Monitor, Settings, Trained
+from policies.training import BASE, Job, Monitor, Settings, Trained
 
 MEASURED = 512
 """Held-out samples that are measured, spread over all of them."""
@@ -116,7 +116,7 @@ class Training:
             if settings.checkpoint is None:
                 raise UserError("Give --checkpoint (what is fine-tuned) or --init small (from scratch).")
             return find_checkpoint(settings.checkpoint)
-        folder = self.job.out / "base"
+        folder = self.job.out / BASE
         if not self.group.rank:
             with disk_errors(folder):
                 write_surroundings(folder, settings.init)
