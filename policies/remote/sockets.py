@@ -34,7 +34,7 @@ async def connect(address: Address) -> Socket:
         )  # fmt: skip
     except InvalidStatus as error:
         status = error.response.status_code
-        elsewhere = moved(status, error.response.headers.get("Location"))
+        elsewhere = _moved(status, error.response.headers.get("Location"))
         raise ServerProblem(f"{address} answered HTTP {status} instead of opening a WebSocket{elsewhere}") from error
     except (InvalidHandshake, EOFError, ConnectionResetError) as error:
         raise ServerProblem(f"who answers at {address} speaks no WebSocket ({type(error).__name__})") from error
@@ -55,7 +55,7 @@ def _connecting() -> Callable[..., Socket]:
     return Direct
 
 
-def moved(status: int, location: str | None) -> str:
+def _moved(status: int, location: str | None) -> str:
     """Where a server says that it is now, for the end of a sentence."""
     return f": it is at {printable(location)} now" if 300 <= status < 400 and location else ""
 
