@@ -117,7 +117,7 @@ class LeRobotReader:
         self._decoded = frozenset(self.cameras if decode is None else decode)
         self.episodes = read_episodes(root)
         self._tasks = self._task_texts()
-        self._videos = VideoReader()
+        self._videos = {camera: VideoReader() for camera in self.cameras}  # one for all would open files anew at every step
         self._table: tuple[str, int, pa.Table] | None = None
         if len(self) != self.info.total_frames:
             said = self.info.total_frames
@@ -201,7 +201,7 @@ class LeRobotReader:
         with damage(self.root / EPISODES):
             begin = float(episode.row[f"{kind}/from_timestamp"])
             number = round(begin * self.info.fps + step)
-        return self._videos.frame(str(path), number)
+        return self._videos[name].frame(str(path), number)
 
     def _rows(self, episode: EpisodeFrames) -> pa.Table:
         """The rows of an episode; those of the last one stay in memory."""

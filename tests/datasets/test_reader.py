@@ -12,6 +12,7 @@ import pytest
 pa = pytest.importorskip("pyarrow", reason="the extra datasets is not installed")
 import pyarrow.parquet as pq
 
+from eval.datasets import images as images_of
 from eval.datasets.images import encode
 from eval.datasets.reader import LeRobotReader
 from eval.errors import UserError
@@ -79,6 +80,29 @@ def test_several_episodes_in_a_file_are_told_apart(dataset):
 def change_info(root, **fields):
     path = root / "meta/info.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_the_videos_of_several_cameras_stay_open_while_their_frames_are_read_in_turn(dataset, monkeypatch):
+    info = json.loads((dataset / "meta/info.json").read_text())
+    other = f"{FRACTAL}_trace"
+    info["features"][other] = info["features"][FRACTAL]
+    (dataset / "meta/info.json").write_text(json.dumps(info))
+    (dataset / f"videos/{other}/chunk-000").mkdir(parents=True)
+    dark = np.stack([np.full((16, 24, 3), 10 * number, np.uint8) for number in range(5)])
+    encode(dataset / f"videos/{other}/chunk-000/file-000.mp4", dark, 3, "lossless")
+    path = dataset / "meta/episodes/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    for column in list(table.column_names):
+        if column.startswith("videos/"):
+            table = table.append_column(column.replace(FRACTAL, other), table[column])
+    pq.write_table(table, path)
+    opened, whole = [], images_of.is_whole
+    monkeypatch.setattr(images_of, "is_whole", lambda path: opened.append(path) or whole(path))  # asked when a file is opened
+    reader = LeRobotReader(dataset)
+    frames = [frame for number in (0, 1) for frame in reader.frames(number)]
+    shown = [(int(frame.images[FRACTAL].mean()), int(frame.images[other].mean())) for frame in frames]
+    assert shown == [(20 * number, 10 * number) for number in range(5)]
+    assert len(opened) == len(set(opened)) == 2
 
 
 @pytest.mark.parametrize(("damage", "said"), [
