@@ -23,6 +23,8 @@ from policies.device_names import check_device
 GROUP = "simpler_eval.training"
 BASE = "base"
 """In the folder of a training from scratch: what a checkpoint holds beside its weights, made anew at every start."""
+STATE = "resume-"
+"""Beside the checkpoints of a training: how the names of folders begin that hold what it needs to go on; a step follows."""
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 """Without which nothing is trained."""
 

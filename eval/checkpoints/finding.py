@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import UserError
+from policies.training import STATE
 
 INDEX = ("*.safetensors.index.json", "pytorch_model*.bin.index.json")
 """Written last where weights are in several files: says in which."""
@@ -137,7 +138,7 @@ def find_checkpoints(texts: Sequence[str]) -> list[Checkpoint]:
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints whose folders lie in this one; half-written ones that are renamed later begin with a dot or ``tmp``.
 
-    A link such as ``latest`` to a checkpoint beside it is no further one.
+    A link such as ``latest`` to a checkpoint beside it is no further one; what a training keeps for going on is none.
     """
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "tmp")) and path.is_dir())
@@ -145,7 +146,8 @@ def checkpoints_in(folder: Path) -> list[Path]:
         raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
     found: dict[Path, Path] = {}
     for path in sorted(inside, key=Path.is_symlink):  # one that is no link first: its name tells the step
-        if is_checkpoint(path):
+        state = path.name.removeprefix(STATE).isdecimal() and path.name.startswith(STATE)
+        if is_checkpoint(path) and not state:
             found.setdefault(path.resolve(), path)
     return sorted(found.values())
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from eval.errors import UserError
 from policies.phi3v.training.files import whole_folder
 from policies.phi3v.training.group import divided_as
+from policies.training import STATE
 
-NAME = "resume-"
 FILE, PROGRESS = "state.safetensors", "progress.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -55,7 +55,7 @@ def state_tensors(
 
 def save_state(out: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
     """Write a state; the one before it goes when the new one is whole. Raises UserError if the disk refuses."""
-    target = out / f"{NAME}{progress.step}"
+    target = out / f"{STATE}{progress.step}"
     with whole_folder(target) as folder:
         save_file({name: tensor.to("cpu").contiguous() for name, tensor in tensors.items()}, folder / FILE)
         (folder / PROGRESS).write_text(progress.model_dump_json(indent=1) + "\n")
@@ -83,7 +83,7 @@ def read_progress(out: Path) -> Progress | None:
 
 def load_state(out: Path, progress: Progress, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
     """Put the newest state into a model and its optimizer. Raises UserError if it belongs to another model."""
-    path = out / f"{NAME}{progress.step}" / FILE
+    path = out / f"{STATE}{progress.step}" / FILE
     try:
         with safe_open(path, framework="pt") as file:
             names = set(file.keys())
@@ -116,5 +116,5 @@ def _reason(error: Exception) -> str:
 
 
 def _states(out: Path) -> list[Path]:
-    found = [path for path in out.glob(f"{NAME}*") if path.name.removeprefix(NAME).isdecimal() and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix(NAME)))
+    found = [path for path in out.glob(f"{STATE}*") if path.name.removeprefix(STATE).isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix(STATE)))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eval.checkpoints.finding import Watched, find_checkpoints
 from eval.errors import UserError
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
@@ -241,6 +242,15 @@ def test_it_tells_saves_evaluates_and_measures_what_is_held_out(trained: tuple[P
     assert sorted(path.name for path in out.iterdir()) == ["base", "checkpoint-2", "checkpoint-4", "frames", "resume-4"]
     assert json.loads((out / "checkpoint-2/training.json").read_text())["complete"] is False
     assert json.loads((out / "checkpoint-4/training.json").read_text())["complete"] is True
+
+
+def test_the_folder_of_a_training_stands_for_its_checkpoints_alone(trained: tuple[Path, Listening]) -> None:
+    out, _ = trained
+    assert [checkpoint.name for checkpoint in find_checkpoints([str(out)])] == ["checkpoint-2", "checkpoint-4"]
+    watched = Watched(out)
+    watched.look()
+    assert [checkpoint.name for checkpoint in watched.look()] == ["checkpoint-2", "checkpoint-4"]
+    assert watched.left() == []
 
 
 def test_the_pace_is_that_of_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
