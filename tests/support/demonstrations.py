@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,23 @@ class Deadly(MadeUp):
     def steps(self, episode: int) -> Iterator[DemonstratedStep]:
         if episode == 9 and multiprocessing.parent_process() is not None:
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().steps(episode)
+
+
+@dataclass
+class Opened(MadeUp):
+    """Leaves a file in a folder each time that it is opened: as a dataset is, when the first episode is read from it."""
+
+    folder: str = ""
+    opened: bool = False
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "opened": False}
+
+    def steps(self, episode: int) -> Iterator[DemonstratedStep]:
+        if not self.opened:
+            self.opened = True
+            Path(self.folder, f"opened-{uuid.uuid4()}").touch()
         return super().steps(episode)
 
 

@@ -141,12 +141,13 @@ def _episodes(demonstrations: Demonstrations, prepared: Prepared) -> Iterator[Pr
         yield from (_prepared(demonstrations, number) for number in numbers)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(cores, len(numbers)), context, _helper) as pool, contextlib.ExitStack() as stack:
+    helpers = ProcessPoolExecutor(min(cores, len(numbers)), context, _help, (demonstrations,))
+    with helpers as pool, contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         waiting = []
         try:
             for number in numbers:
-                waiting.append(pool.submit(_prepared, demonstrations, number))
+                waiting.append(pool.submit(_prepared_by_helper, number))
                 if len(waiting) > AHEAD * cores:
                     yield waiting.pop(0).result()
             yield from (each.result() for each in waiting)
@@ -157,10 +158,15 @@ def _episodes(demonstrations: Demonstrations, prepared: Prepared) -> Iterator[Pr
             ) from error
 
 
-def _helper() -> None:
-    """A process that prepares episodes for another one: signals to both are that one's, and it does not outlive it."""
+_helped: list[Demonstrations] = []
+"""In a process that helps: what it prepares episodes of, opened once and not for every episode."""
+
+
+def _help(demonstrations: Demonstrations) -> None:
+    """Begins a process that prepares episodes for another one: signals to both are that one's, and it does not outlive it."""
     import cv2
 
+    _helped[:] = [demonstrations]
     cv2.setNumThreads(1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -171,6 +177,10 @@ def _end_with(parent: BaseProcess | None) -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _prepared_by_helper(number: int) -> PreparedEpisode:
+    return _prepared(_helped[0], number)
 
 
 def _prepared(demonstrations: Demonstrations, number: int) -> PreparedEpisode:

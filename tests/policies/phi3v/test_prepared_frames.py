@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from demonstrations import Deadly, Killed, MadeUp
+from demonstrations import Deadly, Killed, MadeUp, Opened
 
 pytest.importorskip("torch", reason="torch is not installed (make vla)")
 
@@ -100,6 +100,13 @@ def test_a_helper_that_is_killed_is_one_line_and_costs_no_other_episode(tmp_path
     again = Asked(lengths)
     assert_same(prepare_frames(again, tmp_path / "frames"), prepare_frames(Asked(lengths), tmp_path / "whole"))
     assert len(again.episodes) < len(lengths)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core prepares by itself")
+def test_a_process_that_helps_opens_the_dataset_once_and_not_for_every_episode(tmp_path: Path) -> None:
+    lengths = (1,) * (3 * len(os.sched_getaffinity(0)) + 8)
+    prepare_frames(Opened(lengths, folder=str(tmp_path)), tmp_path / "frames")
+    assert 1 <= len(list(tmp_path.glob("opened-*"))) <= len(os.sched_getaffinity(0))
 
 
 def test_two_trainings_prepare_the_same_images_once(whole: Frames, tmp_path: Path) -> None:
