@@ -16,8 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -28,25 +32,63 @@ def read_parquet(path: Path | str, columns: Sequence[str] | None = None) -> pa.T
         return file.read(columns, use_threads=False)
 
 
-def read_rows(path: Path | str, column: str, value: int) -> pa.Table:
-    """The rows with this value in a column of whole numbers; parts of the file without it are not read.
+class RowsFile:
+    """A file of which rows are asked for by what they have in a column of whole numbers, most often one after the other.
 
-    Raises OSError or ArrowException for what cannot be read, KeyError if there is no such column.
+    It stays open, and the part that was read last stays in memory: there are datasets with all episodes in one part of a file,
+    and others with a part for each, whose list alone takes long to read. Close it, or forget it.
+
+    Args:
+        path: of the file.
+        column: its name.
+
+    Raises:
+        OSError or ArrowException: for what cannot be read.
+        KeyError: there is no such column.
     """
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        place = next((n for n in range(len(file.schema)) if file.schema.column(n).path == column), None)
+    def __init__(self, path: Path | str, column: str) -> None:
+        import pyarrow.parquet as pq
+
+        self._column, self._file = column, pq.ParquetFile(path, pre_buffer=False)
+        place = next((n for n in range(len(self._file.schema)) if self._file.schema.column(n).path == column), None)
         if place is None:
             raise KeyError(column)
-        groups = []
-        for group in range(file.num_row_groups):
-            known = file.metadata.row_group(group).column(place).statistics
-            if known is None or not known.has_min_max or known.min <= value <= known.max:
-                groups.append(group)
-        table = file.read_row_groups(groups, use_threads=False)
-    return table.filter(pc.equal(table[column], value))
+        known = [_range(self._file.metadata.row_group(n).column(place)) for n in range(self._file.num_row_groups)]
+        self._least, self._most = np.array(known, np.int64).reshape(-1, 2).T
+        self._read: tuple[int, pa.Table, NDArray[np.generic]] | None = None
+
+    def rows(self, value: int) -> pa.Table:
+        """Those with this value; parts of the file without it are not read. Raises OSError or ArrowException."""
+        import pyarrow as pa
+
+        groups = np.flatnonzero((self._least <= value) & (value <= self._most))
+        found = [self._rows_in(int(group), value) for group in groups]
+        return pa.concat_tables(found) if found else self._file.schema_arrow.empty_table()
+
+    def _rows_in(self, group: int, value: int) -> pa.Table:
+        if self._read is None or self._read[0] != group:
+            self._read = None  # before the next one needs the memory
+            table = self._file.read_row_group(group, use_threads=False)
+            self._read = group, table, table[self._column].to_numpy()
+        _, table, values = self._read
+        places = np.flatnonzero(values == value)
+        begin, count = (int(places[0]), len(places)) if len(places) else (0, 0)
+        together = not count or int(places[-1]) == begin + count - 1
+        return table.slice(begin, count) if together else table.take(places)
+
+    def close(self) -> None:
+        """Nothing is asked for any more."""
+        self._file.close()
+        self._read = None
+
+
+def _range(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """What is the least and the most that a part of a column may hold."""
+    known = chunk.statistics
+    if known is None or not known.has_min_max:
+        return np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    return known.min, known.max
 
 
 class TableFile:

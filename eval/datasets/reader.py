@@ -18,7 +18,7 @@ from eval.datasets.episode_index import EpisodeFrames, file_of, read_episodes
 from eval.datasets.extra import need_pyarrow
 from eval.datasets.features import Feature
 from eval.datasets.images import VideoReader
-from eval.datasets.parquet_files import read_parquet, read_rows
+from eval.datasets.parquet_files import RowsFile, read_parquet
 from eval.errors import UserError, did_you_mean
 from eval.nouns import counted
 
@@ -118,6 +118,7 @@ class LeRobotReader:
         self.episodes = read_episodes(root)
         self._tasks = self._task_texts()
         self._videos = {camera: VideoReader() for camera in self.cameras}  # one for all would open files anew at every step
+        self._data: tuple[str, RowsFile] | None = None
         self._table: tuple[str, int, pa.Table] | None = None
         if len(self) != self.info.total_frames:
             said = self.info.total_frames
@@ -204,11 +205,14 @@ class LeRobotReader:
         return self._videos[name].frame(str(path), number)
 
     def _rows(self, episode: EpisodeFrames) -> pa.Table:
-        """The rows of an episode; those of the last one stay in memory."""
+        """The rows of an episode; those of the last one stay in memory, and its file open."""
         path = str(file_of(self.info.data_path, self.root, episode, "data"))
         if self._table is None or self._table[:2] != (path, episode.number):
             with damage(path):
-                table = read_rows(path, "episode_index", episode.number)
+                if self._data is None or self._data[0] != path:
+                    self._data = None  # what it holds in memory goes before the next one comes
+                    self._data = path, RowsFile(path, "episode_index")
+                table = self._data[1].rows(episode.number)
             if len(table) != len(episode):
                 raise UserError(
                     f"{path} holds {len(table)} of the {counted(len(episode), 'frame')} of episode {episode.number}."

@@ -15,14 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eval.datasets.parquet_files import read_parquet, read_rows
+from eval.datasets.parquet_files import RowsFile, read_parquet
 
 REPO = Path(__file__).parents[2]
 PROGRAM = """
 import os, sys
 import pandas, pyarrow.compute
 import pyarrow.parquet as pq
-from eval.datasets.parquet_files import read_parquet, read_rows
+from eval.datasets.parquet_files import RowsFile, read_parquet
 
 def threads():
     return len(os.listdir("/proc/self/task"))
@@ -30,7 +30,7 @@ def threads():
 before = threads()
 read_parquet(sys.argv[1]).to_pandas(use_threads=False)
 read_parquet(sys.argv[1], ["name"]).to_pylist()
-assert read_rows(sys.argv[1], "number", 3)["number"].to_pylist() == [3, 3]
+assert RowsFile(sys.argv[1], "number").rows(3)["number"].to_pylist() == [3, 3]
 print(threads() - before)
 pq.read_table(sys.argv[1])
 print(threads() - before)
@@ -50,10 +50,12 @@ def file(tmp_path: Path) -> Path:
 def test_what_is_read_is_what_pyarrow_itself_reads(file: Path) -> None:
     assert read_parquet(file) == pq.read_table(file)
     assert read_parquet(str(file), ["name"]) == pq.read_table(file, columns=["name"])
-    for number in (0, 2, 3, 40, 99):
-        assert read_rows(file, "number", number) == pq.read_table(file, filters=[("number", "=", number)])
+    rows = RowsFile(file, "number")
+    for number in (0, 2, 3, 40, 99, 1):
+        assert rows.rows(number) == pq.read_table(file, filters=[("number", "=", number)])
+    rows.close()
     with pytest.raises(KeyError):
-        read_rows(file, "episode", 1)
+        RowsFile(file, "episode")
     frame = pd.DataFrame({"task_index": [0, 1]}, index=pd.Index(["lift", "push"], name="task"))
     frame.to_parquet(file)
     pd.testing.assert_frame_equal(read_parquet(file).to_pandas(use_threads=False), pd.read_parquet(file))

@@ -105,6 +105,32 @@ def test_the_videos_of_several_cameras_stay_open_while_their_frames_are_read_in_
     assert len(opened) == len(set(opened)) == 2
 
 
+@pytest.mark.parametrize("rows", [2, 5])
+def test_a_file_of_many_episodes_is_opened_once_and_no_part_of_it_read_twice(dataset, monkeypatch, rows):
+    path = dataset / "data/chunk-000/file-000.parquet"
+    pq.write_table(pq.read_table(path), path, row_group_size=rows)
+    opened, read = [], []
+
+    class Counted(pq.ParquetFile):
+        def __init__(self, source, *args, **kwargs):
+            super().__init__(source, *args, **kwargs)
+            opened.append(Path(source).parent.parent.name)
+
+        def read_row_groups(self, groups, *args, **kwargs):
+            read.extend(groups)
+            return super().read_row_groups(groups, *args, **kwargs)
+
+        def read_row_group(self, group, *args, **kwargs):
+            read.append(group)
+            return super().read_row_group(group, *args, **kwargs)
+
+    monkeypatch.setattr(pq, "ParquetFile", Counted)
+    reader = LeRobotReader(dataset, decode=())
+    assert [frame.values["action"][0] for number in (0, 1) for frame in reader.frames(number)] == [0, 0.5, 1, 0, 0.5]
+    assert opened.count("data") == 1
+    assert read == [*range(-(-5 // rows))]
+
+
 @pytest.mark.parametrize(("damage", "said"), [
     (lambda root: shutil.rmtree(root), "is no LeRobot dataset"),
     (lambda root: change_info(root, codebase_version="v2.1"), "layout v2.1, and v3.0 is read"),
