@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,8 +135,7 @@ class LeRobotReader:
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
         index %= len(self)
-        ends = [episode.end for episode in self.episodes]
-        return self._frame(self.episodes[int(np.searchsorted(ends, index, side="right"))], index)
+        return self._frame(self.episodes[bisect.bisect_right(self.episodes, index, key=lambda episode: episode.end)], index)
 
     def frames(self, number: int) -> Iterator[Frame]:
         """Those of an episode, in order."""

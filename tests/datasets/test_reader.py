@@ -77,6 +77,16 @@ def test_several_episodes_in_a_file_are_told_apart(dataset):
         reader[5]
 
 
+def test_a_frame_is_found_without_going_through_all_episodes(dataset):
+    class Searched(tuple):
+        def __iter__(self):
+            raise AssertionError("all episodes were gone through")
+
+    reader = LeRobotReader(dataset)
+    reader.episodes = Searched(reader.episodes)
+    assert [(reader[index].episode, reader[index].step) for index in (0, 2, 3, -1)] == [(0, 0), (0, 2), (1, 0), (1, 1)]
+
+
 def change_info(root, **fields):
     path = root / "meta/info.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
