@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from eval.errors import EpisodeLost
 
 RobotName = Literal["google_robot", "widowx"]
+CARD = "SIMPLER_EVAL_CARD"
+"""Environment variable of a process that sees one GPU of several: what that is called where all are seen, such as cuda:1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,6 +12,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from eval.errors import UserError
+from policies.base import CARD
 from policies.device_names import DTYPES, check_device, check_dtype
 
 ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
@@ -51,6 +53,12 @@ def choose_dtype(text: str, device: torch.device) -> torch.dtype:
 def device_name(device: torch.device) -> str:
     """``cpu``, or the GPU with its model."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def known_name(device: torch.device) -> str:
+    """The same as whoever started several processes, each with a GPU of its own, knows it: they all call theirs cuda:0."""
+    name = device_name(device)
+    return name.replace(str(device), os.environ[CARD], 1) if device.type == "cuda" and CARD in os.environ else name
 
 
 def brought(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -25,6 +25,7 @@ from policies.phi3v.device import (
     explain_out_of_memory,
     free_memory,
     in_batches_that_fit,
+    known_name,
     say,
     threads_for,
 )
@@ -119,7 +120,7 @@ class VLA:
         self._say_notes()
         if self.device.type == "cuda":
             most = "always" if self.inference.deterministic else "at most"
-            say(f"inference {self.inference.name} on {device_name(self.device)}, {most} {_observations(self.batch)} a batch")
+            say(f"inference {self.inference.name} on {known_name(self.device)}, {most} {_observations(self.batch)} a batch")
 
     def _fitting_batch(self, images: int) -> int:
         if self.device.type != "cuda":

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed (make vla)")
+torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
 
 from demonstrations import Killed, Listening, job
 from safetensors.torch import load_file
@@ -94,6 +94,19 @@ def test_what_a_process_refuses_is_the_line_of_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^Give --checkpoint .*$") as error:
         together(job(tmp_path, gpus=2, init=None), Listening())
     assert "\n" not in str(error.value)
+
+
+def test_a_process_with_a_gpu_says_which_one_it_waits_for_the_others_with(tmp_path: Path, monkeypatch) -> None:
+    asked: list[dict[str, object]] = []
+    for name, value in {"is_available": True, "device_count": 2, "set_device": None}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda backend, **options: asked.append({backend: options}))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    for device in ("auto", "cpu"):
+        Group(Place(0, 2, tmp_path / "meeting"), device)
+    assert [{name: options["device_id"] for name, options in each.items()} for each in asked] == [
+        {"nccl": torch.device("cuda", 0)}, {"gloo": None}
+    ]  # fmt: skip
 
 
 def test_more_gpus_than_there_are_is_one_line(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from eval.backends.cards import Card, said, visible_cards
 from eval.backends.render_devices import VISIBLE
 from eval.errors import UserError
 from eval.records.options import RunOptions
+from policies.base import CARD
 from policies.registry import takes_option
 
 ANY_CARD = ("auto", "cuda")
@@ -25,8 +26,9 @@ class Placement:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that make its GPU the only one it sees: its policy, whatever it is, and its renderer use that."""
-        return {} if self.card is None else {VISIBLE: self.card.visible_as}
+        """Variables that make its GPU the only one it sees, which its policy, whatever that is, and its renderer use; and what
+        the GPU is called beside the others."""
+        return {} if self.card is None else {VISIBLE: self.card.visible_as, CARD: f"cuda:{self.card.number}"}
 
 
 def placements(options: RunOptions, by_name: bool, episodes: int) -> list[Placement]:

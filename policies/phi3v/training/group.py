@@ -52,9 +52,11 @@ class Group:
             torch.cuda.set_device(self.device)
         else:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine, whatever its name resolves to
-        backend = "nccl" if self.device.type == "cuda" else "gloo"
-        meeting = f"file://{place.meeting}"
-        dist.init_process_group(backend, init_method=meeting, rank=self.rank, world_size=self.count, timeout=PATIENCE)
+        on_gpu = self.device.type == "cuda"
+        dist.init_process_group(
+            "nccl" if on_gpu else "gloo", init_method=f"file://{place.meeting}", rank=self.rank, world_size=self.count,
+            timeout=PATIENCE, device_id=self.device if on_gpu else None,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Part; call it when all is done."""

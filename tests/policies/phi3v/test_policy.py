@@ -13,8 +13,11 @@ from policies.base import EpisodeResult, Policy
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make vla)")
 
+from eval.backends.cards import Card
+from eval.rollout.replicas.placement import Placement
 from policies.openvla_phi3 import OpenVLAPhi3
 from policies.phi3v.action_postprocessing import Gripper
+from policies.phi3v.device import known_name
 from policies.tracevla_phi3 import TraceVLAPhi3
 
 KINDS = {"openvla_phi3": OpenVLAPhi3, "tracevla_phi3": TraceVLAPhi3}
@@ -216,3 +219,13 @@ def test_a_google_gripper_repeats_a_big_change_fifteen_times() -> None:
     assert gripper.command(1.0) == 0.0
     assert [gripper.command(value) for value in [0.0] * 3 + [1.0] * 12] == [1.0] * 15
     assert gripper.command(1.0) == 0.0
+
+
+def test_a_replica_that_sees_its_gpu_alone_names_it_as_the_run_does(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    card = Card(number=1, name="NVIDIA H200")
+    assert known_name(torch.device("cuda:0")) == "cuda:0 (NVIDIA H200)"
+    for name, value in Placement("replica 2", card).environment.items():
+        monkeypatch.setenv(name, value)
+    assert known_name(torch.device("cuda:0")) == known_name(torch.device("cuda")) == str(card)
+    assert known_name(torch.device("cpu")) == "cpu"

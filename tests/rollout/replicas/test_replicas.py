@@ -176,7 +176,9 @@ def placed(options, episodes=100):
 def test_a_policy_that_uses_a_gpu_gets_one_replica_a_gpu(three_cards, monkeypatch):
     model = RunOptions(policy="openvla_phi3")
     names = [f"replica {n + 1} on cuda:{n} (NVIDIA H100)" for n in range(3)]
-    assert placed(model) == [(name, {"CUDA_VISIBLE_DEVICES": str(n)}) for n, name in enumerate(names)]
+    assert placed(model) == [
+        (name, {"CUDA_VISIBLE_DEVICES": str(n), "SIMPLER_EVAL_CARD": f"cuda:{n}"}) for n, name in enumerate(names)
+    ]
     assert len(placed(model.model_copy(update={"gpus": 2}))) == 2
     assert placed(model.model_copy(update={"gpus": 1})) == []  # nothing to share out
     assert placed(RunOptions(policy="oracle")) == []
