@@ -22,6 +22,8 @@ from eval.datasets.reader import INFO_FILE, LeRobotReader
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_OfEpisode = Mapping[str, statistics.Numbers]
+"""What is known of the new features of an episode."""
 STATS_FILE = "meta/stats.json"
 MADE_HERE = (INFO_FILE, STATS_FILE, ORIGIN_FILE, "README.md")
 """What is not taken over from the dataset as it is, beside ``data/`` and ``meta/episodes/``."""
@@ -31,6 +33,7 @@ def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: 
     """Complete the folder ``part`` in which all episodes are drawn. May be begun again. Raises OSError."""
     key = trace_key(subject.camera)
     drawn = [drawings.read(episode.number) for episode in reader.episodes]
+    numbers = [_numbers(each, key) for each in drawn]
     for path in sorted(subject.source.rglob("*")):
         name = path.relative_to(subject.source)
         kept = (
@@ -41,8 +44,8 @@ def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: 
     for path in sorted((subject.source / "data").rglob("*.parquet")):
         _data(path, part / path.relative_to(subject.source), drawn)
     for path in sorted((subject.source / "meta/episodes").rglob("*.parquet")):
-        _episodes(path, part / path.relative_to(subject.source), reader, drawings, drawn, key)
-    _statistics(subject.source, part, drawn, key)
+        _episodes(path, part / path.relative_to(subject.source), reader, drawings, numbers, key)
+    _statistics(subject.source, part, numbers)
     before = read_origin(subject.source) or DatasetOrigin()
     write_origin(part, before.model_copy(update={"traces": origin}))
     _card(subject.source, part, key, origin)
@@ -102,21 +105,20 @@ def _metadata(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
 
 
 def _episodes(
-    source: Path, target: Path, reader: LeRobotReader, drawings: Drawings, drawn: Sequence[DrawnEpisode], key: str
+    source: Path, target: Path, reader: LeRobotReader, drawings: Drawings, numbers: Sequence[_OfEpisode], key: str
 ) -> None:
     import pyarrow as pa
 
     with damage(source):
         table: pa.Table = read_parquet(source)
-    numbers = table["episode_index"].to_pylist()
     added = []
-    for number in numbers:
+    for number in table["episode_index"].to_pylist():
         row: dict[str, object] = {
             **{f"videos/{key}/{name}": value for name, value in drawings.place(number).items()},
             f"videos/{key}/from_timestamp": 0.0,
             f"videos/{key}/to_timestamp": len(reader.episodes[number]) / reader.info.fps,
         }
-        for name, kinds in _numbers(drawn[number], key).items():
+        for name, kinds in numbers[number].items():
             row |= {f"stats/{name}/{kind}": value for kind, value in statistics.plain(kinds).items()}
         added.append(row)
     columns = pa.Table.from_pylist(added)
@@ -126,7 +128,7 @@ def _episodes(
     write_parquet(target, table.replace_schema_metadata(None))
 
 
-def _numbers(drawn: DrawnEpisode, key: str) -> dict[str, statistics.Numbers]:
+def _numbers(drawn: DrawnEpisode, key: str) -> _OfEpisode:
     images = {name: np.array(value, np.float64) for name, value in drawn.image_statistics.items()}
     return {key: images, HAS_TRACE: statistics.of_values(np.array(drawn.has_trace))}
 
@@ -140,10 +142,9 @@ def _known_statistics(source: Path) -> dict[str, object]:
     return known
 
 
-def _statistics(source: Path, part: Path, drawn: Sequence[DrawnEpisode], key: str) -> None:
+def _statistics(source: Path, part: Path, numbers: Sequence[_OfEpisode]) -> None:
     known = _known_statistics(source)
-    parts = [_numbers(each, key) for each in drawn]
-    known |= {name: statistics.plain(statistics.pooled([each[name] for each in parts])) for name in (key, HAS_TRACE)}
+    known |= {name: statistics.plain(statistics.pooled([each[name] for each in numbers])) for name in numbers[0]}
     (part / STATS_FILE).write_text(json.dumps(known, indent=4))
 
 

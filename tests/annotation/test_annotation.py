@@ -20,6 +20,7 @@ from eval.annotation.annotate import annotate_traces
 from eval.annotation.assembly import assemble
 from eval.annotation.drawing import TraceOptions
 from eval.annotation.episodes import DRAWN, Drawings
+from eval.datasets import statistics
 from eval.datasets.images import encode
 from eval.datasets.origin import read_origin
 from eval.datasets.reader import LeRobotReader
@@ -145,6 +146,19 @@ def test_the_rest_of_the_dataset_stays_what_it_was(bridge):
     assert "optical flow, not CoTracker" in (root / "README.md").read_text()
     video = f"videos/{BRIDGE}/chunk-000/file-000.mp4"
     assert (root / video).samefile(bridge / video)
+
+
+def test_what_is_known_of_an_episodes_traces_is_computed_once(bridge, monkeypatch):
+    flags, of_values = [], statistics.of_values
+
+    def counted(values):
+        if values.dtype == bool:
+            flags.append(len(values))
+        return of_values(values)
+
+    monkeypatch.setattr(statistics, "of_values", counted)
+    annotate_traces(bridge, options=PAPER, workers=1)
+    assert flags == [*LENGTHS]
 
 
 def test_what_is_drawn_is_drawn_once_whatever_stops_it(bridge, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from fake_policies import Counts, Still
 
 pytest.importorskip("pyarrow", reason="the extra datasets is not installed")
 
+from eval.datasets import statistics
 from eval.datasets.reader import LeRobotReader
 from eval.datasets.staging import STAGING, Staging
 from eval.datasets.writer import write_datasets
@@ -344,3 +345,12 @@ def test_statistics_are_those_of_all_frames(play, make_spec):
     assert stats["action"]["count"] == [8]
     np.testing.assert_allclose(np.ravel(stats[CAMERA]["max"]), 4 / 255)
     assert load_run(data.path).header.rendered == "all episodes"
+
+
+def test_values_are_sorted_once_for_all_their_quantiles(monkeypatch):
+    values, sorted_, quantile = np.random.default_rng(0).normal(size=(30, 7)), [], np.quantile
+    monkeypatch.setattr(np, "quantile", lambda *given, **named: sorted_.append(1) or quantile(*given, **named))
+    found = statistics.of_values(values)
+    assert len(sorted_) == 1
+    for name, share in {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}.items():
+        assert (found[name] == quantile(values, share, axis=0)).all()
