@@ -7,13 +7,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.errors import UserError
 from eval.records.refusals import ROOM
+
+if TYPE_CHECKING:
+    import cv2
 
 Codec = Literal["lossy", "lossless"]
 KEYFRAMES = 2
@@ -83,12 +86,20 @@ def frames_in(video: Path) -> int:
     """Images of a video file; 0 if it is damaged."""
     import cv2
 
-    capture = cv2.VideoCapture(str(video)) if video.is_file() and is_whole(video) else None
+    capture = _opened(video) if video.is_file() and is_whole(video) else None
     try:
         return 0 if capture is None or not capture.isOpened() else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     finally:
         if capture is not None:
             capture.release()
+
+
+def _opened(video: Path) -> cv2.VideoCapture:
+    """A video, decoded by the thread that asks: OpenCV would start two a core for each file, and there is a process a core and
+    a file a camera; they gain nothing, and on a large machine no more can be had before all are there."""
+    import cv2
+
+    return cv2.VideoCapture(str(video), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
 
 
 def is_whole(video: Path) -> bool:
@@ -146,8 +157,6 @@ class VideoReader:
         return rgb
 
     def _open(self, name: str, number: int) -> None:
-        import cv2
-
         path = self._path_of(name)
         try:
             whole = is_whole(path)
@@ -155,7 +164,7 @@ class VideoReader:
             whole = False
         if not whole:
             raise self._refused(name, number)
-        self._capture, self._name, self._next = cv2.VideoCapture(str(path)), name, 0
+        self._capture, self._name, self._next = _opened(path), name, 0
 
     def _refused(self, name: str, number: int) -> UserError:
         self._name = None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from eval.datasets.images import encode
 from eval.datasets.reader import LeRobotReader
 from eval.errors import UserError
 
+REPO = Path(__file__).parents[2]
 FRACTAL = "observation.images.image"
 
 
@@ -113,6 +117,39 @@ def test_the_videos_of_several_cameras_stay_open_while_their_frames_are_read_in_
     shown = [(int(frame.images[FRACTAL].mean()), int(frame.images[other].mean())) for frame in frames]
     assert shown == [(20 * number, 10 * number) for number in range(5)]
     assert len(opened) == len(set(opened)) == 2
+
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+import cv2
+from eval.datasets.images import VideoReader, frames_in
+
+if sys.argv[2] == "left to itself":
+    class Plain(cv2.VideoCapture):
+        def __init__(self, path, *_):
+            super().__init__(path)
+    cv2.VideoCapture = Plain
+before = len(os.listdir("/proc/self/task"))
+reader = VideoReader()
+reader.frame(sys.argv[1], 1)
+assert frames_in(Path(sys.argv[1])) == 5
+print(len(os.listdir("/proc/self/task")) - before, flush=True)
+os._exit(0)  # with decoding threads of its own, a video that is still open may end the process badly
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not say which threads a process has")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has no other threads")
+@pytest.mark.parametrize(("how", "more"), [("as we do", False), ("left to itself", True)])
+def test_a_video_is_decoded_by_no_threads_that_every_process_would_have_for_every_core(dataset, how, more):
+    video = dataset / f"videos/{FRACTAL}/chunk-000/file-000.mp4"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(video), how], env={**os.environ, "PYTHONPATH": str(REPO)}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 0) == more
 
 
 @pytest.mark.parametrize("rows", [2, 5])
