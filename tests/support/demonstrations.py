@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,8 @@ class Deadly(MadeUp):
 
 @dataclass
 class Opened(MadeUp):
-    """Leaves a file in a folder each time that it is opened: as a dataset is, when the first episode is read from it."""
+    """Leaves a file in a folder each time that it is opened, as a dataset is when the first episode is read from it: the number
+    of threads that Python did not start."""
 
     folder: str = ""
     opened: bool = False
@@ -67,7 +69,8 @@ class Opened(MadeUp):
     def steps(self, episode: int) -> Iterator[DemonstratedStep]:
         if not self.opened:
             self.opened = True
-            Path(self.folder, f"opened-{uuid.uuid4()}").touch()
+            idle = len(os.listdir("/proc/self/task")) - threading.active_count()
+            Path(self.folder, f"opened-{uuid.uuid4()}").write_text(str(idle))
         return super().steps(episode)
 
 

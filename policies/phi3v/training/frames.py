@@ -38,6 +38,8 @@ PLAIN, TRACED = 0, 1
 """The images of a step."""
 AHEAD = 4
 """Episodes a process that may wait to be written."""
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Environment variable that is read when a process loads the library."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _episodes(demonstrations: Demonstrations, prepared: Prepared) -> Iterator[Pr
         return
     context = multiprocessing.get_context("spawn")
     helpers = ProcessPoolExecutor(min(cores, len(numbers)), context, _help, (demonstrations,))
-    with helpers as pool, contextlib.ExitStack() as stack:
+    with _one_thread_each(), helpers as pool, contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
         waiting = []
         try:
@@ -156,6 +158,19 @@ def _episodes(demonstrations: Demonstrations, prepared: Prepared) -> Iterator[Pr
                 "A process that prepares images was killed; was there too little memory? What is prepared is kept; go on with "
                 "--resume."
             ) from error
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """For processes that are started meanwhile: NumPy, SciPy and OpenCV would each bring a thread a core, and nothing to do."""
+    before = os.environ.get(BLAS_THREADS)
+    os.environ[BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[BLAS_THREADS]
+        if before is not None:
+            os.environ[BLAS_THREADS] = before
 
 
 _helped: list[Demonstrations] = []

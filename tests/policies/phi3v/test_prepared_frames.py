@@ -103,10 +103,14 @@ def test_a_helper_that_is_killed_is_one_line_and_costs_no_other_episode(tmp_path
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core prepares by itself")
-def test_a_process_that_helps_opens_the_dataset_once_and_not_for_every_episode(tmp_path: Path) -> None:
+def test_a_process_that_helps_opens_the_dataset_once_and_has_no_thread_for_every_core(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     lengths = (1,) * (3 * len(os.sched_getaffinity(0)) + 8)
     prepare_frames(Opened(lengths, folder=str(tmp_path)), tmp_path / "frames")
-    assert 1 <= len(list(tmp_path.glob("opened-*"))) <= len(os.sched_getaffinity(0))
+    opened = list(tmp_path.glob("opened-*"))
+    assert 1 <= len(opened) <= len(os.sched_getaffinity(0))
+    assert {path.read_text() for path in opened} == {"0"}
+    assert "OPENBLAS_NUM_THREADS" not in os.environ, "what is started later is as it was"
 
 
 def test_two_trainings_prepare_the_same_images_once(whole: Frames, tmp_path: Path) -> None:
