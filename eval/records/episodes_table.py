@@ -219,8 +219,9 @@ def episodes_table(runs: Sequence[RunData]) -> pd.DataFrame:
     import pandas as pd  # here, because every worker process imports what the command imports
 
     rows = [
-        _Row(run, label, title(run.header, run.plan), turn, run.records.get(turn.key))
+        _Row(run, label, heading, turn, run.records.get(turn.key))
         for label, run in zip(labels(runs), runs, strict=True)
+        for heading in [title(run.header, run.plan)]  # it looks at the whole plan
         for turn in turns_of(run.plan, run.header.repeats)
     ]
     values = {column.name: [column.value(row) for row in rows] for column in COLUMNS}

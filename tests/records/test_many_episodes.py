@@ -1,0 +1,79 @@
+"""Runs of thousands of episodes: what is done with their results grows as their number, and what many runs share is read once.
+
+No clock is read: what is counted is how often episodes are looked at, for a run and for one of twice as many.
+"""
+
+from __future__ import annotations
+
+import pytest
+from made_up_runs import made_up_run
+
+from eval.episode import EpisodeSpec
+from eval.plan.suites import make_plan
+from eval.records.folder import load_run
+from eval.records.results import EpisodeRecord
+from eval.report.comparing import compare
+from eval.report.exports import export
+from eval.report.reporting import report
+
+FEW, MANY = 150, 300
+GROWTH = 2.2
+"""Of the looks where the episodes are twice as many; with a part that is quadratic it is up to 4."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs, the second of twice as many episodes."""
+    return two_sizes(tmp_path_factory.mktemp("runs"), "one")
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """The same by another policy."""
+    return two_sizes(tmp_path_factory.mktemp("others"), "other")
+
+
+def two_sizes(folder, policy):
+    plan = make_plan(tasks=["google_robot_pick_coke_can"])
+    sizes = {count: plan[:: len(plan) // count][:count] for count in (FEW, MANY)}
+    return [
+        made_up_run(folder / str(count), specs, seed=len(policy), filmed=False, policy=policy).path
+        for count, specs in sizes.items()
+    ]
+
+
+def looks(work):
+    """How often an episode of a plan or its result is looked at in ``work``."""
+    count = 0
+
+    def read(self, name):
+        nonlocal count
+        count += 1
+        return object.__getattribute__(self, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (EpisodeSpec, EpisodeRecord):
+            patch.setattr(kind, "__getattribute__", read, raising=False)
+        work()
+    return count
+
+
+def growth(work, runs):
+    """How many times as often episodes are looked at for the larger run; what is done once in a process is done before."""
+    work(runs[0])
+    few, many = (looks(lambda run=run: work(run)) for run in runs)
+    return many / few
+
+
+@pytest.mark.parametrize("format", ["csv", "md"])
+def test_an_export_takes_twice_as_long_for_twice_as_many_episodes(runs, tmp_path, format):
+    assert growth(lambda run: export([load_run(run)], [format], tmp_path), runs) < GROWTH
+
+
+def test_a_report_takes_twice_as_long_for_twice_as_many_episodes(runs):
+    assert growth(lambda run: report(run), runs) < GROWTH
+
+
+def test_a_comparison_takes_twice_as_long_for_twice_as_many_episodes(runs, others):
+    pairs = list(zip(runs, others, strict=True))
+    assert growth(lambda pair: compare(*pair), pairs) < GROWTH
