@@ -158,7 +158,8 @@ def _of_run(run: RunData) -> Iterator[tuple[str, _Aspect]]:
 def _of_plans(runs: Sequence[RunData]) -> list[dict[str, _Aspect]]:
     """Of each run what its episodes have otherwise than those of other runs in the same place, and the files they load."""
     differing: dict[str, None] = {}
-    places = [{place_of(spec): spec for spec in run.plan} for run in runs]
+    plans = {run.header.plan_hash: run.plan for run in runs}  # of a sweep of checkpoints there is one
+    places = [{place_of(spec): spec for spec in plan} for plan in plans.values()]
     for number, ours in enumerate(places):
         for theirs in places[:number]:
             for place in ours.keys() & theirs.keys():

@@ -5,12 +5,15 @@ No clock is read: what is counted is how often episodes are looked at, for a run
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_up_runs import made_up_run
 
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.records.folder import load_run
+from eval.records.labels import labels
 from eval.records.results import EpisodeRecord
 from eval.report.comparing import compare
 from eval.report.exports import export
@@ -77,3 +80,18 @@ def test_a_report_takes_twice_as_long_for_twice_as_many_episodes(runs):
 def test_a_comparison_takes_twice_as_long_for_twice_as_many_episodes(runs, others):
     pairs = list(zip(runs, others, strict=True))
     assert growth(lambda pair: compare(*pair), pairs) < GROWTH
+
+
+def test_runs_of_one_plan_hold_its_episodes_once(runs, others):
+    """Those of 20 checkpoints need no more memory for their plans than one of them."""
+    ours, theirs = load_run(runs[1]), load_run(others[1])
+    assert len(ours.plan) == MANY
+    assert all(one is other for one, other in zip(ours.plan, theirs.plan, strict=True))
+    assert ours.records != theirs.records
+
+
+def test_naming_the_checkpoints_of_a_sweep_compares_their_one_plan_with_nothing(others):
+    """Whoever adds a checkpoint to a table waits for its episodes, not for those of all the others once more."""
+    run = load_run(others[0])
+    sweeps = [[replace(run, path=run.path / str(number)) for number in range(count)] for count in (4, 8)]
+    assert growth(labels, sweeps) < GROWTH
