@@ -12,7 +12,7 @@ import numpy as np
 from eval.errors import UserError, did_you_mean
 from eval.nouns import counted
 from eval.published.numbers import number_rows, policy_models
-from eval.records.aggregation import PARTIAL, aggregate
+from eval.records.aggregation import PARTIAL, rate_rows
 from eval.records.cells import cells
 from eval.records.escaping import printable
 from eval.records.folder import RunData
@@ -150,7 +150,7 @@ def rank(runs: Sequence[RunData], given: Sequence[str] = ()) -> RealRobot | None
     for name, run in zip(names, runs, strict=True):
         if name in models:
             judge = JUDGES[run.header.options.success]
-            for entry in aggregate(run.plan, run.records, judge=judge, repeats=run.header.repeats):
+            for entry in rate_rows(run.plan, run.records, judge=judge, repeats=run.header.repeats):
                 if entry.rate is not None and entry.name in real_rates()[models[name]]:
                     by_place.setdefault((entry.name, entry.setting), {})[models[name]] = entry.rate
     ranked = [

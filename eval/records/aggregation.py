@@ -120,16 +120,16 @@ def aggregate(
     A plan that is a sample of the cell does have a rate; ``of`` shows it. Of a plan that was played ``repeats`` times the
     rate is the mean over the repeats, and ``spread`` how far they are apart.
     """
+    played, outcomes = by_episode(records), _outcomes(plan, records, judge)
     rows = [
         replace(
             row,
             independent=independent(specs_of(row, plan, counts), played, grasped if row.kind == "partial" else judge, repeats),
-            bootstrapped=average_interval(row.name, row.setting.split("+"), plan, records, judge)
+            bootstrapped=_average_interval(row.name, row.setting.split("+"), outcomes)
             if row.kind == "average" and row.rate is not None
             else None,
         )
-        for played in [by_episode(records)]
-        for row in _aggregate(plan, records, partial, counts, judge, repeats)
+        for row in rate_rows(plan, records, partial, counts, judge=judge, repeats=repeats)
     ]
     if any(spec.placements != "published" for spec in plan):
         rows = [replace(row, of=None) for row in rows]  # these are as many as one likes
@@ -137,19 +137,21 @@ def aggregate(
         return rows
     rates: dict[tuple[str, str], list[float | None]] = {}
     for part in by_repeat(records, repeats):
-        for row in _aggregate(plan, part, partial, counts, judge, 1):
+        for row in rate_rows(plan, part, partial, counts, judge=judge):
             rates.setdefault((row.name, row.setting), []).append(row.rate)
     return [replace(row, repeats=repeats, spread=spread(rates.get((row.name, row.setting), ()))) for row in rows]
 
 
-def _aggregate(
+def rate_rows(
     plan: Sequence[EpisodeSpec],
     records: Records,
-    partial: bool,
-    counts: Callable[[Key], bool],
-    judge: Judge,
-    repeats: int,
+    partial: bool = False,
+    counts: Callable[[Key], bool] = counts,
+    *,
+    judge: Judge = succeeded,
+    repeats: int = 1,
 ) -> list[Row]:
+    """The rows of :func:`aggregate` with their rates alone, without intervals and spread, which take most of its time."""
     verdicts = {key: tally for key, tally in tally_variants(plan, records, judge, repeats).items() if counts(key)}
     grasps = {key: tally for key, tally in tally_variants(plan, records, grasped, repeats).items() if counts(key)}
     grasp_known = {(r.task, r.setting) for r in records.values() if "is_src_obj_grasped" in r.episode_stats}
@@ -188,7 +190,8 @@ def _cell(name: str, setting: str, verdicts: Mapping[Key, Tally], partial: bool)
 
 def specs_of(row: Row, plan: Sequence[EpisodeSpec], counts: Callable[[Key], bool] = counts) -> list[EpisodeSpec]:
     """The episodes that a row counts."""
-    keys = {key: NOTHING for spec in plan if counts(key := (spec.task, spec.setting, spec.variant))}
+    variants = dict.fromkeys((spec.task, spec.setting, spec.variant) for spec in plan)
+    keys = {key: NOTHING for key in variants if counts(key)}
     if row.kind == "average":
         parts = [part for member in cells().averages[row.name].of for part in cells().sub_cells_of(member)]
     else:
@@ -239,18 +242,24 @@ def _average(name: str, average: Average, settings: Sequence[str], rows: Mapping
     return [Row("+".join(settings), "average", name, average.title, tally, rate, of, absent)]
 
 
-def average_interval(
-    name: str, settings: Sequence[str], plan: Sequence[EpisodeSpec], records: Records, judge: Judge = succeeded
+def _outcomes(plan: Sequence[EpisodeSpec], records: Records, judge: Judge) -> dict[Key, list[tuple[Hashable, list[float]]]]:
+    """Variant that counts -> the initial state and the verdicts, 0 or 1, of each of its episodes."""
+    played = by_episode(records)
+    outcomes: dict[Key, list[tuple[Hashable, list[float]]]] = {}
+    for spec in plan:
+        verdicts = [float(judge(record)) for record in played.get(spec.id, ()) if record.status != "errored"]
+        outcomes.setdefault((spec.task, spec.setting, spec.variant), []).append((state_of(spec), verdicts))
+    return {key: episodes for key, episodes in outcomes.items() if counts(key)}
+
+
+def _average_interval(
+    name: str, settings: Sequence[str], outcomes: Mapping[Key, Sequence[tuple[Hashable, list[float]]]]
 ) -> Interval:
     """95 % interval of an average: a bootstrap over the initial states of every sub-cell, weighted as the average weighs them.
 
     Of variants of a sub-cell that show the same initial state, and of repeats, only their mean enters.
     """
-    played = by_episode(records)
-    verdicts = {spec.id: [float(judge(r)) for r in played.get(spec.id, ()) if r.status != "errored"] for spec in plan}
-    keys = {
-        (spec.task, spec.setting, spec.variant): NOTHING for spec in plan if counts((spec.task, spec.setting, spec.variant))
-    }
+    keys = dict.fromkeys(outcomes, NOTHING)
     strata: list[list[float]] = []
     weights: list[float] = []
     for setting in settings:
@@ -258,11 +267,10 @@ def average_interval(
             parts = cells().sub_cells_of(member)
             for part in parts:
                 states: dict[Hashable, list[float]] = {}
-                inside = _source_of(part, setting, keys)[1]
-                for spec in plan:
-                    if (spec.task, spec.setting, spec.variant) in inside:
-                        states.setdefault(state_of(spec), []).extend(verdicts[spec.id])
-                strata.append([float(np.mean(outcomes)) for outcomes in states.values() if outcomes])
+                for key in _source_of(part, setting, keys)[1]:
+                    for state, verdicts in outcomes[key]:
+                        states.setdefault(state, []).extend(verdicts)
+                strata.append([float(np.mean(verdicts)) for verdicts in states.values() if verdicts])
                 weights.append(1 / len(parts))
     return macro_interval(strata, weights)
 
@@ -270,7 +278,7 @@ def average_interval(
 def mean_interval(plan: Sequence[EpisodeSpec], records: Records, judge: Judge = succeeded) -> Interval:
     """95 % interval of the plain mean over tasks and settings of the means of their variants that count.
 
-    As :func:`average_interval`, and equal to it where the tasks are those of a published average.
+    As :func:`_average_interval`, and equal to it where the tasks are those of a published average.
     """
     played = by_episode(records)
     strata: dict[tuple[str, str], dict[str, dict[Hashable, list[float]]]] = {}

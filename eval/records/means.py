@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.episode import EpisodeSpec
-from eval.records.aggregation import Row, aggregate, counts, specs_of
+from eval.records.aggregation import Row, counts, rate_rows, specs_of
 from eval.records.cells import cells
 from eval.records.independence import independent
 from eval.records.results import EpisodeRecord, Records, by_episode
@@ -73,7 +73,7 @@ def _robot(name: str) -> str:
 
 def _tasks(plan: Sequence[EpisodeSpec], records: Records, judge: Judge, repeats: int) -> list[TaskRate]:
     """Columns of published tables first, then tasks of which none has an episode."""
-    rows = aggregate(plan, records, True, judge=judge, repeats=repeats)
+    rows = rate_rows(plan, records, True, judge=judge, repeats=repeats)
     tasks: list[TaskRate] = []
     known: set[tuple[str, str]] = set()
     for row in rows:

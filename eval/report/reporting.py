@@ -13,7 +13,7 @@ from eval.errors import UserError, did_you_mean
 from eval.given import Text, Texts, absolute, text_of, texts_of
 from eval.records.folder import RunData, know_tasks, refuse_folder_of_run
 from eval.records.merging import judged, read_runs
-from eval.records.side_by_side import SideBySide, side_by_side
+from eval.records.side_by_side import SideBySide
 from eval.report import FILE, FOLDER
 from eval.report.answer import answer
 from eval.report.entries import Entry, entries_of
@@ -44,8 +44,8 @@ class Reported:
 
     @property
     def side_by_side(self) -> SideBySide:
-        """Several entries as one table."""
-        return side_by_side([entry.run for entry in self.entries], self.partial)
+        """Several entries as one table, of the numbers that the page has."""
+        return _side_by_side(self.entries)
 
 
 def report(
@@ -106,10 +106,14 @@ def report(
     ranking = rank([entry.run for entry in entries], named) if len(entries) > 1 else None
     place = _tables_folder(given, folder)
     if place is not None:
-        write = entries[0].tables.write if len(entries) == 1 else side_by_side([entry.run for entry in entries], partial).write
+        write = entries[0].tables.write if len(entries) == 1 else _side_by_side(entries).write
         tables = place if _kept(lambda: write(place), "the tables", folder) else None
         kept = kept and tables is not None
     return Reported(entries, partial, ranking, tables, page, kept)
+
+
+def _side_by_side(entries: Sequence[Entry]) -> SideBySide:
+    return SideBySide(tuple(entry.label for entry in entries), tuple(entry.tables for entry in entries))
 
 
 def _kept(write: Callable[[], object], what: str, asked: Path | None) -> bool:

@@ -12,10 +12,13 @@ from made_up_runs import made_up_run
 
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
+from eval.records import aggregation, means, tables
 from eval.records.folder import load_run
 from eval.records.labels import labels
 from eval.records.results import EpisodeRecord
+from eval.report.answer import answer
 from eval.report.comparing import compare
+from eval.report.entries import entries_of
 from eval.report.exports import export
 from eval.report.reporting import report
 
@@ -68,6 +71,18 @@ def growth(work, runs):
     return many / few
 
 
+def counting(monkeypatch, module, name):
+    """The calls of a function, which goes on as it is: a list that grows."""
+    asked, function = [], getattr(module, name)
+
+    def ask(*arguments, **keywords):
+        asked.append(arguments)
+        return function(*arguments, **keywords)
+
+    monkeypatch.setattr(module, name, ask)
+    return asked
+
+
 @pytest.mark.parametrize("format", ["csv", "md"])
 def test_an_export_takes_twice_as_long_for_twice_as_many_episodes(runs, tmp_path, format):
     assert growth(lambda run: export([load_run(run)], [format], tmp_path), runs) < GROWTH
@@ -95,3 +110,19 @@ def test_naming_the_checkpoints_of_a_sweep_compares_their_one_plan_with_nothing(
     run = load_run(others[0])
     sweeps = [[replace(run, path=run.path / str(number)) for number in range(count)] for count in (4, 8)]
     assert growth(labels, sweeps) < GROWTH
+
+
+def test_the_tables_of_a_report_are_made_once(runs, others, tmp_path, cli, monkeypatch):
+    """On the page, in files and on the terminal stand the same numbers: whoever reports 20 runs waits for each once."""
+    asked = counting(monkeypatch, tables, "summary")
+    code, out, _ = cli("report", runs[0], others[0], "--out", tmp_path / "both")
+    assert (code, len(asked)) == (0, 2)
+    assert {"cells.md", "summary.csv", "report"} <= {path.name for path in (tmp_path / "both").iterdir()}
+    assert "made_up" in out or "other" in out
+
+
+def test_the_answer_makes_no_interval_that_it_does_not_say(tmp_path, monkeypatch):
+    run = made_up_run(tmp_path / "widowx", make_plan(suite=["widowx_visual_matching"], limit=4), filmed=False)
+    averages, said = (counting(monkeypatch, module, "macro_interval") for module in (aggregation, means))
+    (sentence,) = answer(entries_of([run]), running=False)
+    assert (len(averages), len(said), sentence.count("95 % interval")) == (0, 1, 1)
