@@ -37,19 +37,23 @@ class EvaluationReport:
         self._name, self._say = name, say
         self._folder: Path | None = None
         self._records: dict[RecordKey, EpisodeRecord] = {}
+        self._judged: Counter[str] = Counter()
+        """Task -> its episodes with a verdict; counted as they come, as all of them would be many after every one."""
+        self._good: Counter[str] = Counter()
         self._tracker: SinkThread | None = None
 
     def begun(self, path: Path, before: Sequence[EpisodeRecord]) -> None:
         """The run has a folder, and these results."""
         self._folder = path.absolute()
-        self._records = {record.key: record for record in before}
         run = load_run(self._folder)
         self._judge = JUDGES[run.header.options.success]
+        for record in before:
+            self._take(record)
         self._tracker = SinkThread(self._name, subject_of(run), self._say, "run")
 
     def episode(self, record: EpisodeRecord) -> None:
         """One more is done."""
-        self._records[record.key] = record
+        self._take(record)
         metrics, step = self._metrics(), len(self._records)
         if self._tracker is not None:
             self._tracker.put(lambda sink: sink.log(metrics, step))
@@ -67,18 +71,21 @@ class EvaluationReport:
         metrics, step = self._metrics(), len(self._records)
         self._tracker.finish(lambda sink: sink.log(metrics, step), *([] if run is None else [_last_words(run)]))
 
+    def _take(self, record: EpisodeRecord) -> None:
+        """Count a result; it may replace one without a verdict, of the same episode."""
+        before = self._records.get(record.key)
+        self._records[record.key] = record
+        for one, step in ((before, -1), (record, 1)):
+            if one is not None and one.status != "errored":
+                self._judged[one.task] += step
+                self._good[one.task] += step * self._judge(one)
+
     def _metrics(self) -> dict[str, float]:
-        judged: Counter[str] = Counter()
-        good: Counter[str] = Counter()
-        for record in self._records.values():
-            if record.status != "errored":
-                judged[record.task] += 1
-                good[record.task] += self._judge(record)
-        rates = {f"success_rate/{task}": good[task] / count for task, count in judged.items()}
+        judged = self._judged.total()
+        rates = {f"success_rate/{task}": self._good[task] / count for task, count in self._judged.items() if count}
         if judged:
-            rates["success_rate"] = good.total() / judged.total()
-        errored = sum(record.status == "errored" for record in self._records.values())
-        return {**rates, "episodes": len(self._records), "errored": errored}
+            rates["success_rate"] = self._good.total() / judged
+        return {**rates, "episodes": len(self._records), "errored": len(self._records) - judged}
 
 
 def subject_of(run: RunData) -> Subject:

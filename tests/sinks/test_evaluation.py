@@ -10,6 +10,7 @@ import listening_sink
 import pytest
 from fake_policies import Counts, Still
 
+import eval.sinks.evaluation
 import eval.sinks.thread
 from eval.errors import UserError
 from eval.rollout.run import run
@@ -75,6 +76,21 @@ def test_a_continued_run_is_the_same_one_and_its_steps_go_on(play, make_spec, to
     assert logs[1][2]["errored"] == 1
     assert logs[-1][2] == {"success_rate/fake_task": 0.5, "success_rate": 0.5, "episodes": 2, "errored": 0}
     assert [one[1] for one in logs] == sorted(one[1] for one in logs)
+
+
+def test_what_is_told_after_an_episode_does_not_go_through_those_before(play, make_spec, told, monkeypatch):
+    """After the 3,000th that would take the thread that speaks to the simulators as long as all of them."""
+    looked_at = []
+    judge = eval.sinks.evaluation.JUDGES["last"]
+    monkeypatch.setitem(eval.sinks.evaluation.JUDGES, "last", lambda record: looked_at.append(record.key) or judge(record))
+    data = play([make_spec(index) for index in range(6)], report_to="none")
+    with eval.sinks.evaluation.EvaluationReport("wandb", print) as report:
+        report.begun(data.path, [])
+        looked_at.clear()
+        for record in data.records.values():
+            report.episode(record)
+        assert looked_at == list(data.records)
+    assert [one[2]["episodes"] for one in told if one[0] == "log"] == [1, 2, 3, 4, 5, 6, 6]
 
 
 @pytest.mark.parametrize("where", ["open", "log", "table", "finish"])
