@@ -11,7 +11,7 @@ from eval.checkpoints.finding import of_one_training
 from eval.records.aggregation import mean_interval
 from eval.records.cell_tables import number, rows_of
 from eval.records.folder import RunData
-from eval.records.tables import TOTAL, tables_of
+from eval.records.tables import TOTAL, title
 from eval.records.tallies import JUDGES, lacks
 
 if TYPE_CHECKING:
@@ -73,14 +73,12 @@ def curve_of(evaluated: Sequence[Evaluated], partial: bool = False) -> Curve:
     if of_one:
         with_run.sort(key=lambda pair: pair[0].checkpoint.step or 0)
     rows: list[dict[str, object]] = []
-    titles: list[str] = []
     for entry, run in with_run:
         rows += [{"step": entry.checkpoint.step, "checkpoint": entry.checkpoint.name, **row} for row in _rows(run, partial)]
-        titles.append(tables_of(run, partial).title)
     points = pd.DataFrame(rows, columns=list(COLUMNS))
     points["step"] = points["step"].astype("Int64")
     names = tuple(entry.checkpoint.name for entry, _ in with_run)
-    return Curve(points, names, titles[-1] if titles else "", of_one)
+    return Curve(points, names, title(with_run[-1][1].header, with_run[-1][1].plan) if with_run else "", of_one)
 
 
 def _rows(run: RunData, partial: bool) -> list[dict[str, object]]:

@@ -58,9 +58,9 @@ class RunData:
 
     def table(self, partial: bool = False) -> pd.DataFrame:
         """The table of the run (:func:`eval.records.tables.summary`): a row a variant, and a total a task and setting."""
-        from eval.records.tables import tables_of  # it stands above this module
+        from eval.records.tables import summary_of  # it stands above this module
 
-        return tables_of(self, partial).summary
+        return summary_of(self, partial)
 
     def success_rates(self, partial: bool = False) -> dict[str, float | None]:
         """Success rate (0..1) of every task, as the totals of the table have it.

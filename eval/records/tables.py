@@ -208,10 +208,14 @@ class RunTables:
 def tables_of(run: RunData, partial: bool = False) -> RunTables:
     """The tables of a run, by the rule of success and the repeats that its header names."""
     success, repeats = run.header.options.success, run.header.repeats
-    table = summary(run.plan, run.records, partial, success=success, repeats=repeats)
     cells = cell_table(run.plan, run.records, partial, success=success, repeats=repeats)
     errors = tuple(error_counts(run.records.values()))
-    return RunTables(run, title(run.header, run.plan), table, cells, errors)
+    return RunTables(run, title(run.header, run.plan), summary_of(run, partial), cells, errors)
+
+
+def summary_of(run: RunData, partial: bool = False) -> pd.DataFrame:
+    """:func:`summary` of a run, by the rule of success and the repeats that its header names."""
+    return summary(run.plan, run.records, partial, success=run.header.options.success, repeats=run.header.repeats)
 
 
 def write_tables(run: RunData, partial: bool = False, folder: Text | None = None) -> pd.DataFrame:

@@ -10,6 +10,9 @@ from dataclasses import replace
 import pytest
 from made_up_runs import made_up_run
 
+from eval.checkpoints.curve import curve_of
+from eval.checkpoints.evaluation import Evaluated
+from eval.checkpoints.finding import Checkpoint
 from eval.episode import EpisodeSpec
 from eval.plan.suites import make_plan
 from eval.records import aggregation, means, tables
@@ -126,3 +129,15 @@ def test_the_answer_makes_no_interval_that_it_does_not_say(tmp_path, monkeypatch
     averages, said = (counting(monkeypatch, module, "macro_interval") for module in (aggregation, means))
     (sentence,) = answer(entries_of([run]), running=False)
     assert (len(averages), len(said), sentence.count("95 % interval")) == (0, 1, 1)
+
+
+def test_a_curve_counts_each_checkpoint_once_and_makes_no_table_that_it_does_not_show(runs, others, monkeypatch):
+    counted, cells = (counting(monkeypatch, tables, name) for name in ("summary", "cell_table"))
+    played = [
+        Evaluated(Checkpoint(f"training/step_{step}", f"step_{step}", step), load_run(run))
+        for step, run in ((1, runs[0]), (2, others[0]))
+    ]
+    curve = curve_of(played)
+    assert (len(counted), len(cells)) == (2, 0)
+    assert curve.table()[1][1][:2] == ["step_2", "2"]
+    assert curve.title.startswith("other")
