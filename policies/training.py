@@ -34,6 +34,11 @@ GripperMeaning = Literal["command", "opening"]
 """What the last number of an action is: the robot's own command, or how far the hand shall be open (0 closed .. 1 open)."""
 
 
+def is_state(folder: Path) -> bool:
+    """Whether a folder is what a training keeps for going on, by its name."""
+    return folder.name.startswith(STATE) and folder.name.removeprefix(STATE).isdecimal()
+
+
 class StoppedEarly(UserError):
     """A training was told to stop before there was a model to save; all else that it made is kept."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import UserError
-from policies.training import STATE
+from policies.training import is_state
 
 INDEX = ("*.safetensors.index.json", "pytorch_model*.bin.index.json")
 """Written last where weights are in several files: says in which."""
@@ -146,8 +146,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
         raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
     found: dict[Path, Path] = {}
     for path in sorted(inside, key=Path.is_symlink):  # one that is no link first: its name tells the step
-        state = path.name.removeprefix(STATE).isdecimal() and path.name.startswith(STATE)
-        if is_checkpoint(path) and not state:
+        if is_checkpoint(path) and not is_state(path):
             found.setdefault(path.resolve(), path)
     return sorted(found.values())
 

@@ -36,7 +36,7 @@ class RowsFile:
     """A file of which rows are asked for by what they have in a column of whole numbers, most often one after the other.
 
     It stays open, and the part that was read last stays in memory: there are datasets with all episodes in one part of a file,
-    and others with a part for each, whose list alone takes long to read. Close it, or forget it.
+    and others with a part for each, whose list alone takes long to read. Whoever forgets it closes it.
 
     Args:
         path: of the file.
@@ -76,11 +76,6 @@ class RowsFile:
         begin, count = (int(places[0]), len(places)) if len(places) else (0, 0)
         together = not count or int(places[-1]) == begin + count - 1
         return table.slice(begin, count) if together else table.take(places)
-
-    def close(self) -> None:
-        """Nothing is asked for any more."""
-        self._file.close()
-        self._read = None
 
 
 def _range(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:

@@ -280,14 +280,11 @@ def mean_interval(plan: Sequence[EpisodeSpec], records: Records, judge: Judge = 
 
     As :func:`_average_interval`, and equal to it where the tasks are those of a published average.
     """
-    played = by_episode(records)
     strata: dict[tuple[str, str], dict[str, dict[Hashable, list[float]]]] = {}
-    for spec in plan:
-        key = (spec.task, spec.setting, spec.variant)
-        if counts(key):
-            states = strata.setdefault(key[:2], {}).setdefault(_sub_cell_of(key), {})
-            verdicts = [float(judge(record)) for record in played.get(spec.id, ()) if record.status != "errored"]
-            states.setdefault(state_of(spec), []).extend(verdicts)
+    for key, episodes in _outcomes(plan, records, judge).items():
+        states = strata.setdefault(key[:2], {}).setdefault(_sub_cell_of(key), {})
+        for state, verdicts in episodes:
+            states.setdefault(state, []).extend(verdicts)
     parts = [(states, 1 / len(task)) for task in strata.values() for states in task.values()]
     outcomes = [[float(np.mean(verdicts)) for verdicts in states.values() if verdicts] for states, _ in parts]
     return macro_interval(outcomes, [weight for _, weight in parts])

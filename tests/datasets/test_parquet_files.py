@@ -53,7 +53,6 @@ def test_what_is_read_is_what_pyarrow_itself_reads(file: Path) -> None:
     rows = RowsFile(file, "number")
     for number in (0, 2, 3, 40, 99, 1):
         assert rows.rows(number) == pq.read_table(file, filters=[("number", "=", number)])
-    rows.close()
     with pytest.raises(KeyError):
         RowsFile(file, "episode")
     frame = pd.DataFrame({"task_index": [0, 1]}, index=pd.Index(["lift", "push"], name="task"))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from eval.errors import UserError
 from policies.phi3v.training.files import whole_folder
 from policies.phi3v.training.group import divided_as
-from policies.training import STATE
+from policies.training import STATE, is_state
 
 FILE, PROGRESS = "state.safetensors", "progress.json"
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -116,5 +116,5 @@ def _reason(error: Exception) -> str:
 
 
 def _states(out: Path) -> list[Path]:
-    found = [path for path in out.glob(f"{STATE}*") if path.name.removeprefix(STATE).isdecimal() and path.is_dir()]
+    found = [path for path in out.glob(f"{STATE}*") if is_state(path) and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name.removeprefix(STATE)))
