@@ -66,13 +66,13 @@ TRIALS = (
 
 
 WIRE = """
-## What a wire costs
+## Cost of the protocols
 
-ms a step over loopback, one observation a call: a camera image of 512 x 640 to `simpler-eval serve` with a policy that does
-nothing, an action back (`tools/interop/wire_cost.py`). Of 3 runs, the one whose median is least, with the load of the machine
-then; the processors' time of both processes depends on it less.
+ms per step over loopback, one observation per call: a camera image of 512 x 640 to `simpler-eval serve` with a policy that does
+nothing, and an action back (`tools/interop/wire_cost.py`). Of 3 runs, the one with the lowest median, with the machine's load
+at that time; the CPU time of both processes depends less on the load.
 
-| protocol | median | least | processors, client | processors, server | load |
+| protocol | median | minimum | CPU, client | CPU, server | load |
 |---|---|---|---|---|---|
 """
 
@@ -110,14 +110,14 @@ def main() -> int:
     now = datetime.date.today().isoformat()
     commit = subprocess.run(["git", "log", "-1", "--format=%s"], cwd=REPO, capture_output=True, text=True, check=False).stdout
     text = (
-        f"""# What was tried with whom
+        f"""# Interoperability with other packages
 
 `make interop`, {now}, Python {platform.python_version()}, no GPU, on the commit
 "{commit.strip()}".
-Each package in a virtual environment of its own, as pip has it. World: built-in stand-ins; policy of ours: `random`, which is
-seeded by the episode, so that its actions tell whether everything arrived.
+Each package in its own virtual environment, as installed by pip. Simulator: with built-in stand-ins; our policy: `random`,
+which is seeded by the episode, so that its actions show whether everything arrived.
 
-| protocol | ours | theirs | outcome | what was seen |
+| protocol | ours | theirs | outcome | details |
 |---|---|---|---|---|
 """
         + "\n".join(rows)
@@ -128,7 +128,7 @@ seeded by the episode, so that its actions tell whether everything arrived.
             text += WIRE + run([sys.executable, str(HERE / "wire_cost.py")])
         except Exception as error:  # the trials are not lost for it
             failed = True
-            text += f"\nWhat a wire costs could not be measured: {error}\n"
+            text += f"\nThe cost of the protocols could not be measured: {error}\n"
     print(text)
     if not given.only:
         given.out.write_text(text, encoding="utf-8")
