@@ -105,7 +105,7 @@ MAY_SKIP = {
     "tests/sim/test_collision_hulls.py": "a collision file that the asset pack lacks",
     "tests/annotation": "torch, pyarrow (extras vla, datasets)",
     "tests/cli/test_export.py": "pyarrow (extra datasets), or a LaTeX compiler",
-    "tests/datasets": "pyarrow (extra datasets)",
+    "tests/datasets": "torch, pyarrow (extras vla, datasets)",
     "tests/cli/test_missing_extras.py": "the extras vla, datasets, remote, with which it compares",
     "tests/docs/test_blocks_are_run.py": "torch (make vla), the extra remote",
     "tests/docs/test_commands_of_pages.py": "pyarrow (extra datasets)",

@@ -148,13 +148,13 @@ def _statistics(source: Path, part: Path, numbers: Sequence[_OfEpisode]) -> None
     (part / STATS_FILE).write_text(json.dumps(known, indent=4))
 
 
-def _info(source: Path, part: Path, key: str, fps: int) -> None:
+def _info(source: Path, part: Path, key: str, fps: float) -> None:
     info = json.loads((source / INFO_FILE).read_text())
     info["video_path"] = info.get("video_path") or VIDEO_PATH
     image = {
         "dtype": "video",
         "shape": (TRACE_SIDE, TRACE_SIDE, 3),
-        "names": ("height", "width", "channels"),
+        "names": ["height", "width", "channels"],
         "info": video_info("lossless", TRACE_SIDE, TRACE_SIDE, fps),
     }
     for name, feature in ((key, Feature.model_validate(image)), (HAS_TRACE, Feature(dtype="bool", shape=(1,)))):

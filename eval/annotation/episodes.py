@@ -114,7 +114,7 @@ class Drawings:
         """One that is drawn. Raises OSError, or pydantic's ValidationError if it is damaged."""
         return DrawnEpisode.model_validate_json(self.file(number).read_bytes())
 
-    def keep(self, number: int, images: NDArray[np.uint8], has_trace: Sequence[bool], fps: int) -> None:
+    def keep(self, number: int, images: NDArray[np.uint8], has_trace: Sequence[bool], fps: float) -> None:
         """Write one: (T, 256, 256, 3) images, to the bit. Raises OSError if the disk refuses."""
         path = self.video(number)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 RobotFamily = Literal["google_robot", "widowx"]
 STATE, ACTION, EXECUTED = "observation.state", "action", "executed_action"
@@ -48,7 +48,19 @@ class Feature(BaseModel):
 
     dtype: str
     shape: tuple[int, ...]
-    names: tuple[str, ...] | dict[str, tuple[str, ...]] | None = None
+    names: JsonValue = None
+    """As its writer has it: LeRobot's own has had lists, lists by a word, and numbers by name."""
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of its numbers, in order; () where there are none, or not one for each."""
+        named = self.names
+        if isinstance(named, dict):
+            places = {name: place for name, place in named.items() if isinstance(place, int)}
+            named = [*sorted(places, key=places.__getitem__)] if places else next(iter(named.values()), None)
+        while isinstance(named, list) and len(named) == 1 and isinstance(named[0], list):
+            named = named[0]
+        return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ def features_of(robot: RobotFamily, height: int, width: int, video: dict[str, ob
     """
     of_robot = ROBOTS[robot]
     image = Feature.model_validate(
-        {"dtype": "video", "shape": (height, width, 3), "names": ("height", "width", "channels"), "info": video}
+        {"dtype": "video", "shape": (height, width, 3), "names": ["height", "width", "channels"], "info": video}
     )
     named = {of_robot.image: image, STATE: _vector("float32", of_robot.state), ACTION: _vector("float64", ACTION_NAMES)}
     if executed:
@@ -110,4 +122,4 @@ def features_of(robot: RobotFamily, height: int, width: int, video: dict[str, ob
 
 
 def _vector(dtype: str, names: Sequence[str]) -> Feature:
-    return Feature(dtype=dtype, shape=(len(names),), names={"motors": tuple(names)})
+    return Feature(dtype=dtype, shape=(len(names),), names={"motors": list(names)})

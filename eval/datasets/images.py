@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.datasets.ffmpeg_video import NOT_HERE, DecodedByFfmpeg
 from eval.errors import UserError
 from eval.records.refusals import ROOM
 
@@ -36,7 +37,7 @@ def pixel_format(codec: Codec, height: int, width: int) -> str:
     return "yuv420p" if height % 2 == 0 and width % 2 == 0 else "yuv444p"
 
 
-def video_info(codec: Codec, height: int, width: int, fps: int) -> dict[str, object]:
+def video_info(codec: Codec, height: int, width: int, fps: float) -> dict[str, object]:
     """What ``meta/info.json`` says of the videos."""
     return {
         "video.height": height,
@@ -50,7 +51,7 @@ def video_info(codec: Codec, height: int, width: int, fps: int) -> dict[str, obj
     }
 
 
-def encode(path: Path, frames: NDArray[np.uint8], fps: int, codec: Codec) -> None:
+def encode(path: Path, frames: NDArray[np.uint8], fps: float, codec: Codec) -> None:
     """Write (T, H, W, 3) images as a video of ``fps`` frames a second; the file appears only when it is whole.
 
     Raises OSError where the disk refuses.
@@ -133,30 +134,22 @@ class VideoReader:
     def __init__(self, path_of: Callable[[str], Path] = Path) -> None:
         self._path_of = path_of
         self._name: str | None = None
-        self._capture: object = None
-        self._next = -1
+        self._video: _DecodedHere | DecodedByFfmpeg | None = None
 
     def frame(self, name: str, number: int) -> NDArray[np.uint8]:
         """(H, W, 3) RGB. Raises UserError if it cannot be decoded."""
-        import cv2
-
-        if name != self._name:
-            self._open(name, number)
-        capture = self._capture
-        assert isinstance(capture, cv2.VideoCapture)
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))  # beyond the last one, another image may be given
-        if number < 0 or 0 < count <= number:
+        if name != self._name or self._video is None:
+            self._video = self._open(name, number)
+            self._name = name
+        # beyond the last one, another image may be given
+        beyond = number < 0 or 0 < self._video.count <= number
+        image = None if beyond else self._video.image(number)
+        if image is None:
             raise self._refused(name, number)
-        if number != self._next:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-        good, image = capture.read()
-        self._next = number + 1
-        if not good:
-            raise self._refused(name, number)
-        rgb: NDArray[np.uint8] = np.ascontiguousarray(image[..., ::-1])
-        return rgb
+        return image
 
-    def _open(self, name: str, number: int) -> None:
+    def _open(self, name: str, number: int) -> _DecodedHere | DecodedByFfmpeg:
+        self._video = None  # what it holds goes before the next one comes
         path = self._path_of(name)
         try:
             whole = is_whole(path)
@@ -164,8 +157,35 @@ class VideoReader:
             whole = False
         if not whole:
             raise self._refused(name, number)
-        self._capture, self._name, self._next = _opened(path), name, 0
+        here = _DecodedHere(_opened(path))
+        return DecodedByFfmpeg(path, here.count, here.fps, here.size) if here.codec in NOT_HERE else here
 
     def _refused(self, name: str, number: int) -> UserError:
         self._name = None
         return UserError(f"{self._path_of(name)}: image {number} cannot be decoded; the file is missing, damaged or too short.")
+
+
+class _DecodedHere:
+    """A video that OpenCV reads."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        import cv2
+
+        self._capture, self._next = capture, 0
+        self.count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        """Images that it says it has."""
+        self.fps = float(capture.get(cv2.CAP_PROP_FPS))
+        self.size = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        """Height and width of an image, pixels."""
+        self.codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("latin-1").lower()
+        """Four letters."""
+
+    def image(self, number: int) -> NDArray[np.uint8] | None:
+        """(H, W, 3) RGB; None: it cannot be decoded."""
+        import cv2
+
+        if number != self._next:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        good, image = self._capture.read()
+        self._next = number + 1
+        return np.ascontiguousarray(image[..., ::-1]) if good else None

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class DatasetInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     codebase_version: str
-    fps: int = Field(gt=0)
+    fps: int | Annotated[float, Field(allow_inf_nan=False)] = Field(gt=0)
     features: dict[str, Feature]
     total_episodes: int
     total_frames: int

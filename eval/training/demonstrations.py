@@ -150,10 +150,7 @@ def _rotation(root: Path, action: Feature | None) -> Rotation:
     if action is None or action.shape != (7,):
         shape = "none" if action is None else f"of shape {list(action.shape)}"
         raise UserError(f"{root} has no actions of 7 numbers ({ACTION} is {shape}).")
-    names = action.names
-    if isinstance(names, dict):
-        names = next(iter(names.values()), ())
-    rotation = ROTATIONS.get(tuple(names or ())[3:6])
+    rotation = ROTATIONS.get(action.components[3:6])
     if rotation is None:
         known = " or ".join(", ".join(part) for part in ROTATIONS)
         raise UserError(f"{root}: what the actions mean is not known; {INFO_FILE} must name their numbers 3 to 5 {known}.")
