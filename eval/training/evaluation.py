@@ -6,14 +6,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import UserError
 from eval.nouns import counted, noun
+from eval.plan.suites import make_plan
 from eval.records.errors import error_counts, error_lines
 from eval.records.folder import RUN_FILE, RunData, load_run
+from eval.training.demonstrations import KEYS, LeRobotDemonstrations
 from eval.training.options import TrainOptions
 
 FOLDER = "evaluations"
@@ -31,13 +33,40 @@ class Evaluation:
     """Why there is not all, and where more is said, in a line."""
 
 
-def evaluate(options: TrainOptions, checkpoint: Path, folder: Path) -> Evaluation:
+def ranges_of(options: TrainOptions, datasets: Sequence[LeRobotDemonstrations]) -> str | None:
+    """Which of a training's ranges its evaluations scale actions with: ``robot=KEY`` where it is not the robot's usual one.
+
+    Raises UserError for a task that the policy could never play: no dataset is of its robot, or several could be meant.
+    """
+    if options.eval_every is None:
+        return None
+    chosen = {}
+    for spec in make_plan(tasks=options.eval_tasks, placements="heldout", limit=1):
+        keys = sorted({each.key for each in datasets if each.robot == spec.robot_family})
+        usual = next(key for robot, key in KEYS.items() if robot == spec.robot_family)
+        if not keys:
+            raise UserError(
+                f"--eval-task {spec.task} is of {spec.robot_family}, which no --dataset is of; the policy would have no ranges "
+                "for its actions."
+            )
+        if usual not in keys and len(keys) > 1:
+            raise UserError(
+                f"--eval-task {spec.task}: the datasets of {spec.robot_family} have the keys {', '.join(keys)}, and an "
+                f"evaluation needs one; give the one that is meant the key {usual}, or all of them the same."
+            )
+        if usual not in keys:
+            chosen[spec.robot_family] = keys[0]
+    return ",".join(f"{robot}={key}" for robot, key in chosen.items()) or None
+
+
+def evaluate(options: TrainOptions, checkpoint: Path, folder: Path, unnorm_key: str | None = None) -> Evaluation:
     """Play a checkpoint. Never raises, but for Ctrl-C.
 
     Args:
         options: of the training; its tasks, episodes and device.
         checkpoint: complete.
         folder: of the training; the run goes to ``evaluations/<checkpoint>``, the command and what it prints beside it.
+        unnorm_key: as :func:`ranges_of` has it.
     """
     out = folder / FOLDER / checkpoint.name
     log = out.with_name(f"{out.name}.log")
@@ -45,7 +74,7 @@ def evaluate(options: TrainOptions, checkpoint: Path, folder: Path) -> Evaluatio
     words = [
         "run", "--policy", options.policy, "--checkpoint", str(checkpoint), *tasks, "--placements", "heldout",
         "--limit", str(options.eval_episodes), "--device", options.device, "--video", "none", "--out", str(out),
-        "--retry-errored",
+        "--retry-errored", *(() if unnorm_key is None else ("--unnorm-key", unnorm_key)),
     ]  # fmt: skip
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

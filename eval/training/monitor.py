@@ -33,10 +33,11 @@ class TrainingMonitor:
         options: of the training.
         out: its folder.
         say: prints a line.
+        unnorm_key: what evaluations scale actions with, as :func:`eval.training.evaluation.ranges_of` has it.
     """
 
-    def __init__(self, options: TrainOptions, out: Path, say: Callable[[str], None]) -> None:
-        self._options, self._out, self._print = options, out, say
+    def __init__(self, options: TrainOptions, out: Path, say: Callable[[str], None], unnorm_key: str | None = None) -> None:
+        self._options, self._out, self._print, self._unnorm_key = options, out, say, unnorm_key
         if options.report_to != "none":
             check_sink(options.report_to)
         self._tracker: SinkThread | None = None
@@ -104,7 +105,7 @@ class TrainingMonitor:
 
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         """Play the checkpoint; a failure costs a line, here, in the log and at the end, and not the training."""
-        found = evaluate(self._options, checkpoint, self._out)
+        found = evaluate(self._options, checkpoint, self._out, self._unnorm_key)
         if found.problem is None:
             return found.rates
         if self._signal is not None:  # Ctrl-C reaches both

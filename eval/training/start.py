@@ -15,6 +15,7 @@ from eval.records.folder import write_atomically
 from eval.records.locking import LOCK_FILE, alone_in
 from eval.records.provenance import provenance
 from eval.training.demonstrations import LeRobotDemonstrations, named_dataset, open_demonstrations
+from eval.training.evaluation import ranges_of
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from eval.training.processes import train_together
@@ -63,7 +64,7 @@ def begin(options: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple
             "frames": None if options.frames is None else str(Path(options.frames).expanduser().absolute()),
         }
     )
-    monitor = TrainingMonitor(options, out, say)
+    monitor = TrainingMonitor(options, out, say, ranges_of(options, datasets))
     with contextlib.ExitStack() as stack:
         with _writing(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,8 @@ def go_on(given: TrainOptions, out: Path, say: Callable[[str], None]) -> tuple[T
         options = options.model_copy(update={"stop_after": None})
     options = options.settled()
     _check(options)
-    datasets, monitor = _open(options), TrainingMonitor(options, out, say)
+    datasets = _open(options)
+    monitor = TrainingMonitor(options, out, say, ranges_of(options, datasets))
     with contextlib.ExitStack() as stack:
         with _writing(out):
             stack.enter_context(alone_in(out))

@@ -70,6 +70,10 @@ def test_a_training_leaves_what_run_loads_and_goes_on(cli, data: Path, tmp_path:
         (("--dataset", "{data}", "--eval-every", "2"), "--eval-task"),
         (("--dataset", "{data}", "--eval-task", "x"), "no effect without --eval-every"),
         (("--dataset", "{data}", "--lora-dropout", "0.1"), "no effect without --lora-rank"),
+        (
+            ("--dataset", "{data}", "--eval-every", "2", "--eval-task", "google_robot_move_near"),
+            "is of google_robot, which no --dataset is of",
+        ),
         (("--resume", "{data}"), "holds no training"),
         (("--resume", "{data}", "--seed", "3"), "no effect with --resume"),
     ],
@@ -274,6 +278,40 @@ def test_an_evaluation_whose_episodes_err_names_their_fault_and_keeps_the_tasks_
     assert "1 of 6 episodes has no verdict (1 x " in lines[0]
     assert "--resume" not in lines[0]
     assert log[0]["problem"] in lines[0]
+
+
+def test_an_evaluation_scales_actions_as_the_training_did_or_is_refused_before_it(tmp_path: Path) -> None:
+    from eval.training.evaluation import ranges_of
+    from eval.training.options import TrainOptions
+
+    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",))
+    roots = [write_dataset(tmp_path / name, angles=angles) for name, angles in (("a", "roll,pitch,yaw"), ("b", "rx,ry,rz"))]
+
+    def ranges(*keys: str) -> str | None:
+        texts = [f"{key}{root}" for key, root in zip(keys, roots, strict=False)]
+        return ranges_of(options, [open_demonstrations(text, False, False) for text in texts])
+
+    assert ranges("", "mine=") is None, "the robot's usual ones"
+    assert ranges("mine=") == ranges("mine=", "mine=") == "widowx=mine"
+    with pytest.raises(UserError, match=r"have the keys mine, other, and an evaluation needs one; .* the key bridge_orig"):
+        ranges("mine=", "other=")
+
+
+def test_the_ranges_of_a_training_are_given_to_its_evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eval.training.evaluation import evaluate
+    from eval.training.options import TrainOptions
+
+    asked: list[list[str]] = []
+
+    def play(command, **_):
+        asked.append(command)
+        return type("Done", (), {"returncode": 2})
+
+    monkeypatch.setattr("eval.training.evaluation.subprocess.run", play)
+    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",))
+    evaluate(options, tmp_path / "checkpoint-1", tmp_path, "widowx=mine")
+    evaluate(options, tmp_path / "checkpoint-1", tmp_path)
+    assert ["--unnorm-key widowx=mine" in " ".join(command) for command in asked] == [True, False]
 
 
 def test_an_evaluation_that_the_user_stops_with_the_training_is_no_failure(
