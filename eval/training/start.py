@@ -131,6 +131,8 @@ def _check(options: TrainOptions) -> None:
     if options.eval_every is not None:
         make_plan(tasks=options.eval_tasks, placements="heldout", limit=1)  # what an evaluation would only say in the end
     check_settings(options.settings)
+    if options.frames is not None and not (frames := Path(options.frames).expanduser()).is_dir() and frames.exists():
+        raise UserError(f"--frames {frames} is a file; choose a folder.")
     if options.checkpoint is not None:
         check_policy(options.policy, {"checkpoint": options.checkpoint})
     for text in options.datasets:

@@ -74,6 +74,7 @@ def test_a_training_leaves_what_run_loads_and_goes_on(cli, data: Path, tmp_path:
             ("--dataset", "{data}", "--eval-every", "2", "--eval-task", "google_robot_move_near"),
             "is of google_robot, which no --dataset is of",
         ),
+        (("--dataset", "{data}", "--frames", "{data}/meta/info.json"), "info.json is a file; choose a folder"),
         (("--resume", "{data}"), "holds no training"),
         (("--resume", "{data}", "--seed", "3"), "no effect with --resume"),
     ],
