@@ -18,7 +18,7 @@ from eval.annotation.episodes import DRAWN, Drawings, Subject, draw, name_of, su
 from eval.backends.protocol import live_with_parent
 from eval.datasets.extra import need_encoder
 from eval.datasets.origin import TraceOrigin
-from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
+from eval.datasets.reader import INFO_FILE, LeRobotReader, files_below, find_dataset
 from eval.errors import UserError
 from eval.records.folder import disk_errors, write_atomically
 from eval.records.locking import LOCK_FILE, alone_in
@@ -166,7 +166,7 @@ def _begin(part: Path, settings: _Settings) -> None:
 def _hash(source: Path) -> str:
     """Over ``meta/info.json`` and ``meta/episodes``, which has statistics of every episode's content."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in (source / INFO_FILE, *sorted((source / "meta/episodes").rglob("*.parquet"))):
+    for path in (source / INFO_FILE, *files_below(source / "meta/episodes", ".parquet")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

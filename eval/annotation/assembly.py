@@ -17,7 +17,7 @@ from eval.datasets.features import HAS_TRACE, TRACE_SIDE, Feature, trace_key
 from eval.datasets.images import video_info
 from eval.datasets.origin import ORIGIN_FILE, DatasetOrigin, TraceOrigin, read_origin, write_origin
 from eval.datasets.parquet_files import TableFile, read_parquet, write_parquet
-from eval.datasets.reader import INFO_FILE, LeRobotReader
+from eval.datasets.reader import INFO_FILE, LeRobotReader, files_below
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,16 +34,14 @@ def assemble(subject: Subject, reader: LeRobotReader, drawings: Drawings, part: 
     key = trace_key(subject.camera)
     drawn = [drawings.read(episode.number) for episode in reader.episodes]
     numbers = [_numbers(each, key) for each in drawn]
-    for path in sorted(subject.source.rglob("*")):
+    for path in files_below(subject.source):
         name = path.relative_to(subject.source)
-        kept = (
-            path.is_file() and str(name) not in MADE_HERE and name.parts[0] != "data" and name.parts[:2] != ("meta", "episodes")
-        )
+        kept = str(name) not in MADE_HERE and name.parts[0] != "data" and name.parts[:2] != ("meta", "episodes")
         if kept and not any(folder.startswith(".") for folder in name.parts):
             linked(path, part / name)
-    for path in sorted((subject.source / "data").rglob("*.parquet")):
+    for path in files_below(subject.source / "data", ".parquet"):
         _data(path, part / path.relative_to(subject.source), drawn)
-    for path in sorted((subject.source / "meta/episodes").rglob("*.parquet")):
+    for path in files_below(subject.source / "meta/episodes", ".parquet"):
         _episodes(path, part / path.relative_to(subject.source), reader, drawings, numbers, key)
     _statistics(subject.source, part, numbers)
     before = read_origin(subject.source) or DatasetOrigin()
@@ -57,7 +55,7 @@ def check_source(reader: LeRobotReader) -> None:
     source, lengths = reader.root, [len(episode) for episode in reader.episodes]
     read_origin(source)
     _known_statistics(source)
-    for path in sorted((source / "data").rglob("*.parquet")):
+    for path in files_below(source / "data", ".parquet"):
         with damage(path):
             table = read_parquet(path, ["episode_index", "frame_index"])
             _metadata(table.schema.metadata)

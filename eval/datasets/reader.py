@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -232,6 +233,21 @@ def find_dataset(root: Path) -> None:
     """Raises UserError if a folder holds no dataset, and says where one lies below it."""
     if not (root / INFO_FILE).is_file():
         raise UserError(f"{root} is no LeRobot dataset: it holds no {INFO_FILE}.{_below(root)}")
+
+
+def files_below(folder: Path, suffix: str = "") -> list[Path]:
+    """All files below a folder of a dataset whose names end so, in order; whoever keeps videos on another disk has a link there
+    in a folder's place, and it counts as the folder.
+    """
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = Path(place).resolve()
+        above = {real, *real.parents}
+        folders[:] = [
+            name for name in folders if Path(place, name).resolve() not in above
+        ]  # a link to where it lies in has no end
+        found += [Path(place, name) for name in names if name.endswith(suffix)]
+    return sorted(path for path in found if path.is_file())
 
 
 def _info(root: Path) -> DatasetInfo:

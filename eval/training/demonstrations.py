@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from eval.datasets.episode_index import EpisodeFrames
 from eval.datasets.features import ACTION, HAS_TRACE, ROBOTS, Feature, RobotFamily, trace_key
 from eval.datasets.origin import read_origin
-from eval.datasets.reader import INFO_FILE, LeRobotReader, find_dataset
+from eval.datasets.reader import INFO_FILE, LeRobotReader, files_below, find_dataset
 from eval.errors import UserError
 from eval.plan.placements import FIRST_SEEDS
 from policies.training import DemonstratedStep, GripperMeaning, Rotation
@@ -181,12 +181,12 @@ def _facts(reader: LeRobotReader, on_test: int) -> dict[str, JsonValue]:
 def _fingerprint(reader: LeRobotReader, camera: str, traces: bool) -> str:
     """Over the numbers of a dataset, and over names and sizes of its videos."""
     whole = hashlib.blake2b(f"{camera} {traces}".encode(), digest_size=12)
-    for path in sorted(reader.root.rglob("*")):
+    for path in files_below(reader.root):
         name = path.relative_to(reader.root)
         if name.parts[0] in ("meta", "data") and path.suffix in (".json", ".parquet"):
             whole.update(f"{name}\n".encode())
             with path.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "blake2b").digest())
-        elif name.parts[0] == "videos" and path.is_file() and path.suffix == ".mp4":
+        elif name.parts[0] == "videos" and path.suffix == ".mp4":
             whole.update(f"{name} {path.stat().st_size}\n".encode())
     return whole.hexdigest()

@@ -148,6 +148,20 @@ def test_the_rest_of_the_dataset_stays_what_it_was(bridge):
     assert (root / video).samefile(bridge / video)
 
 
+@pytest.mark.parametrize("folder", ["videos", f"videos/{BRIDGE}", "data", "data/chunk-000", "meta", "meta/episodes/chunk-000"])
+def test_folders_of_a_dataset_may_be_links_to_another_disk(bridge, tmp_path, folder):
+    (tmp_path / "disk").mkdir()
+    shutil.move(bridge / folder, tmp_path / "disk/part")
+    (bridge / folder).symlink_to(tmp_path / "disk/part")
+    (bridge / "round").symlink_to(bridge)
+    root = annotate_traces(bridge, options=PAPER, workers=1)
+    shutil.rmtree(tmp_path / "disk")
+    new = LeRobotReader(root)
+    assert [len(episode) for episode in new.episodes] == [*LENGTHS]
+    assert {*new[3].images} == {BRIDGE, f"{BRIDGE}_trace"}
+    assert not [path for path in root.rglob("*") if path.is_symlink() or "round" in path.parts]
+
+
 def test_what_is_known_of_an_episodes_traces_is_computed_once(bridge, monkeypatch):
     flags, of_values = [], statistics.of_values
 

@@ -154,3 +154,18 @@ def test_a_dataset_of_av1_videos_gets_traces(tmp_path, cli):
     assert code == 0, err
     traced = LeRobotReader(tmp_path / "traced")
     assert traced[7].images[f"{camera}_trace"].shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("folder", ["data", "data/chunk-000", "meta"])
+def test_data_are_the_same_data_wherever_a_link_leads_to_them(tmp_path, folder):
+    root = write_dataset(tmp_path / "data")
+    plain = open_demonstrations(str(root), False, False).fingerprint
+    (root / folder).rename(tmp_path / "disk")
+    (root / folder).symlink_to(tmp_path / "disk")
+    assert open_demonstrations(str(root), False, False).fingerprint == plain
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(
+        table.set_column(table.column_names.index("action"), "action", table["action"].take([*range(1, 12), 0])), path
+    )
+    assert open_demonstrations(str(root), False, False).fingerprint != plain
