@@ -178,6 +178,9 @@ class Monitor(Protocol):
     def log(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Numbers of the steps since the last call, or of a measurement after ``step`` of ``steps``."""
 
+    def lacks_evaluation(self, step: int) -> bool:
+        """Whether nothing is known of an evaluation at this step."""
+
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         """Play a complete checkpoint; what is found becomes part of the log. Never raises."""
 

@@ -206,14 +206,19 @@ def _mapped(descriptor: int, shared: ImagesShared) -> mmap.mmap:
 # ---- the life of a worker --------------------------------------------------------------------------------------------
 
 
-def live_with_parent(parent: int) -> None:
-    """End when the process ``parent`` ends, however it ends, even while this one hangs in a driver; and leave what a terminal
-    sends to the whole group of processes (Ctrl-C, its own end) to the parent alone.
-    """
+def end_with_parent(parent: int) -> None:
+    """End when the process ``parent`` ends, however it ends, even while this one hangs in a driver."""
     with contextlib.suppress(OSError, AttributeError):  # another system: an idle worker still notices the pipe's end
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before the request
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def live_with_parent(parent: int) -> None:
+    """As :func:`end_with_parent`, and leave what a terminal sends to the whole group of processes (Ctrl-C, its own end) to the
+    parent alone.
+    """
+    end_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from eval.training.demonstrations import KEYS, LeRobotDemonstrations
 from eval.training.options import TrainOptions
 
 FOLDER = "evaluations"
+PROGRAM = "eval.training.playing"
 SHOWN = 300
 """Characters of what a process said last."""
 
@@ -81,7 +83,7 @@ def evaluate(options: TrainOptions, checkpoint: Path, folder: Path, unnorm_key: 
         with log.open("wb") as file:
             file.write(f"$ {shlex.join(['simpler-eval', *words])}\n".encode())
             file.flush()
-            command = [sys.executable, "-m", "simpler_eval", *words]
+            command = [sys.executable, "-m", PROGRAM, str(os.getpid()), *words]
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
         data = load_run(out) if done.returncode == 0 or (out / RUN_FILE).is_file() else None
         if done.returncode == 0 and data is not None:

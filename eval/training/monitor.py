@@ -22,6 +22,8 @@ LOG = "log.jsonl"
 """A line of numbers each time they are told, the step first; of an evaluation that failed, also why."""
 SHARES = ("token_accuracy", "held_out_token_accuracy", "success_rate", "waiting_for_data")
 HIDDEN = ("gradient_norm",)
+RATE = "success_rate"
+"""How the names of what evaluations found begin."""
 FAILED = "evaluation_failed"
 """1 in the log and at the tracker at a step whose evaluation failed; in the log, ``problem`` says why."""
 
@@ -103,6 +105,13 @@ class TrainingMonitor:
                 "with --resume."
             ) from error
 
+    def lacks_evaluation(self, step: int) -> bool:
+        """Whether the log says nothing of an evaluation at this step; the training ended before it did."""
+        path = self._out / LOG
+        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+        told = [name for line in lines if _step_of(line) == step for name in json.loads(line)]
+        return not any(name == FAILED or name.startswith(RATE) for name in told)
+
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         """Play the checkpoint; a failure costs a line, here, in the log and at the end, and not the training."""
         found = evaluate(self._options, checkpoint, self._out, self._unnorm_key)
@@ -147,7 +156,7 @@ class TrainingMonitor:
 
 
 def _shown(name: str, value: float) -> str:
-    if name in SHARES or name.startswith("success_rate"):
+    if name in SHARES or name.startswith(RATE):
         return f"{100 * value:.1f}%"
     return f"{value:.0f}" if name == "samples_per_second" and value >= 10 else f"{value:.4g}"
 

@@ -168,6 +168,9 @@ class _Relay:
     def log(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         self._ask("log", step, steps, dict(metrics))
 
+    def lacks_evaluation(self, step: int) -> bool:
+        return bool(self._ask("lacks_evaluation", step))
+
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         found: Mapping[str, float] = self._ask("evaluate", step, checkpoint)
         return found
@@ -187,6 +190,9 @@ class _Silent:
 
     def log(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """The first one says it."""
+
+    def lacks_evaluation(self, step: int) -> bool:
+        return False
 
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         return {}

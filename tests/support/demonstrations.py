@@ -99,6 +99,9 @@ class Listening:
             raise Killed
         self.logged.append((step, dict(metrics)))
 
+    def lacks_evaluation(self, step: int) -> bool:
+        return not any(at == step and "success_rate" in metrics for at, metrics in self.logged)
+
     def evaluate(self, step: int, checkpoint: Path) -> dict[str, float]:
         self.evaluated.append(checkpoint.name)
         return {"success_rate": 0.5}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +28,8 @@ from eval.training.options import TrainOptions
 from policies.openvla_phi3.training import train
 from policies.phi3v.training.files import tidy
 from policies.phi3v.training.loop import Training
+
+REPO = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -64,6 +71,57 @@ def test_who_is_to_stop_while_images_are_prepared_goes_on_with_them(cli, data: P
     code, said, err = cli("train", "--resume", out)
     assert code == 0, err
     assert (out / "checkpoint-2").is_dir()
+
+
+EVALUATING = """
+import sys
+from pathlib import Path
+from eval.training.evaluation import evaluate
+from eval.training.options import TrainOptions
+
+many = {"eval_tasks": ("widowx_carrot_on_plate",), "eval_episodes": 99}
+options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, device="cpu", **many)
+evaluate(options, Path("tiny-random"), Path(sys.argv[1]))
+"""
+
+
+def processes_with(text: str) -> list[int]:
+    """Those whose command line has it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").is_file(), reason="this system does not say which processes there are")
+def test_an_evaluation_does_not_outlive_a_training_that_is_killed(tmp_path: Path) -> None:
+    training = subprocess.Popen([sys.executable, "-c", EVALUATING, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(REPO)})
+    playing = f"{tmp_path}/evaluations/tiny-random"
+    deadline = time.monotonic() + 60
+    while not Path(playing, "run.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_with(playing)
+    training.kill()
+    training.wait()
+    deadline = time.monotonic() + 10  # a tenth of what the evaluation would take
+    while processes_with(playing) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes_with(playing)
+    assert "--retry-errored" in json.loads(Path(playing, "run.json").read_text())["sessions"][0]["command"]
+
+
+def test_the_log_tells_which_steps_were_evaluated(tmp_path: Path) -> None:
+    monitor = TrainingMonitor(TrainOptions(init="tiny", datasets=("d",)), tmp_path, lambda line: None)
+    assert monitor.lacks_evaluation(2)
+    lines = (
+        {"step": 2, "loss": 1.0},
+        {"step": 4, "success_rate/widowx_stack_cube": 0.5},
+        {"step": 6, "evaluation_failed": 1.0},
+    )
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 8, "succ')
+    assert [monitor.lacks_evaluation(step) for step in (2, 4, 6, 8)] == [True, False, False, True]
 
 
 def test_data_given_twice_would_be_held_out_and_trained_on(cli, data: Path, tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_an_evaluation_that_fails_says_why_and_where_and_costs_no_training(
     assert log == [{"step": 7, "evaluation_failed": 1.0, "problem": problem}]
     first, _, rest = printed.read_bytes().partition(b"\n")
     assert rest == said
-    assert first.decode() == shlex.join(["$", "simpler-eval", *command[3:]]).replace("'$'", "$"), "it can be tried again"
+    assert first.decode() == shlex.join(["$", "simpler-eval", *command[4:]]).replace("'$'", "$"), "it can be tried again"
     text = " ".join(command)
     for part in ("--placements heldout", "--limit 3", "--task widowx_stack_cube", f"--checkpoint {tmp_path}/checkpoint-7"):
         assert part in text

@@ -150,6 +150,7 @@ class Training:
             f"steps {self.step} to {self.steps}"
         )
         self._monitor.begun(self.step)
+        self._catch_up()
         first, parts = self.step, len(self._places(self.step))
 
         def batch(number: int) -> Batch:
@@ -164,7 +165,7 @@ class Training:
             self.step += 1
             last = self.step == self.steps
             stopping = not last and self.group.first_says(self._stopping())
-            evaluating = settings.eval_every is not None and (last or self.step % settings.eval_every == 0)
+            evaluating = self._evaluates()
             saving = last or stopping or evaluating or self.step % settings.save_steps == 0
             if saving or self.step % settings.log_steps == 0:
                 self._log(self._finite(window.taken()))
@@ -179,6 +180,18 @@ class Training:
         if self.group.first_says(self._saved != self.step or not self._checkpoint.is_dir()):
             self._save()
         return Trained(self._recipe.policy, self._checkpoint, self.step, self.step == self.steps)
+
+    def _evaluates(self) -> bool:
+        """Whether what comes out of the present step is to be evaluated."""
+        every = self.settings.eval_every
+        return every is not None and (self.step == self.steps or self.step % every == 0)
+
+    def _catch_up(self) -> None:
+        """The evaluation of what was saved last, if the training ended before that did."""
+        if self.step and self._evaluates() and self.group.first_says(self._monitor.lacks_evaluation(self.step)):
+            if self.group.first_says(not self._checkpoint.is_dir()):
+                self._save()
+            self._log(self._monitor.evaluate(self.step, self._checkpoint))
 
     def _places(self, step: int) -> list[tuple[int, int]]:
         """(begin, end) in the order of samples of each part of this process's share of a step."""

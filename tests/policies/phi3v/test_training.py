@@ -290,6 +290,25 @@ def test_what_was_killed_goes_on_as_if_nothing_had_been(trained: tuple[Path, Lis
     assert ours.read_bytes() == theirs.read_bytes()
 
 
+def test_an_evaluation_that_the_end_of_a_training_left_out_is_made_up_for(tmp_path: Path) -> None:
+    class Stopped(Listening):
+        def evaluate(self, step: int, checkpoint: Path) -> dict[str, float]:
+            super().evaluate(step, checkpoint)
+            raise Killed
+
+    settings = {"max_steps": 4, "eval_every": 2}
+    told = Stopped()
+    with pytest.raises(Killed):
+        train(job(tmp_path, **settings), told)
+    after = Listening(logged=told.logged)
+    train(job(tmp_path, resume=True, **settings), after)
+    assert after.evaluated == ["checkpoint-2", "checkpoint-4"]
+    assert [step for step, metrics in after.logged if "success_rate" in metrics] == [2, 4]
+    again = Listening(logged=after.logged)
+    train(job(tmp_path, resume=True, **settings), again)
+    assert again.evaluated == [], "what was evaluated is not evaluated twice"
+
+
 def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
     told = [Listening(), Listening()]
     train(job(tmp_path / "whole", max_steps=2, batch_size=4), told[0])
