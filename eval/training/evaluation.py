@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from eval.errors import UserError
 from eval.nouns import counted, noun
@@ -21,6 +23,8 @@ from eval.training.options import TrainOptions
 
 FOLDER = "evaluations"
 PROGRAM = "eval.training.playing"
+LOOK, GRACE = 0.5, 3.0
+"""Seconds between two looks whether the training is to stop, and in which an evaluation may end by itself then."""
 SHOWN = 300
 """Characters of what a process said last."""
 
@@ -61,7 +65,13 @@ def ranges_of(options: TrainOptions, datasets: Sequence[LeRobotDemonstrations]) 
     return ",".join(f"{robot}={key}" for robot, key in chosen.items()) or None
 
 
-def evaluate(options: TrainOptions, checkpoint: Path, folder: Path, unnorm_key: str | None = None) -> Evaluation:
+def evaluate(
+    options: TrainOptions,
+    checkpoint: Path,
+    folder: Path,
+    unnorm_key: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Evaluation:
     """Play a checkpoint. Never raises, but for Ctrl-C.
 
     Args:
@@ -69,6 +79,7 @@ def evaluate(options: TrainOptions, checkpoint: Path, folder: Path, unnorm_key: 
         checkpoint: complete.
         folder: of the training; the run goes to ``evaluations/<checkpoint>``, the command and what it prints beside it.
         unnorm_key: as :func:`ranges_of` has it.
+        stopping: whether to end before all is played.
     """
     out = folder / FOLDER / checkpoint.name
     log = out.with_name(f"{out.name}.log")
@@ -84,15 +95,36 @@ def evaluate(options: TrainOptions, checkpoint: Path, folder: Path, unnorm_key: 
             file.write(f"$ {shlex.join(['simpler-eval', *words])}\n".encode())
             file.flush()
             command = [sys.executable, "-m", PROGRAM, str(os.getpid()), *words]
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
-        data = load_run(out) if done.returncode == 0 or (out / RUN_FILE).is_file() else None
-        if done.returncode == 0 and data is not None:
+            code = _played(command, file, stopping)
+        data = load_run(out) if code == 0 or (out / RUN_FILE).is_file() else None
+        if code == 0 and data is not None:
             return Evaluation(_rates(data))
-        return Evaluation({} if data is None else _rates(data), f"{_why(data, done.returncode, log)}; all it said: {log}")
+        return Evaluation({} if data is None else _rates(data), f"{_why(data, code, log)}; all it said: {log}")
     except OSError as error:
         return Evaluation({}, f"{error.filename or log}: {error.strerror or error}")
     except UserError as error:
         return Evaluation({}, f"{error} All it said: {log}")
+
+
+def _played(command: Sequence[str], log: IO[bytes], stopping: Callable[[], bool]) -> int:
+    """The exit code of a command, which is asked to end as soon as the training is to."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+    asked = False
+    try:
+        while True:
+            try:
+                return process.wait(LOOK)
+            except subprocess.TimeoutExpired:
+                late = stopping() and not asked
+            if late:
+                with contextlib.suppress(subprocess.TimeoutExpired):  # what a terminal sends has reached both
+                    return process.wait(GRACE)
+                process.terminate()
+                asked = True
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def _rates(data: RunData) -> dict[str, float]:

@@ -114,7 +114,7 @@ class TrainingMonitor:
 
     def evaluate(self, step: int, checkpoint: Path) -> Mapping[str, float]:
         """Play the checkpoint; a failure costs a line, here, in the log and at the end, and not the training."""
-        found = evaluate(self._options, checkpoint, self._out, self._unnorm_key)
+        found = evaluate(self._options, checkpoint, self._out, self._unnorm_key, self.stopping)
         if found.problem is None:
             return found.rates
         if self._signal is not None:  # Ctrl-C reaches both

@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from eval.errors import UserError
 from eval.records.locking import alone_in
+from eval.training import evaluation
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from policies.openvla_phi3.training import train
@@ -110,6 +113,27 @@ def test_an_evaluation_does_not_outlive_a_training_that_is_killed(tmp_path: Path
         time.sleep(0.05)
     assert not processes_with(playing)
     assert "--retry-errored" in json.loads(Path(playing, "run.json").read_text())["sessions"][0]["command"]
+
+
+def test_an_evaluation_does_not_keep_a_training_that_is_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "GRACE", 0.1)
+    many = {"eval_tasks": ("widowx_carrot_on_plate",), "eval_episodes": 99}
+    lines: list[str] = []
+    options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, device="cpu", **many)
+    run = tmp_path / "evaluations/tiny-random/run.json"
+
+    def terminate() -> None:
+        while not run.is_file():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)  # as a batch system tells this process alone
+
+    with TrainingMonitor(options, tmp_path, lines.append) as monitor, monitor.listening():
+        threading.Thread(target=terminate, daemon=True).start()
+        began = time.monotonic()
+        monitor.evaluate(7, Path("tiny-random"))
+    assert time.monotonic() - began < 30, "a tenth of what the evaluation would take"
+    assert lines[-1] == "simpler-eval: the evaluation of tiny-random was stopped, too"
+    assert not (tmp_path / "log.jsonl").exists(), "it is no failure, and will be made up for"
 
 
 def test_the_log_tells_which_steps_were_evaluated(tmp_path: Path) -> None:

@@ -215,14 +215,14 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, code
 
     asked: list[list[str]] = []
 
-    def play(command, stdout, **_):
+    def play(command, file, _):
         asked.append(command)
-        stdout.write(said)
+        file.write(said)
         if done is not None:
             done(tmp_path / "evaluations/checkpoint-7")
-        return type("Done", (), {"returncode": code})
+        return code
 
-    monkeypatch.setattr("eval.training.evaluation.subprocess.run", play)
+    monkeypatch.setattr("eval.training.evaluation._played", play)
     lines: list[str] = []
     monkeypatch.setitem(SINKS, "trackio", "training_sink:TrainingSink")
     monkeypatch.setattr("eval.training.monitor.check_sink", lambda name: None)
@@ -304,11 +304,7 @@ def test_the_ranges_of_a_training_are_given_to_its_evaluations(tmp_path: Path, m
 
     asked: list[list[str]] = []
 
-    def play(command, **_):
-        asked.append(command)
-        return type("Done", (), {"returncode": 2})
-
-    monkeypatch.setattr("eval.training.evaluation.subprocess.run", play)
+    monkeypatch.setattr("eval.training.evaluation._played", lambda command, *_: asked.append(command) or 2)
     options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",))
     evaluate(options, tmp_path / "checkpoint-1", tmp_path, "widowx=mine")
     evaluate(options, tmp_path / "checkpoint-1", tmp_path)
@@ -321,7 +317,7 @@ def test_an_evaluation_that_the_user_stops_with_the_training_is_no_failure(
     from eval.training.monitor import TrainingMonitor
     from eval.training.options import TrainOptions
 
-    monkeypatch.setattr("eval.training.evaluation.subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 130}))
+    monkeypatch.setattr("eval.training.evaluation._played", lambda *_: 130)
     lines: list[str] = []
     options = TrainOptions(init="tiny", datasets=("d",), eval_every=1, eval_tasks=("widowx_stack_cube",))
     with TrainingMonitor(options, tmp_path, lines.append) as monitor, monitor.listening():
