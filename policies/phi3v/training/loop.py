@@ -150,7 +150,7 @@ class Training:
             f"steps {self.step} to {self.steps}"
         )
         self._monitor.begun(self.step)
-        self._catch_up()
+        stopping = self._catch_up()
         first, parts = self.step, len(self._places(self.step))
 
         def batch(number: int) -> Batch:
@@ -160,7 +160,7 @@ class Training:
 
         batches = ahead(batch, range((self.steps - first) * parts))
         window = Window(settings.batch_size, self.group.total)
-        while self.step < self.steps:
+        while self.step < self.steps and not stopping:
             self._advance(batches, window)
             self.step += 1
             last = self.step == self.steps
@@ -172,9 +172,7 @@ class Training:
             if saving:
                 self._save()
             if evaluating and not stopping:
-                self._log(self._monitor.evaluate(self.step, self._checkpoint))
-            if stopping:
-                break
+                stopping = self._evaluated()
             if saving:
                 window.begin()
         if self.group.first_says(self._saved != self.step or not self._checkpoint.is_dir()):
@@ -186,12 +184,18 @@ class Training:
         every = self.settings.eval_every
         return every is not None and (self.step == self.steps or self.step % every == 0)
 
-    def _catch_up(self) -> None:
-        """The evaluation of what was saved last, if the training ended before that did."""
-        if self.step and self._evaluates() and self.group.first_says(self._monitor.lacks_evaluation(self.step)):
-            if self.group.first_says(not self._checkpoint.is_dir()):
-                self._save()
-            self._log(self._monitor.evaluate(self.step, self._checkpoint))
+    def _evaluated(self) -> bool:
+        """Evaluates what was saved; whether to stop now, where the next call sees that it is not done."""
+        self._log(self._monitor.evaluate(self.step, self._checkpoint))
+        return self.group.first_says(self._stopping())
+
+    def _catch_up(self) -> bool:
+        """The same with what was saved last, if the training ended before that."""
+        if not self.step or not self._evaluates() or not self.group.first_says(self._monitor.lacks_evaluation(self.step)):
+            return False
+        if self.group.first_says(not self._checkpoint.is_dir()):
+            self._save()
+        return self._evaluated()
 
     def _places(self, step: int) -> list[tuple[int, int]]:
         """(begin, end) in the order of samples of each part of this process's share of a step."""

@@ -309,6 +309,26 @@ def test_an_evaluation_that_the_end_of_a_training_left_out_is_made_up_for(tmp_pa
     assert again.evaluated == [], "what was evaluated is not evaluated twice"
 
 
+def test_an_evaluation_that_is_stopped_with_the_training_is_made_up_for(tmp_path: Path) -> None:
+    class Stopped(Listening):
+        def evaluate(self, step: int, checkpoint: Path) -> dict[str, float]:
+            super().evaluate(step, checkpoint)
+            return {}
+
+        def stopping(self) -> bool:
+            return bool(self.evaluated)
+
+    settings = {"max_steps": 4, "eval_every": 2}
+    told = Stopped()
+    assert train(job(tmp_path, **settings), told).step == 2, "a step more, and nobody would know what is left out"
+    again = Stopped(logged=told.logged)
+    assert train(job(tmp_path, resume=True, **settings), again).step == 2
+    after = Listening(logged=again.logged)
+    assert train(job(tmp_path, resume=True, **settings), after).complete
+    assert told.evaluated == again.evaluated == ["checkpoint-2"]
+    assert after.evaluated == ["checkpoint-2", "checkpoint-4"]
+
+
 def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
     told = [Listening(), Listening()]
     train(job(tmp_path / "whole", max_steps=2, batch_size=4), told[0])
