@@ -145,7 +145,7 @@ def _open(options: TrainOptions) -> list[LeRobotDemonstrations]:
     opened = [open_demonstrations(text, options.tracevla, options.allow_test_placements) for text in options.datasets]
     for number, each in enumerate(opened):
         for before in opened[:number]:
-            if each.fingerprint == before.fingerprint:  # what is held out of the one would be trained on in the other
+            if each.episodes == before.episodes:  # what is held out of the one would be trained on in the other
                 raise UserError(f"{each.name} is given twice (as {before.name}, the same data); give each --dataset once.")
     return opened
 

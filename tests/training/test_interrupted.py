@@ -155,6 +155,18 @@ def test_data_given_twice_would_be_held_out_and_trained_on(cli, data: Path, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dataset_and_the_same_with_traces_are_the_same_data(cli, data: Path, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    traced = shutil.copytree(data, tmp_path / "data-traces")  # with a column more, as annotate-traces leaves it
+    path = traced / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("has_trace", pa.array([False] * len(table))), path)
+    line = one_line(cli("train", *BRIEF, "--dataset", data, "--dataset", traced, "--out", tmp_path / "out"))
+    assert f"{traced} is given twice (as {data}, the same data)" in line
+
+
 def test_no_training_is_put_into_its_data(cli, data: Path) -> None:
     assert "lies within the dataset" in one_line(cli("train", *BRIEF, "--dataset", data, "--out", data / "data/out"))
     assert not (data / "data/out").exists()
