@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.episode import EpisodeSpec
+from eval.errors import UserError
 from eval.given import Text, text_of
 from eval.records.aggregation import counts
 from eval.records.cell_tables import NUMBER, cell_table, cells_markdown, markdown_table, number, percent, rows_of
@@ -34,6 +35,7 @@ from eval.records.tallies import (
     tally_variants,
 )
 from eval.records.titles import title
+from task_configs.schema.tasks import ALL_VARIANTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 COLUMNS = ["task", "setting", "variant", "n", "successes", "rate", "low", "high", "errored", "missing", "counted",
            "steps_to_success", "success", "repeats", "spread",
            "independent"]  # fmt: skip
-TOTAL = "all"
+TOTAL = ALL_VARIANTS
 HIDDEN = ("low", "high", "success", "repeats", "independent")
 """Columns that people read elsewhere: beside the rate, or in the title."""
 
@@ -224,7 +226,12 @@ def write_tables(run: RunData, partial: bool = False, folder: Text | None = None
     ``summary.csv`` and ``.md`` have a row a variant, ``summary.tex`` one a task and setting. ``cells.csv``, ``.md`` and
     ``.tex`` hold the cells of published tables, if the run has episodes of one. All go into ``folder``, by default ``tables/``
     of the run.
+
+    Raises:
+        UserError: ``run`` is something else, such as a folder, or the disk refuses.
     """
+    if not isinstance(run, RunData):
+        raise UserError(f"{run!r:.80} is no run; give what run() or load_run() returns.")
     tables = tables_of(run, partial)
     tables.write(run.path / "tables" if folder is None else Path(text_of(folder, "folder")))
     return tables.summary

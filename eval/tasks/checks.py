@@ -12,7 +12,7 @@ from eval.errors import UserError, did_you_mean
 from eval.tasks.base import TaskBase
 from eval.tasks.reset_options import ResetOptions
 from task_configs.schema.tables import light_families, lights, object_tables, objects, robot_places, robots, scenes
-from task_configs.schema.tasks import Episodes, Overrides, Setting, Setup
+from task_configs.schema.tasks import ALL_VARIANTS, Episodes, Overrides, Setting, Setup, rotation_of
 
 NAMES = ("orientation", "distractors", "object_set", "drawer", "station")
 """Fields of a setup whose values are names that only some families know."""
@@ -115,6 +115,10 @@ def _check_setting(task: TaskBase, name: str, setting: Setting, place: str) -> N
             raise UserError(
                 f'{place}: two variants are called "{variant.name}"; leave the "/" out of the names of the choices.'
             )
+        if variant.name == ALL_VARIANTS:
+            raise UserError(
+                f'{place}: a variant is called "{ALL_VARIANTS}", as tables call their total; give its choice another name.'
+            )
         names.add(variant.name)
         same = worlds.setdefault(_world(task, variant.setup), variant.name)
         if same != variant.name:
@@ -160,7 +164,7 @@ def _world(task: TaskBase, setup: Setup) -> str:
         "max_steps": setup.max_steps or task.max_steps,
         "control_freq": setup.control_freq or robot.control_freq,
         "sim_freq": setup.sim_freq or robot.sim_freq,
-        "robot_quat": setup.robot_quat or robot.base_quat,
+        "robot_quat": rotation_of(setup.robot_quat or robot.base_quat),
         "robot_height": robot.base_height if setup.robot_height is None else setup.robot_height,
         "targets": task.target_choices(setup),
         "env": None,

@@ -37,7 +37,7 @@ from eval.tasks.sampling import (
     sample_turn,
     start_height,
 )
-from task_configs.schema.tasks import Box2, Quat, Setup, Vec2, Vec4, require_distinct
+from task_configs.schema.tasks import Box2, Quat, Setup, Vec2, Vec4, require_distinct, rotation_of
 
 # ---- task files and initial states -----------------------------------------------------------------------------------
 
@@ -78,9 +78,10 @@ class GraspTask(TaskBase):
     has_grid: ClassVar[bool] = True
 
     @model_validator(mode="after")
-    def _distractors_differ(self) -> GraspTask:
+    def _choices_differ(self) -> GraspTask:
         for name, models in self.distractor_sets.items():
             require_distinct(models, f"distractor_sets.{name}:")
+        require_distinct(map(rotation_of, self.orientations.values()), "orientations:")
         return self
 
     @property

@@ -30,7 +30,7 @@ from eval.tasks.reset_options import ResetOptions
 from eval.tasks.sampling import SampledStart, fresh, placed, start_height
 from eval.tasks.tabletop import DARKER_OR_BRIGHTER
 from task_configs.schema.parsing import StrictModel
-from task_configs.schema.tasks import Metres, Quat, Setup, Vec2, Vec4, require_distinct
+from task_configs.schema.tasks import Metres, Quat, Setup, Vec2, Vec4, require_distinct, rotation_of
 
 # ---- task files and initial states -----------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class PutOnTask(TaskBase):
         if (self.squares is None) == (not self.pairs):
             raise ValueError("give either squares or pairs")
         require_distinct(self._pairs, "the pair of positions")
-        require_distinct(self.quats, "quats:")
+        require_distinct((tuple(map(rotation_of, pair)) for pair in self.quats), "quats:")
         for source, goal in self._pairs:
             if source == goal:
                 raise ValueError(f"pairs: source and goal both stand at {list(source)}")

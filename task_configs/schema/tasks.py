@@ -57,6 +57,17 @@ Quat = Annotated[Vec4, AfterValidator(_of_length_one)]
 """A rotation w x y z."""
 
 
+ALL_VARIANTS = "all"
+"""What tables call the total over a setting's variants; no variant of a task can have that name."""
+
+
+def rotation_of(quat: Vec4) -> Vec4:
+    """The same for both quaternions of a rotation: q and -q turn alike."""
+    sign = math.copysign(1.0, next((value for value in quat if abs(value) > UNIT), 1.0))
+    w, x, y, z = (sign * value + 0.0 for value in quat)  # no -0.0
+    return w, x, y, z
+
+
 def require_distinct(values: Iterable[Hashable], what: str) -> None:
     """Raise ValueError if something is in a list twice."""
     seen = set()

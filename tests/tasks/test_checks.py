@@ -33,6 +33,8 @@ GRID = "{x: [-0.35, -0.12, 5], y: [-0.02, 0.42, 5]}"
         (DRAWER, "scene: dummy_drawer", "robot_xy: [1, 0]", "setup.robot_xy: has no effect, as episodes.robot_places"),
         (DRAWER, "scene: dummy_drawer", "place_choices: [a0]", "robot_places has no effect, as place_choices"),
         (CARROT, AXES[0], AXES[1] % "{a: {}, b: {lighting: default, max_steps: 60}}", "a and b are the same; their"),
+        (CARROT, AXES[0], AXES[1] % "{a: {}, b: {robot_quat: [0, 0, 0, -1]}}", "a and b are the same; their"),
+        (CARROT, AXES[0], AXES[1] % "{a: {}, all: {max_steps: 2}}", 'a variant is called "all", as tables call their total'),
         (CARROT, AXES[0], AXES[1] % "{}", "axes.0: is empty"),
         (CARROT, AXES[0], AXES[1] % "{a/b: {}, a: {max_steps: 2}}, {c: {}, b/c: {max_steps: 3}}", "two variants are called"),
         (CARROT, AXES[0], AXES[1] % ", ".join(["{a: {}, b: {}}"] * 40), "variants; at most 10000 are possible"),
@@ -90,6 +92,22 @@ def test_a_rotation_has_the_length_one(tmp_path: Path, place: str, quat: str, sa
     assert said in str(caught.value)
     file.write_text(file.read_text().replace(quat, "[0.707, 0, 0, 0.707]"))
     assert read_task(file).settings
+
+
+@pytest.mark.parametrize(
+    ("base", "rotations"),
+    [
+        (CARROT, "quats: [[[1, 0, 0, 0], [1, 0, 0, 0]], [[1, 0, 0, 0], [-1, 0, 0, 0]]]"),
+        (CAN, "orientations: {lying: [0.6, 0, 0.8, 0], fallen: [-0.6, 0, -0.8, 0]}"),
+        (CAN, "orientations: {lying: [0, 0, 0.8, 0.6], fallen: [0, 0, 0.8, 0.6]}"),
+    ],
+)
+def test_one_rotation_written_twice_is_one(tmp_path: Path, base: str, rotations: str) -> None:
+    """q and -q turn alike: what starts with either is the same episode."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"extends: {base}\n{rotations}\nsettings: {{a: {{episodes: {{seeds: 1}}}}}}\n")
+    with pytest.raises(UserError, match="is there twice; name each once"):
+        read_task(file)
 
 
 def test_random_scenes_in_which_nothing_is_random_are_refused(tmp_path: Path) -> None:
