@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -109,8 +110,33 @@ class ReplayPolicy:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ReplayFileError(f"Cannot read actions from {path}: {error}; it must be an .npz or .npy of numbers.") from error
+    except (OSError, ValueError, AttributeError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ReplayFileError(f"Cannot read actions from {path}: {reason}; it must be an .npz or .npy of numbers.") from error
+
+
+def _content(path: Path) -> bytes:
+    with _reading(path):
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
+            raise ValueError(f"it is {'a folder' if path.is_dir() else 'a pipe or a device'}, no file")
+        return path.read_bytes()
+
+
+def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` by name; that of an ``.npy`` is called ``actions``."""
+    with _reading(path):
+        if not content.startswith((np.lib.format.MAGIC_PREFIX, b"PK")):  # NumPy would speak of pickles, and how to trust them
+            raise ValueError("it is neither" if content else "it is empty")
+        file = np.load(io.BytesIO(content), allow_pickle=False)
+        return {"actions": file} if isinstance(file, np.ndarray) else {name: file[name] for name in file.files}
+
+
+def _array(path: Path) -> NDArray[Any]:
+    """That of an ``.npy``."""
+    arrays = _arrays(_content(path), path)
+    if list(arrays) != ["actions"]:
+        raise ReplayFileError(f"{path} holds {len(arrays)} arrays; the actions of an episode are one.")
+    return arrays["actions"]
 
 
 def _commands(array: NDArray[Any], where: str) -> NDArray[np.float64]:
@@ -132,10 +158,9 @@ class _File:
         self._path = path
         if not path.exists():
             raise ReplayFileError(f"Cannot read actions from {path}, which does not exist; give a run folder, an .npz or .npy.")
-        with _reading(path):
-            self.digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-            file = np.load(path, allow_pickle=False)
-            arrays = {"actions": file} if isinstance(file, np.ndarray) else {name: file[name] for name in file.files}
+        content = _content(path)
+        self.digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+        arrays = _arrays(content, path)
         self._recorded = {name: Recorded(_commands(array, f'{path}: array "{name}"')) for name, array in arrays.items()}
 
     def holds(self, episode: str) -> bool:
@@ -174,7 +199,7 @@ class _RunFolder:
             files = [file for file in files if file.stem in (only, f"{only}{TERMINATE}")]
         whole = hashlib.blake2b(digest_size=16)
         for file in files:
-            whole.update(f"{file.name} ".encode() + hashlib.blake2b(file.read_bytes(), digest_size=16).digest())
+            whole.update(f"{file.name} ".encode() + hashlib.blake2b(_content(file), digest_size=16).digest())
         self.digest = whole.hexdigest()
         self._errored = _errored(path / "episodes.jsonl")
         self._episodes = {file.stem for file in files if not file.stem.endswith(TERMINATE)}
@@ -189,10 +214,9 @@ class _RunFolder:
                 f"{self._folder} has no actions for episode {name}, only those of {len(self._episodes)} others."
             )
         place = self._folder / f"{name}.npy"
-        with _reading(place):
-            commands = _commands(np.load(place, allow_pickle=False), str(place))
-            sidecar = self._folder / f"{name}{TERMINATE}.npy"
-            given = np.load(sidecar, allow_pickle=False) if sidecar.exists() else np.zeros(len(commands), bool)
+        commands = _commands(_array(place), str(place))
+        sidecar = self._folder / f"{name}{TERMINATE}.npy"
+        given = _array(sidecar) if sidecar.exists() else np.zeros(len(commands), bool)
         if given.shape != (len(commands),) or given.dtype != np.bool_:
             raise ReplayFileError(f"{sidecar} holds {given.dtype} {given.shape}; it must be bool ({len(commands)},).")
         lost = name in self._errored

@@ -11,9 +11,11 @@ import numpy as np
 
 from eval.audit.conditions import CONDITIONS, Condition, ConditionName
 from eval.audit.playing import Played
+from eval.errors import UserError
 from eval.nouns import counted, noun
 from eval.records.folder import RunData
 from eval.records.independence import independent
+from eval.records.moments import read_array
 from eval.records.numerals import p_equals, span
 from eval.records.results import EpisodeRecord, RecordKey, by_episode
 from eval.records.states import state_of
@@ -264,5 +266,9 @@ def _reaction(base: RunData, other: RunData) -> Reaction:
 def _actions(run: RunData, episode: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None:
     """(T, 7), or None where none are kept."""
     file = run.path / ACTIONS / f"{episode}.npy"
-    actions = np.load(file, allow_pickle=False) if file.exists() else None
-    return actions if actions is not None and len(actions) else None
+    if not file.exists():
+        return None
+    actions = read_array(file, "the actions", "remove the file to judge without that episode")
+    if actions.ndim != 2 or actions.shape[1] != 7 or actions.dtype.kind != "f":
+        raise UserError(f"{file} holds {actions.dtype} {actions.shape}, not the actions of an episode; remove it.")
+    return actions if len(actions) else None

@@ -6,6 +6,7 @@ A structured array (T + 1,): ``success`` bool, and ``gripper_opening``, ``tcp_po
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from eval.nouns import counted
+from task_configs.schema.files import read_bytes
 
 FOLDER = "states"
 SAID = {
@@ -61,19 +63,27 @@ def _exact_type(values: NDArray[Any]) -> type[Any]:
         return np.float32 if np.array_equal(values.astype(np.float32), values, equal_nan=True) else np.float64
 
 
+def read_array(path: Path, what: str, hint: str) -> NDArray[Any]:
+    """The array of an ``.npy`` that a run kept. Raises UserError, which says what it should be and ends with the hint."""
+    try:
+        content = read_bytes(path)
+        if not content.startswith(np.lib.format.MAGIC_PREFIX):  # NumPy would speak of pickles, and how to trust them
+            raise ValueError("it is no .npy file" if content else "it is empty")
+        array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+    except UserError as error:
+        raise UserError(f"Cannot read {what}: {str(error).removesuffix('.')}; {hint}.") from None
+    except (ValueError, EOFError, MemoryError) as error:
+        raise UserError(f"Cannot read {what} {path}: {error}; {hint}.") from error
+    return array
+
+
 def read_states(run: Path, name: str) -> NDArray[Any] | None:
     """What a run keeps of an episode; None: nothing. Raises UserError if it is something else."""
     path = run / FOLDER / f"{name}.npy"
     if not path.exists():
         return None
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-        known = array.ndim == 1 and array.dtype.names == Moment._fields
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"Cannot read the kept states {path}: {error}; remove the file to compare how the episode ends."
-        ) from error
-    if not known:
+    array = read_array(path, "the kept states", "remove the file to compare how the episode ends")
+    if array.ndim != 1 or array.dtype.names != Moment._fields:
         raise UserError(f"{path} does not hold the states of an episode; remove it to compare how the episode ends.")
     return array
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +169,40 @@ def test_complex_numbers_are_no_actions(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((3, 7), complex))
     with pytest.raises(UserError, match="holds complex128; actions are real numbers"):
         ReplayPolicy(f"{tmp_path}/a.npy")
+
+
+def npz() -> bytes:
+    content = io.BytesIO()
+    np.savez(content, a=np.zeros((2, 7)), b=np.zeros((2, 7)))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "it is a pipe or a device, no file"),
+        (b"", "it is empty"),
+        (b"x, y, z", "it is neither; it must be an .npz or .npy of numbers"),
+        (npz(), "holds 2 arrays; the actions of an episode are one"),
+    ],
+)
+def test_a_file_of_a_run_that_holds_no_actions_is_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
+    """A pipe is not waited for, and nobody is told to trust what somebody pickled."""
+    path = keep(tmp_path / "run", "e", np.zeros((2, 7)), None)
+    file = tmp_path / "run/actions/e.npy"
+    file.unlink()
+    os.mkfifo(file) if content is None else file.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        ReplayPolicy(path).reset([episode_info("e")])
+    assert said in str(caught.value)
+    assert "pickle" not in str(caught.value)
+
+
+def test_a_pipe_or_a_folder_is_no_file_of_actions(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npy")
+    with pytest.raises(UserError, match="it is a pipe or a device, no file"):
+        ReplayPolicy(f"{tmp_path}/pipe.npy")
+    keep(tmp_path / "run", "e", np.zeros((2, 7)), None)
+    (tmp_path / "run/actions/other.npy").mkdir()
+    with pytest.raises(UserError, match=r"other\.npy: it is a folder, no file"):
+        ReplayPolicy(f"{tmp_path}/run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -174,6 +175,12 @@ def test_what_cannot_be_played_again_is_one_line(played, play, cli):
         code, _, err = cli("replay", data.path, text)
         assert (code, err.count("\n")) == (2, 1)
         assert said in err
+    states = data.path / f"states/{data.plan[2].id}.npy"
+    states.unlink()
+    os.mkfifo(states)
+    code, _, err = cli("replay", data.path, "2")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "(it is a pipe or a device, no file); remove the file to compare how the episode ends" in err
     (data.path / "episodes.jsonl").write_text("\n".join(line for line in lines if data.plan[2].id not in line) + "\n")
     with pytest.raises(UserError, match="was not played yet"):
         replay(data.path, "2")
