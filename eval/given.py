@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import TypeVar
 
 from eval.errors import UserError
 
+Given = TypeVar("Given")
 Text = str | os.PathLike[str]
 """A name, or a path of any kind."""
 Texts = Text | Iterable[Text]
@@ -29,6 +32,15 @@ def texts_of(given: Texts | None, what: str) -> list[str]:
     if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
         return [text_of(given, what)]
     return [text_of(one, what) for one in given]
+
+
+def number_of(given: Given) -> Given:
+    """A number of NumPy's, or of any other kind, as Python's own; anything else as it is."""
+    if isinstance(given, int | float):
+        return given
+    if isinstance(given, Integral):
+        return int(given)  # type: ignore[return-value]  # NumPy's int64 is as good as an int
+    return float(given) if isinstance(given, Real) else given  # type: ignore[return-value]
 
 
 def absolute(text: str) -> str:

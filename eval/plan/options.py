@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from eval.episode import PlacementSet
-from eval.options import Excludes, Needs, Options, Rule
+from eval.errors import UserError
+from eval.given import Texts, number_of, texts_of
+from eval.options import Excludes, Needs, Options, Rule, read_options, refuse_idle
 
 if TYPE_CHECKING:
     from eval.episode import EpisodeSpec
@@ -84,3 +87,27 @@ class PlanOptions(Options):
         from eval.plan.axes import built
 
         return built(self.chosen())
+
+
+def plan_options(suite: Texts | None, tasks: Texts | None, variants: Texts, others: Mapping[str, object]) -> PlanOptions:
+    """The options of a plan, as a program gives them.
+
+    Args:
+        suite: one or several; None: not given.
+        tasks: one or several; None: not given.
+        variants: one or several patterns, or none.
+        others: by field; None: not given.
+
+    Raises:
+        UserError: a value that cannot be used, or an option that has no effect. So is a list of nothing to play: it is what a
+            search found, not the wish for the default.
+    """
+    texts = {name: texts_of(given, name) for name, given in (("suite", suite), ("tasks", tasks), ("variants", variants))}
+    empty = [name for name, given in (("suite", suite), ("tasks", tasks)) if given is not None and not texts[name]]
+    if empty and not texts["suite"] and not texts["tasks"]:
+        raise UserError(f"{empty[0]} is empty, so there is nothing to play; name one at least, or leave it out.")
+    texts["suites"] = texts.pop("suite")
+    known: dict[str, object] = {name: number_of(value) for name, value in others.items() if value is not None}
+    known |= {name: value for name, value in texts.items() if value}
+    refuse_idle(PlanOptions.rules, known)
+    return read_options(PlanOptions, known)

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from eval.episode import EpisodeSpec, PlacementSet
 from eval.errors import UserError, did_you_mean
-from eval.given import Texts, texts_of
-from eval.options import read_options, refuse_idle
+from eval.given import Texts
 from eval.plan.axes import PlannedEpisode, built, matching_variants, planned_episodes
 from eval.plan.environments import environment_part, is_environment, refuse_misspelt
 from eval.plan.naming import refuse_unmeant
-from eval.plan.options import DEFAULT_SETTING, PlanOptions
+from eval.plan.options import DEFAULT_SETTING, PlanOptions, plan_options
 from eval.plan.placements import placed_episodes
 from eval.plan.sampling import sample as take_sample
 from eval.plan.sampling import spread
@@ -35,7 +34,7 @@ FOLDER = Path(str(resources.files("task_configs"))) / "suites"
 
 def make_plan(
     suite: Texts | None = None,
-    tasks: Texts = (),
+    tasks: Texts | None = None,
     setting: str | None = None,
     *,
     variants: Texts = (),
@@ -71,14 +70,11 @@ def make_plan(
     Raises:
         UserError: unknown suite, task, setting or variant, a number out of range, or an option that has no effect.
     """
-    given = {
-        "suites": texts_of(suite, "suite"), "tasks": texts_of(tasks, "tasks"), "variants": texts_of(variants, "variants"),
+    others = {
         "setting": setting, "placements": placements, "count": count,
         "seed": seed, "limit": limit, "sample": sample, "max_steps": max_steps,
     }  # fmt: skip
-    given = {name: value for name, value in given.items() if value not in (None, [])}
-    refuse_idle(PlanOptions.rules, given)
-    return built(choose_episodes(read_options(PlanOptions, given)))
+    return built(choose_episodes(plan_options(suite, tasks, variants, others)))
 
 
 def choose_episodes(options: PlanOptions) -> list[PlannedEpisode]:

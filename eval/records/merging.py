@@ -40,7 +40,10 @@ def load_runs(paths: Texts, partial: bool = False) -> RunData:
 
     Warns of episodes that several folders hold; they are counted once.
     """
-    merged = merge_runs(read_runs(paths), partial)
+    runs = read_runs(paths)
+    if not runs:
+        raise UserError("No run is named; give the folder of one at least.")
+    merged = merge_runs(runs, partial)
     for note in merged.notes:
         warnings.warn(note, stacklevel=2)
     return merged.data

@@ -13,9 +13,8 @@ from eval.audit.plans import audit_plans, fewer_than
 from eval.audit.playing import play_conditions
 from eval.audit.published_rows import PublishedCell, published_pairs
 from eval.errors import UserError, did_you_mean
-from eval.given import Text, Texts, absolute, text_of, texts_of
-from eval.options import read_options, refuse_idle
-from eval.plan.options import PlanOptions
+from eval.given import Text, Texts, absolute, number_of, text_of
+from eval.plan.options import PlanOptions, plan_options
 from eval.records.options import PolicyArgument, RunOptions
 from eval.rollout.arguments import options_of
 from eval.rollout.run import check_run, default_out
@@ -110,19 +109,15 @@ def audit(
     for name in options:
         if name not in AuditKeywords.__annotations__:
             raise UserError(f'audit() has no keyword "{name}".{did_you_mean(name, [*AuditKeywords.__annotations__, *OWN])}')
+    count, margin = number_of(count), number_of(margin)
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise UserError(f"count is {count!r}; give a whole number of episodes a task, 2 or more.")
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0.1 <= margin <= 100:
         raise UserError(f"margin is {margin!r}; give points of success, 0.1 to 100.")
-    given = {
-        "suites": texts_of(suite, "suite"), "tasks": texts_of(tasks, "tasks"), "variants": texts_of(variants, "variants"),
-        "setting": setting, "max_steps": max_steps,
-    }  # fmt: skip
-    given = {name: value for name, value in given.items() if value not in (None, [])}
-    refuse_idle(PlanOptions.rules, given)
+    chosen = plan_options(suite, tasks, variants, {"setting": setting, "max_steps": max_steps})
     played, player = options_of(policy, options)
     folder = None if out is None else Path(absolute(text_of(out, "out")))
-    return audit_by(read_options(PlanOptions, given), played, count, margin, folder, player, tell)
+    return audit_by(chosen, played, count, margin, folder, player, tell)
 
 
 def audit_by(

@@ -11,7 +11,7 @@ from eval.comparison.real_robot import RealRobot, rank
 from eval.comparison.sides import read_sides
 from eval.comparison.wording import verdict
 from eval.errors import UserError
-from eval.given import Text, Texts, absolute, text_of, texts_of
+from eval.given import Text, Texts, absolute, number_of, text_of, texts_of
 from eval.records.folder import refuse_folder_of_run
 
 
@@ -76,6 +76,7 @@ def gate(run: Texts, baseline: Texts, margin: float, *, common: bool = False, su
     Raises:
         UserError: as of :func:`compare`; the margin is no number of points.
     """
+    margin = number_of(margin)
     if not isinstance(margin, int | float) or isinstance(margin, bool):
         raise UserError(f"margin is {margin!r}; give points that may be lost, such as 3.")
     return gate_of(compare_runs(read_sides([baseline, run], success, common), common), margin)

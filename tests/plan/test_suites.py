@@ -208,6 +208,9 @@ def test_another_step_limit_is_another_episode() -> None:
         ({"sample": 1.5}, "at most 1"),
         ({"max_steps": 0}, "at least 1"),
         ({"seed": -1}, "at least 0"),
+        ({"tasks": []}, "tasks is empty, so there is nothing to play"),
+        ({"tasks": (name for name in ())}, "tasks is empty, so there is nothing to play"),
+        ({"suite": ()}, "suite is empty, so there is nothing to play"),
         ({"suite": "nowhere/mine.yaml"}, "nowhere/mine.yaml: cannot be read"),
     ],
 )
@@ -216,3 +219,18 @@ def test_a_wish_that_cannot_be_met_is_one_line(wish: dict[str, Any], said: str) 
         make_plan(**wish)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A search over settings counts in NumPy's."""
+    number, share = np.int64(2), np.float32(0.5)
+    assert ids(make_plan(tasks=CAN, limit=number, max_steps=number)) == ids(make_plan(tasks=CAN, limit=2, max_steps=2))
+    assert ids(make_plan(tasks=CAN, sample=share, seed=number)) == ids(make_plan(tasks=CAN, sample=0.5, seed=2))
+    held = {"tasks": CARROT, "placements": "heldout"}
+    assert ids(make_plan(**held, count=number)) == ids(make_plan(**held, count=2))
+    with pytest.raises(UserError, match="limit is 0; it must be at least 1"):
+        make_plan(tasks=CAN, limit=np.int64(0))
+
+
+def ids(plan: list[EpisodeSpec]) -> list[str]:
+    return [spec.id for spec in plan]

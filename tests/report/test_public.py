@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from audited_policies import TASK, Deaf
 from audited_world import AuditedWorld
@@ -41,6 +42,17 @@ def test_compare_returns_what_the_verb_prints(cli, runs, tmp_path):
         simpler_eval.compare(parts, other, comon=True)
     with pytest.raises(UserError, match="margin is '3'"):
         simpler_eval.gate(other, parts, margin="3")
+    assert simpler_eval.gate(other, parts, margin=np.float32(3)).line == judge.line
+
+
+def test_what_is_no_run_is_one_line(runs):
+    for given in ([], ()):
+        with pytest.raises(UserError, match="No run is named; give the folder of one at least"):
+            simpler_eval.load_runs(given)
+    with pytest.raises(UserError, match=r"is no run; give what run\(\) or load_run\(\) returns"):
+        simpler_eval.write_tables(runs[1])
+    with pytest.raises(UserError, match='Environment "None" is not built'):
+        simpler_eval.make(None)
 
 
 def test_report_writes_what_the_verb_writes(runs, tmp_path):
@@ -73,6 +85,15 @@ def test_audit_takes_an_object_and_finds_that_it_does_not_listen(tmp_path):
     assert done.page.is_file()
     assert told[0] == "unmodified: 6 episodes"
     assert done.errored == 0
+    again = {"tasks": TASK, "max_steps": 2, "count": np.int64(6), "out": tmp_path / "out", "world": "audited_world"}
+    assert simpler_eval.audit(Deaf(), **again, margin=np.float32(10), workers=1).sentences == done.sentences
+    damaged = min((tmp_path / "out").rglob("actions/*.npy"))
+    damaged.write_text("half of it")
+    with pytest.raises(UserError, match=r"Cannot read the actions .*: it is no \.npy file; remove the file to judge without"):
+        simpler_eval.audit(Deaf(), **again, workers=1)
+    np.save(damaged, np.zeros(3))
+    with pytest.raises(UserError, match=r"holds float64 \(3,\), not the actions of an episode; remove it"):
+        simpler_eval.audit(Deaf(), **again, workers=1)
     for wrong in ({"count": 1}, {"margin": 0}, {"workerz": 1}, {"variants": "x", "suite": "demo"}, {"video": "all"}):
         with pytest.raises(UserError):
             simpler_eval.audit("oracle", **wrong)

@@ -28,7 +28,7 @@ def make(name: str, *, assets: str | None = None, rt: str = "auto", **kwargs: An
     """
     if name not in ENVIRONMENT_MAP:
         if name not in env_ids():
-            raise NotSupported(f'Environment "{name}" is not built.{did_you_mean(name, [*ENVIRONMENTS, *env_ids()])}')
+            raise NotSupported(f'Environment "{name}" is not built.{did_you_mean(str(name), [*ENVIRONMENTS, *env_ids()])}')
         return SimplerEnv(name, assets, rt, **kwargs)
     env_id, own = ENVIRONMENT_MAP[name]
     defaults = {**own, "obs_mode": ("rgbd",), "prepackaged_config": True}
