@@ -19,6 +19,7 @@ from eval.errors import UserError, did_you_mean
 from eval.rollout.actions import on_host
 from eval.rollout.arguments import options_of
 from eval.rollout.play import EpisodePlayer
+from eval.sim.actions import real_numbers
 
 LARGEST = 1e9
 """Of a command's numbers, as in a run."""
@@ -135,7 +136,7 @@ class OneWorld:
         Raises:
             ValueError: the command is not seven finite numbers.
         """
-        numbers = np.asarray(on_host(command), np.float64)
+        numbers = real_numbers(on_host(command))
         if numbers.shape != (7,) or not (np.abs(numbers) < LARGEST).all():
             raise ValueError(f"an action must be 7 finite numbers below {LARGEST:g}, not {numbers!r:.200}")
         return self._seen(self._player.step(Step(tuple(numbers.tolist()), terminate), self._image))

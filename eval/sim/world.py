@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from eval.assets.resolver import Assets
 from eval.episode import EpisodeSpec
+from eval.sim.actions import ACTION_LENGTH, real_numbers
 from eval.sim.objects import collision_box
 from eval.sim.physics import kept_renderer
 from eval.sim.ray_tracing import RASTER, Choice
@@ -31,8 +32,6 @@ from eval.tasks.base import TaskResult
 from eval.tasks.families import make_rule
 from policies.base import DrawerState, Privileged
 from task_configs import robots
-
-ACTION_LENGTH = 7
 
 Observation = dict[str, Any]
 Info = dict[str, Any]
@@ -146,7 +145,7 @@ class World(gymnasium.Env[Observation, NDArray[np.float64]]):
 
     def play(self, action: NDArray[np.float64]) -> TaskResult:
         """Play one control step with a (7,) action and judge it; NaN and wrong shapes raise ValueError."""
-        given = np.asarray(action, dtype=np.float64)
+        given = real_numbers(action)
         if given.shape != (ACTION_LENGTH,) or not np.isfinite(given).all():
             raise ValueError(f"an action is {ACTION_LENGTH} finite numbers, got {action!r}")
         self.scene.control_step(given)

@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=StrictModel)
 def parse(model: type[Model], data: object, place: str) -> Model:
     """``data`` (plain lists, dicts, numbers) as ``model``. Raises UserError; ``place`` says where the data stood."""
     try:
-        text = json.dumps(data, allow_nan=False)
+        text = json.dumps(data, allow_nan=False, default=_plain)
     except TypeError as error:
         raise UserError(f"{place}: {error}; use plain numbers, texts and lists.") from None
     except ValueError:
@@ -33,6 +33,14 @@ def parse(model: type[Model], data: object, place: str) -> Model:
         return model.model_validate_json(text)  # JSON mode: strict, yet a list may stand for a tuple
     except ValidationError as error:
         raise UserError(_one_line(error, model, place)) from None
+
+
+def _plain(value: object) -> object:
+    """NumPy's numbers and arrays, known by their method: nothing here needs NumPy."""
+    tolist = getattr(value, "tolist", None)
+    if callable(tolist):
+        return tolist()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def _one_line(error: ValidationError, model: type[StrictModel], place: str) -> str:

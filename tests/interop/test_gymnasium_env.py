@@ -66,6 +66,9 @@ def test_an_episode_lasts_to_its_limit_and_its_last_step_decides(env):
     assert env.step(np.zeros(7))[4]["success"] is False
     with pytest.raises(ValueError, match="7 finite numbers"):
         env.step([np.nan] * 7)
+    for action in (np.full(7, 1j), np.ma.masked_all(7)):
+        with pytest.raises(ValueError, match="7 finite numbers"):
+            env.step(action)
 
 
 def test_training_may_end_at_the_first_success_and_read_the_instruction():

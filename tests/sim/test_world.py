@@ -35,6 +35,16 @@ def test_an_action_with_nan_or_of_another_length_is_refused() -> None:
         world.step(np.zeros(6))
 
 
+@pytest.mark.parametrize("action", [np.ma.masked_equal([0.0, 0, 0, 0, 0, 0, 1], 1), np.full(7, 1e-3j)])
+def test_numbers_of_which_a_part_would_be_lost_are_no_action(action: np.ndarray) -> None:
+    world = _world("widowx_carrot_on_plate")
+    world.reset()
+    with pytest.raises(ValueError, match="7 finite numbers"):
+        world.step(action)
+    unmasked = np.ma.MaskedArray(np.zeros(7))
+    world.step(unmasked)
+
+
 def test_an_episode_does_not_depend_on_what_was_played_before() -> None:
     second = make_plan(tasks=["google_robot_pick_coke_can"], setting="visual_matching", limit=2)[1]
     action = np.array([0.02, 0.01, -0.02, 0.0, 0.0, 0.05, 1.0])

@@ -17,8 +17,9 @@ from eval.backends.sapien3 import Sapien3
 from eval.episode import EpisodeSpec
 from eval.errors import UserError, did_you_mean
 from eval.sim import ray_tracing
+from eval.sim.actions import ACTION_LENGTH, real_numbers
 from eval.sim.scene import EpisodeScene
-from eval.sim.world import ACTION_LENGTH, World, image_size
+from eval.sim.world import World, image_size
 from eval.simpler_api import CONSTRUCTION_SEED, NotSupported, SeedChain, spec_from_reset
 from eval.simpler_api.dropin import base_pose, infos, observations, unread
 from eval.simpler_api.dropin.access import NOT_BUILT, SimulatorAccess
@@ -63,6 +64,7 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
         self._reported_drawer = None if cabinet is None else cabinet.drawer
         self._steps, self._stats = 0, dict[str, Any]()
         unread.warn_of_keywords(self._task, env_id, self._keywords.for_spec())
+        unread.warn_of_photo(env_id, self._keywords.given, self._spec.overlay, config.camera.uid)
         if self.control_freq > self.sim_freq:
             raise NotSupported(f"control_freq {self.control_freq} is above sim_freq {self.sim_freq}: nothing would move.")
         again = {**kwargs, "env_id": env_id, "assets": assets, "rt": rt}
@@ -135,7 +137,7 @@ class SimplerEnv(SimulatorAccess, gymnasium.Env[Any, Any]):
         """Play one control step with seven numbers: translation [m], rotation vector [rad], gripper; in a control mode of
         poses, position [m] and fixed-axis angles x y z [rad] of the tool at the base, gripper.
         """
-        world, given = self._played(), np.asarray(action, dtype=np.float64)
+        world, given = self._played(), real_numbers(action)
         if self._to_base_pose and given.shape == (ACTION_LENGTH,) and np.isfinite(given).all():
             given = base_pose.as_motion(world.scene, given)
         seen, reward, terminated, truncated, info = world.step(given)

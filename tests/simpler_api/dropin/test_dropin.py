@@ -166,6 +166,13 @@ def test_a_keyword_of_one_call_is_not_kept_for_the_next() -> None:
     assert simpler_env.make("widowx_stack_cube").obs_mode == "rgbd"
 
 
+def test_the_numbers_of_keywords_may_be_numpys() -> None:
+    env = eval.make(CARROT, max_episode_steps=np.int64(2), sim_freq=np.int32(500), control_freq=np.float64(5).astype(int))
+    assert (env._max_episode_steps, env.control_freq) == (2, 5)
+    with pytest.raises(UserError, match=r"max_steps: input should be a valid integer, got 2\.5"):
+        eval.make(CARROT, max_episode_steps=np.float32(2.5))
+
+
 @pytest.mark.parametrize("name", simpler_env.ENVIRONMENTS)
 def test_a_plain_make_warns_of_nothing(name: str) -> None:
     with warnings.catch_warnings(record=True) as seen:
@@ -180,6 +187,12 @@ def test_what_has_no_effect_in_the_original_either_is_said() -> None:
             env = simpler_env.make("google_robot_pick_coke_can", **given)
         assert env.control_freq == 3
         assert {Path(warning.filename).name for warning in seen if "no effect" in str(warning.message)} == {"test_dropin.py"}
+    photo = "data/real_inpainting/bridge_real_eval_2.png"
+    for key, value in {"rgb_overlay_path": photo, "rgb_overlay_cameras": ["overhead_camera"]}.items():
+        with pytest.warns(UserWarning, match=f"{key}=.* has no effect on {CARROT}: its prepackaged setting chooses"):
+            simpler_env.make("widowx_carrot_on_plate", **{key: value})
+    with pytest.warns(UserWarning, match=f"rgb_overlay_path has no effect on {CARROT}: rgb_overlay_cameras names no camera"):
+        eval.make(CARROT, rgb_overlay_path=photo)
     # vla-evaluation-harness numbers the episodes of the can and makes an environment for each: all are one scene.
     can, carrot = eval.make(CAN), eval.make(CARROT, prepackaged_config=True)
     with pytest.warns(UserWarning, match=f"episode_id has no effect on {CAN}: its episodes have no numbers"):
@@ -250,3 +263,6 @@ def test_misuse_is_one_line() -> None:
     env.reset(seed=0)
     with pytest.raises(ValueError, match="7 finite numbers"):
         env.step(np.full(7, np.nan))
+    for action in (np.full(7, 1j), np.ma.masked_all(7)):
+        with pytest.raises(ValueError, match="7 finite numbers"):
+            env.step(action)
