@@ -103,6 +103,19 @@ def test_bad_folders_are_one_clear_line(tmp_path):
         Assets.from_option(str(tmp_path))
 
 
+@pytest.mark.parametrize("given", [",", "PACK,", "PACK, ,PACK", ["", "PACK"]])
+def test_a_folder_that_is_left_out_beside_a_comma_is_named(tmp_path, monkeypatch, given):
+    """Written in Python as on the command line: a variable that was empty must not end in stand-ins."""
+    pack = make_pack(tmp_path / "pack", f"{COKE}/collision.obj")
+    listed = isinstance(given, list)
+    assets = [part.replace("PACK", str(pack)) for part in given] if listed else given.replace("PACK", str(pack))
+    with pytest.raises(UserError, match=r'^assets ".*" names no folder beside a comma; give folders, separated by commas'):
+        Assets.from_option(assets)
+    monkeypatch.setenv("SIMPLER_EVAL_ASSETS", f"{pack},")
+    with pytest.raises(UserError, match=r"^SIMPLER_EVAL_ASSETS "):
+        Assets.from_option(None)
+
+
 def test_a_file_that_nobody_has_names_the_option(tmp_path):
     with pytest.raises(UserError, match=r"(?s)no_such_photo\.png is missing.*--assets"):
         Assets([]).path("real_inpainting/no_such_photo.png")
