@@ -30,7 +30,8 @@ def whole(name: str, value: object, low: int, high: int, takes: str) -> int:
     except (TypeError, ValueError, OverflowError):
         found = None
     if found is None or not low <= found <= high:
-        raise UserError(f"{name} is {_shown(value)}; {takes}.")
+        most = f", at most {high}" if found is not None and found > high == LARGEST else ""  # too large to stand in ``takes``
+        raise UserError(f"{name} is {_shown(value)}; {takes}{most}.")
     return int(found)
 
 

@@ -30,6 +30,15 @@ def test_what_a_policy_cannot_use_is_one_line(policy, option, values):
             load_policy(policy, {option: value})
 
 
+@pytest.mark.parametrize("policy", ["oracle", "random"])
+def test_a_whole_number_that_is_only_too_large_is_told_so(policy):
+    with pytest.raises(UserError, match=r"takes a whole number.*, at most 9223372036854775807"):
+        load_policy(policy, {"seed": "9" * 30})
+    with pytest.raises(UserError) as caught:
+        load_policy(policy, {"seed": "x"})
+    assert "at most" not in str(caught.value)
+
+
 def test_a_title_never_says_another_number_than_was_given():
     assert [plain(value) for value in (3.0, 0.3, 1234567, 1234567.0, 0.30000001)] == [
         "3", "0.3", "1234567", "1234567.0", "0.30000001"
