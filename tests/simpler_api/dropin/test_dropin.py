@@ -156,7 +156,8 @@ def test_environments_are_built_as_the_sweeps_build_them() -> None:
     assert env.episode_spec.overlay == "real_inpainting/google_coke_can_real_eval_1.png"
     assert build_maniskill2_env(CAN, rgb_overlay_path=None, **words).episode_spec.overlay is None
     # The original lays no photo over any camera unless a camera is named.
-    assert eval.make(CAN, rgb_overlay_path=photo, **words).episode_spec.overlay is None
+    with pytest.warns(UserWarning, match="rgb_overlay_cameras names no camera"):
+        assert eval.make(CAN, rgb_overlay_path=photo, **words).episode_spec.overlay is None
     assert get_robot_control_mode("widowx") == "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos"
 
 
