@@ -55,7 +55,7 @@ def unpack_message(data: object, largest: int = LARGEST) -> Message:
     if not isinstance(frame, dict) or not {"type", "payload", "seq", "timestamp"} <= frame.keys():
         raise WireError("it is no map of type, payload, seq and timestamp")
     payload, seq, timestamp = frame["payload"], frame["seq"], frame["timestamp"]
-    if frame["type"] not in [kind.value for kind in Kind]:
+    if not isinstance(frame["type"], str) or frame["type"] not in [kind.value for kind in Kind]:
         raise WireError(f"its type is none of {', '.join(Kind)}")
     if not isinstance(payload, dict) or not all(isinstance(key, str) for key in payload):
         raise WireError("its payload is no map with texts as keys")
@@ -97,7 +97,7 @@ class ServerHello:
     def of(cls, payload: Payload) -> ServerHello:
         """From a message's payload; what is missing is empty. Raises WireError for another protocol version or odd types."""
         version = payload.get("protocol_version", PROTOCOL_VERSION)
-        if version != PROTOCOL_VERSION:
+        if not isinstance(version, int) or version != PROTOCOL_VERSION:  # an array would be compared number by number
             shown = version if isinstance(version, int) else f"a {type(version).__name__}"
             raise WireError(f"it speaks version {shown} of the protocol; version {PROTOCOL_VERSION} is known")
         maps: dict[str, Any] = {}

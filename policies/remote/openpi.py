@@ -56,9 +56,9 @@ class OpenpiClient:
         try:
             actions = read_actions(found(answer, self._answer_path))
         except WireError as error:
-            said = next((answer[name] for name in ERRORS if answer.get(name)), None)
-            if said is not None:
-                raise ServerProblem(f"{self._address} says: {printable(said)}") from error
+            said = next((text for name in ERRORS if name in answer and (text := _words(answer[name]))), "")
+            if said:
+                raise ServerProblem(f"{self._address} says: {said}") from error
             raise sockets.nonsense(self._address, error) from error
         self._patience.answered()
         return Answer(actions, answer.get("terminate") is True)
@@ -161,3 +161,8 @@ class OpenpiClient:
         if self._info is not None and recorded(info.said) != recorded(self._info.said):
             raise ServerProblem(f"{self._address} is another server than when the run began, or serves something else")
         self._info = self._info or info
+
+
+def _words(value: object) -> str:
+    """What a server says went wrong; empty if it is nothing of that kind, such as an array."""
+    return printable(value) if isinstance(value, str | int | list | Mapping) and value else ""

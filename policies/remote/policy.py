@@ -230,14 +230,14 @@ class RemotePolicy:
 
     def _heed_vla_eval(self, info: ServerInfo, wants: Mapping[str, Any]) -> tuple[str, ...]:
         """As vla-eval's own benchmark class is set up by a server: sticky grippers, absolute poses."""
-        if wants.get("gripper_mode") == "sticky":
+        if _text(wants.get("gripper_mode")) == "sticky":
             rule = GripperRule(value="opening", widowx="threshold", google_robot="position")
             self.family = self.family.model_copy(update={"gripper": rule})
-        mode = wants.get("control_mode")
-        if isinstance(mode, str) and mode and "delta" not in mode.partition("_gripper_")[0]:
+        mode = _text(wants.get("control_mode"))
+        if mode and "delta" not in mode.partition("_gripper_")[0]:
             self.family = self._wishes.applied(find_family("x-vla"))
         says = _map(_map(info.said.get("action_spec")).get("rotation")).get("format")
-        if says == "euler_xyz" and self.family.rotation == "rotation_vector" and self._wishes.rotation is None:
+        if _text(says) == "euler_xyz" and self.family.rotation == "rotation_vector" and self._wishes.rotation is None:
             return ("Euler angles played as rotation vectors, as vla-eval does",)
         return ()
 
@@ -328,6 +328,11 @@ class RemotePolicy:
 
 def _map(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    """What a server says in words; empty for anything else, such as an array, which compares number by number."""
+    return value if isinstance(value, str) else ""
 
 
 def _asked_size(size: object, address: Address) -> tuple[int, int]:

@@ -55,6 +55,7 @@ WRONG: dict[str, bytes | str] = {
     "type of a server": frame(type="action"),
     "unknown type": frame(type="shell"),
     "type is a map": frame(type={"a": 1}),
+    "type is an array": frame(type=array()),
     "payload is a list": frame(payload=[1]),
     "payload has numbers for keys": frame(payload={1: 2}),
     "seq is a text": frame(seq="1"),

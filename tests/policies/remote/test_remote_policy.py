@@ -141,6 +141,21 @@ def test_a_server_of_vla_eval_that_says_sticky_or_absolute_is_heeded(policy):
         assert policy(server.url).family.motion == "change"
 
 
+def test_arrays_in_the_place_of_words_are_no_words(policy):
+    arrays = {"gripper_mode": np.zeros(3), "control_mode": np.zeros(3)}
+    with VlaEvalServer() as server:
+        spec = {"rotation": {"format": np.zeros(3)}}
+        server.hello = {**server.hello, "observation_params": arrays, "action_spec": spec}
+        assert policy(server.url).family == policy(server.url, family="vla-eval").family
+        server.hello = {**server.hello, "protocol_version": np.ones(3, int)}
+        with pytest.raises(UserError, match="it speaks version a ndarray of the protocol"):
+            policy(server.url)
+    with OpenpiServer(lambda observation, number: {"error": np.zeros(3)}) as server:
+        remote = policy(server.url)
+        remote.reset([episode_info()])
+        assert "no actions" in str(remote.act([seen()])[0])
+
+
 @pytest.mark.parametrize("protocol", ["vla-eval", "openpi"])
 def test_many_episodes_are_asked_at_the_same_time(policy, protocol):
     together = []
@@ -183,6 +198,7 @@ NONSENSE = {
     "text": ({"actions": "up"}, "not numbers"),
     "nothing": ({}, "no actions"),
     "nested": ({"actions": {"x": 1}}, "not numbers|cannot be read"),
+    "arrays for words": ({"error": np.zeros(3), "message": np.zeros(3)}, "says|no actions"),
     "markup": (b"<html><script>alert(1)</script></html>", "nonsense"),
     "a text frame": ("Traceback:\n  File /home/x.py\nValueError: [red]no[/red] \x1b[31m", "says|text where bytes"),
     "too large": (bytes(LARGEST + 1), "more than|lost"),
