@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from page_shell import Shell, line, program
+from pages import REPO
 from two_hosts import ADDRESSES, two_hosts
 
 PAGE = "docs/scale.md"
@@ -29,8 +30,15 @@ def place() -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-def test_two_hosts_play_one_run(place: Path, tmp_path: Path) -> None:
-    shell = Shell(tmp_path, RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=place)
+@pytest.mark.parametrize("token", ["", "0" * 64], ids=["no token", "token"])
+def test_two_hosts_play_one_run(place: Path, tmp_path: Path, token: str) -> None:
+    shell = Shell(tmp_path, RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=place, HOME=tmp_path)
+    prove = ""
+    if token:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray/auth_token").write_text(token)
+        prove = "RAY_AUTH_MODE=token "
+        assert prove.strip() in (REPO / PAGE).read_text()
     program(shell.bin, "ray", 'exec python -m ray.scripts.scripts "$@"')
     head, join = line(PAGE, "ray start --head"), line(PAGE, "ray start --address")
     run = line(PAGE, "--cluster")
@@ -39,7 +47,7 @@ def test_two_hosts_play_one_run(place: Path, tmp_path: Path) -> None:
     run = run.replace("--suite google_robot_visual_matching --policy tracevla_phi3 --checkpoint DIR", FEW)
     with two_hosts(str(place)) as (one, other):
         shell.run(one.on(f"{head} {SMALL}"))
-        shell.run(other.on(f"{join} {SMALL.split(' --include')[0]}"))
+        shell.run(prove + other.on(f"{join} {SMALL.split(' --include')[0]}"))
         shell.run(other.on(run))
     records = [json.loads(each) for each in (tmp_path / "results/all/episodes.jsonl").read_text().splitlines()]
     assert len(records) == 24

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import pickle
+import secrets
 import signal
 import socket
 import subprocess
@@ -39,6 +40,7 @@ CONNECT_SECONDS = 5.0
 TRY_SECONDS = 30.0
 """That a cluster may take to let a process in."""
 AUTH_MODE, TOKEN_FILE = "RAY_AUTH_MODE", "~/.ray/auth_token"
+TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 LISTEN_SECONDS = 2.0
 """That an actor waits for its replica to say something."""
@@ -82,7 +84,9 @@ def connect(address: str) -> Any:  # noqa: ANN401  the package, which has no typ
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     check_address(address)
     check_installed()
-    if address != LOCAL:
+    if address == LOCAL:
+        _have_token_of_its_own()
+    else:
         _refuse_silent(address)
         if (mode := _mode_that_works(address)) is not None:
             os.environ[AUTH_MODE] = mode
@@ -100,6 +104,14 @@ def connect(address: str) -> Any:  # noqa: ANN401  the package, which has no typ
             with contextlib.suppress(TypeError, ValueError):
                 signal.signal(number, handler)
     return ray
+
+
+def _have_token_of_its_own() -> None:
+    """For a cluster that ends with this process. Ray would put one into the user's home, where every later `ray start --head`
+    takes it, while `ray start --address` does not.
+    """
+    if not {AUTH_MODE, TOKEN, TOKEN_PATH} & os.environ.keys():
+        os.environ |= {AUTH_MODE: "token", TOKEN: secrets.token_hex(32)}
 
 
 def check_address(address: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from unittest import mock
@@ -77,6 +80,21 @@ def test_a_cluster_without_ray_is_one_line(cli, monkeypatch):
     code, _, err = cli("run", "--task", "widowx_carrot_on_plate", "--cluster", "local")
     assert code == 2
     assert "pip install 'simpler-eval[ray]'" in err
+
+
+def test_a_cluster_of_one_run_leaves_no_token_in_the_users_home(tmp_path):
+    """`ray start --head` would ask every node for it from then on."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    words = "--task widowx_carrot_on_plate --limit 1 --max-steps 2 --policy random --video none --cluster local --workers 1"
+    place = {"HOME": str(tmp_path), "RAY_TMPDIR": tempfile.mkdtemp(dir="/tmp")}  # names of sockets are cut at 107 letters
+    command = [sys.executable, "-m", "simpler_eval", "run", *words.split(), "--out", str(tmp_path / "run")]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    try:
+        subprocess.run(command, env=kept | place, check=True, capture_output=True, timeout=120)
+    finally:
+        shutil.rmtree(place["RAY_TMPDIR"], ignore_errors=True)
+    assert len(load_run(tmp_path / "run").records) == 1
+    assert not (tmp_path / ".ray").exists()
 
 
 def test_a_node_says_what_it_lacks():
