@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from eval.errors import UserError
 from policies.base import Action, EpisodeInfo, EpisodeResult, Observation, PolicyDescription
+from task_configs.schema.files import read_bytes
 
 ACTIONS_FOLDER = "actions"
 """In a run folder: ``<episode>.npy`` (T, 7) float64, and ``<episode>.terminate.npy`` (T,) bool if the policy ever said done."""
@@ -116,10 +117,12 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> bytes:
-    with _reading(path):
-        if path.exists() and not path.is_file():  # a pipe would be waited for, a device never ends
-            raise ValueError(f"it is {'a folder' if path.is_dir() else 'a pipe or a device'}, no file")
-        return path.read_bytes()
+    try:
+        return read_bytes(path)
+    except UserError as error:
+        raise ReplayFileError(
+            f"Cannot read actions from {str(error).removesuffix('.')}; it must be a file of numbers."
+        ) from None
 
 
 def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:

@@ -153,6 +153,13 @@ class LeRobotReader:
             raise UserError(f"{self.root} has no {feature}, which {INFO_FILE} names; fetch or write it anew.")
         return self._array(rows[feature].to_pylist(), feature, number, len(rows))
 
+    def stored_image(self, number: int, camera: str) -> bytes | None:
+        """The first image of an episode as the data files hold it, encoded; None: it is in a video, or there is none."""
+        rows = self._rows(self.episodes[number])
+        first = rows[camera][0].as_py() if camera in rows.column_names and len(rows) else None
+        content = first.get("bytes") if isinstance(first, dict) else None
+        return content if isinstance(content, bytes) else None
+
     def _array(self, values: object, feature: str, number: int, *steps: int) -> NDArray[np.generic]:
         """Values of an episode, of so many steps each, as an array."""
         wanted = self.info.features[feature]

@@ -46,7 +46,7 @@ class LeRobotDemonstrations:
     gripper: GripperMeaning
     fingerprint: str
     episodes: str
-    """Over what happens in it: the same with and without traces, and in a copy with other videos."""
+    """Over what happens in it and how it looks: the same with and without traces."""
     lengths: Sequence[int]
     facts: Mapping[str, JsonValue]
     on_test_placements: bool
@@ -120,7 +120,7 @@ def open_demonstrations(text: str, traces: bool, allow_test_placements: bool) ->
         )
     return LeRobotDemonstrations(
         root, key or KEYS[robot], robot, camera, traces, rotation, "command" if rotation == "rotation_vector" else "opening",
-        _fingerprint(reader, camera, traces), _episodes(reader), [len(episode) for episode in reader.episodes],
+        _fingerprint(reader, camera, traces), _episodes(reader, camera), [len(episode) for episode in reader.episodes],
         _facts(reader, len(on_test)), bool(on_test),
     )  # fmt: skip
 
@@ -194,10 +194,17 @@ def _fingerprint(reader: LeRobotReader, camera: str, traces: bool) -> str:
     return whole.hexdigest()
 
 
-def _episodes(reader: LeRobotReader) -> str:
-    """Over how long the episodes are, and the actions in some of them."""
+def _episodes(reader: LeRobotReader, camera: str) -> str:
+    """Over how long the episodes are, and actions and images of some of them, of videos their names and sizes.
+
+    The same actions before another scene are other demonstrations.
+    """
     lengths = [len(episode) for episode in reader.episodes]
     whole = hashlib.blake2b(repr(lengths).encode(), digest_size=12)
     for number in sorted({0, len(lengths) // 2, len(lengths) - 1}):
         whole.update(np.asarray(reader.values(number, ACTION), np.float64).tobytes())
+        whole.update(reader.stored_image(number, camera) or b"")
+    for path in files_below(reader.root / "videos", ".mp4"):
+        if camera in path.parts:
+            whole.update(f"{path.relative_to(reader.root)} {path.stat().st_size}\n".encode())
     return whole.hexdigest()

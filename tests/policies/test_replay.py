@@ -204,5 +204,5 @@ def test_a_pipe_or_a_folder_is_no_file_of_actions(tmp_path: Path) -> None:
         ReplayPolicy(f"{tmp_path}/pipe.npy")
     keep(tmp_path / "run", "e", np.zeros((2, 7)), None)
     (tmp_path / "run/actions/other.npy").mkdir()
-    with pytest.raises(UserError, match=r"other\.npy: it is a folder, no file"):
+    with pytest.raises(UserError, match=r"other\.npy: cannot be read \(it is a folder, no file\)"):
         ReplayPolicy(f"{tmp_path}/run")

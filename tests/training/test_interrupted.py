@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from eval.errors import UserError
 from eval.records.locking import alone_in
 from eval.training import evaluation
+from eval.training.demonstrations import open_demonstrations
 from eval.training.monitor import TrainingMonitor
 from eval.training.options import TrainOptions
 from policies.openvla_phi3.training import train
@@ -165,6 +166,32 @@ def test_a_dataset_and_the_same_with_traces_are_the_same_data(cli, data: Path, t
     pq.write_table(table.append_column("has_trace", pa.array([False] * len(table))), path)
     line = one_line(cli("train", *BRIEF, "--dataset", data, "--dataset", traced, "--out", tmp_path / "out"))
     assert f"{traced} is given twice (as {data}, the same data)" in line
+
+
+def test_the_same_actions_before_another_scene_are_other_data(data: Path, tmp_path: Path) -> None:
+    """Such as actions of a run that were played again with other lights; the images are in the data files, or in videos."""
+    import pyarrow.parquet as pq
+
+    def shown(dataset: Path) -> str:
+        return open_demonstrations(str(dataset), False, False).episodes
+
+    darker = shutil.copytree(data, tmp_path / "darker")
+    assert shown(darker) == shown(data)
+    path = darker / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    images = table["observation.images.image_0"].to_pylist()
+    images[0] = images[1]
+    place = table.column_names.index("observation.images.image_0")
+    pq.write_table(table.set_column(place, "observation.images.image_0", [images]), path)
+    assert shown(darker) != shown(data)
+    filmed = shutil.copytree(data, tmp_path / "filmed")
+    video = filmed / "videos/observation.images.image_0/chunk-000/file-000.mp4"
+    video.parent.mkdir(parents=True)
+    sizes = []
+    for size in (8, 9):
+        video.write_bytes(bytes(size))
+        sizes.append(shown(filmed))
+    assert sizes[0] != sizes[1]
 
 
 def test_no_training_is_put_into_its_data(cli, data: Path) -> None:
